@@ -1,0 +1,5 @@
+//! Turns names into addresses.
+
+pub mod messages;
+
+pub use messages::{Answered, QueryId, Resolve};

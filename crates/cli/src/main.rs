@@ -1,0 +1,2 @@
+//! The `neatflow` command.
+fn main() {}

@@ -1,0 +1,12 @@
+//! What touches the network.
+//!
+//! One trait, [`Stack`], and one module and one cargo feature for each protocol. A stack turns a candidate into a
+//! [`Wire`], on which the flow's driver reads and writes; it decides nothing that [`neatflow_core`] could decide.
+
+mod progress;
+mod stack;
+mod wire;
+
+pub use progress::{Progress, Stage};
+pub use stack::{Acceptor, Association, Established, ListenOn, Stack};
+pub use wire::{MessageWire, Path, Portable, Report, StreamWire, Wire, WireControl};
