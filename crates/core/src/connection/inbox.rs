@@ -1,0 +1,153 @@
+//! Messages on their way in, and who asked for them.
+
+use crate::failure::ReceiveFailure;
+use crate::message::{Message, ReceiveId};
+use std::collections::VecDeque;
+
+/// The receive queue of one connection.
+///
+/// Three ways to ask: single requests (each answered exactly once, in order), a standing stream, and pulls that
+/// take a message out by hand. The transport is read only while somebody asks, so the queue holds at most what
+/// one read brought.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    messages: VecDeque<Message>,
+    /// Requests made, ever; the id of the next one.
+    requested: u64,
+    /// Requests answered, ever. Requests are answered in order, so two numbers hold any backlog of them.
+    answered: u64,
+    streaming: bool,
+    pulls: usize,
+    /// The application has closed: nothing is delivered any more.
+    shut: bool,
+    end: End,
+}
+
+/// The peer's end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum End {
+    #[default]
+    Open,
+    /// It has come; the stream, if there is one, has not been told yet.
+    Finished,
+    /// It has come, and the stream was told.
+    Told,
+}
+
+/// Whom a message, or the lack of one, is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Asker {
+    /// A single request.
+    Request(ReceiveId),
+    /// The standing stream.
+    Stream,
+}
+
+impl Inbox {
+    /// Asks for one message.
+    pub fn request(&mut self) -> ReceiveId {
+        let id = ReceiveId(self.requested);
+        self.requested += 1;
+        id
+    }
+
+    /// Asks for every message, or no longer.
+    pub fn stream(&mut self, on: bool) {
+        self.streaming = on;
+    }
+
+    /// Somebody wants to pull.
+    pub fn begin_pull(&mut self) {
+        self.pulls += 1;
+    }
+
+    /// That one has pulled, or has lost interest.
+    pub fn end_pull(&mut self) {
+        self.pulls = self.pulls.saturating_sub(1);
+    }
+
+    /// Takes a message out by hand, or says that none will come.
+    pub fn pull(&mut self) -> Option<Result<Message, ReceiveFailure>> {
+        match self.messages.pop_front() {
+            Some(message) => Some(Ok(message)),
+            None if self.end == End::Open => None,
+            None => Some(Err(ReceiveFailure::Finished)),
+        }
+    }
+
+    /// The transport brought a message.
+    pub fn arrived(&mut self, message: Message) {
+        if !self.shut {
+            self.messages.push_back(message);
+        }
+    }
+
+    /// The peer has sent its end.
+    pub fn finished(&mut self) {
+        if self.end == End::Open {
+            self.end = End::Finished;
+        }
+    }
+
+    /// The next answer that is due: a message to whoever asked first, or that no message will come.
+    pub fn answer(&mut self) -> Option<(Asker, Result<Message, ReceiveFailure>)> {
+        let asker = self.asker()?;
+        let answer = match self.messages.pop_front() {
+            Some(message) => Ok(message),
+            None => {
+                match (&self.end, asker) {
+                    (End::Open, _) | (End::Told, Asker::Stream) => return None,
+                    (_, Asker::Stream) => self.end = End::Told,
+                    _ => {}
+                }
+                Err(ReceiveFailure::Finished)
+            }
+        };
+        if matches!(asker, Asker::Request(_)) {
+            self.answered += 1;
+        }
+        Some((asker, answer))
+    }
+
+    /// Delivers nothing any more: forgets what is here, and tells of every request that was not answered.
+    pub fn shut(&mut self, mut refused: impl FnMut(ReceiveId)) {
+        self.shut = true;
+        self.streaming = false;
+        self.messages.clear();
+        for id in self.answered..self.requested {
+            refused(ReceiveId(id));
+        }
+        self.answered = self.requested;
+    }
+
+    /// Whether the application has closed.
+    pub fn is_shut(&self) -> bool {
+        self.shut
+    }
+
+    /// Whether somebody asks and nothing is here for them.
+    pub fn is_hungry(&self) -> bool {
+        let asked = self.asker().is_some() || self.pulls > 0;
+        asked && self.end == End::Open && self.messages.is_empty()
+    }
+
+    /// Whether the peer has sent its end and everything was taken.
+    pub fn is_exhausted(&self) -> bool {
+        self.end != End::Open && self.messages.is_empty()
+    }
+
+    /// Whether the peer has sent its end.
+    pub fn is_finished(&self) -> bool {
+        self.end != End::Open
+    }
+
+    fn asker(&self) -> Option<Asker> {
+        if self.answered < self.requested {
+            Some(Asker::Request(ReceiveId(self.answered)))
+        } else if self.streaming {
+            Some(Asker::Stream)
+        } else {
+            None
+        }
+    }
+}

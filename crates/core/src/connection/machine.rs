@@ -1,0 +1,495 @@
+//! The connection state machine.
+//!
+//! RFC 9622 §11, figure 2:
+//!
+//! ```text
+//!                (*)                               (**)
+//!  Establishing -----> Established -----> Closing ------> Closed
+//!       |                                                   ^
+//!       +---------------------------------------------------+
+//!                      EstablishmentError
+//!
+//!  (*)  Ready, ConnectionReceived, RendezvousDone
+//!  (**) Closed, ConnectionError
+//! ```
+//!
+//! What it guarantees, whatever it is fed: exactly one fate for each message and one answer for each receive;
+//! Sent in the order of sending; nothing received before Established; exactly one terminal event, after every
+//! outstanding fate and answer, and nothing after it.
+
+use super::inbox::{Asker, Inbox};
+use super::outbox::Outbox;
+use crate::failure::{ConnectionFailure, EstablishmentFailure, Failure, ReceiveFailure, SendFailure};
+use crate::message::{Message, MessageId, ReceiveId};
+use std::collections::VecDeque;
+use std::fmt;
+
+/// Where a connection is in its life (RFC 9622 §8.1.11.1, `connState`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// Candidates are being found and raced. Messages may be queued.
+    Establishing,
+    /// Messages flow.
+    Established,
+    /// What was queued is being delivered; no more is taken.
+    Closing,
+    /// Nothing happens any more.
+    Closed,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Establishing => "Establishing",
+            Self::Established => "Established",
+            Self::Closing => "Closing",
+            Self::Closed => "Closed",
+        })
+    }
+}
+
+/// Which side opened the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// We did: it begins in Establishing.
+    Initiated,
+    /// The peer did: it begins in Established, and its ConnectionReceived is the listener's to tell.
+    Accepted,
+}
+
+/// What happens to a connection.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Input {
+    // ---- by the application
+    /// Every message that comes, without a request for each; or no longer.
+    Stream(bool),
+    /// After what is queued, end it (RFC 9622 §10).
+    Close,
+    /// End it now (RFC 9622 §10).
+    Abort,
+    /// Nobody holds it any more: close it if it is established, cancel it if it is not.
+    Release,
+    // ---- by the network
+    /// A candidate won.
+    Established,
+    /// None did.
+    EstablishmentFailed(EstablishmentFailure),
+    /// A message came.
+    Arrived(Message),
+    /// The peer has sent its end.
+    PeerFinished,
+    /// A byte stream took this many bytes.
+    Written(usize),
+    /// A message transport took the message at the front.
+    FrontTaken,
+    /// The peer has acknowledged every byte and our end.
+    Acknowledged,
+    /// The transport failed.
+    Failed(ConnectionFailure),
+}
+
+/// What the driver has to do next.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Output {
+    /// Tell the subscribers.
+    Event(Event),
+    /// Stop looking for a candidate.
+    CancelEstablishment,
+    /// Send our end, after what was written.
+    Finish,
+    /// End the transport; the peer is to know that data may be missing.
+    Abort,
+    /// The terminal event was told: let go of the transport. The last output.
+    Release,
+}
+
+/// What subscribers are told; the actors give these their RFC 9622 names and addresses.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// Established, opened by us.
+    Ready,
+    /// No candidate won. Terminal.
+    EstablishmentError(EstablishmentFailure),
+    /// The transport has taken the whole message.
+    Sent(MessageId),
+    /// The message was not sent; here it is.
+    SendError {
+        /// Which.
+        id: MessageId,
+        /// The message, as it was given.
+        message: Message,
+        /// Why.
+        reason: SendFailure,
+    },
+    /// The transport has taken everything that was queued.
+    AllWritten,
+    /// A message came.
+    Received {
+        /// Whom it is for.
+        asker: Asker,
+        /// The message.
+        message: Message,
+    },
+    /// No message will come.
+    ReceiveError {
+        /// Whom it is for.
+        asker: Asker,
+        /// Why.
+        reason: ReceiveFailure,
+    },
+    /// The peer aborted; the terminal event follows.
+    Aborted,
+    /// Data stayed unacknowledged for too long.
+    Timeout,
+    /// It ended well: the peer acknowledged everything. Terminal.
+    Closed,
+    /// It ended badly. Terminal.
+    ConnectionError(ConnectionFailure),
+}
+
+impl Event {
+    /// Whether nothing follows it.
+    pub fn is_terminal(&self) -> bool {
+        matches!(self, Self::EstablishmentError(_) | Self::Closed | Self::ConnectionError(_))
+    }
+}
+
+/// Our end of the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OurEnd {
+    Open,
+    /// To be sent when the outbox is empty.
+    Due,
+    Sent,
+    Acknowledged,
+}
+
+/// One connection. Feed it with [`send`](Self::send), [`receive`](Self::receive) and [`handle`](Self::handle),
+/// and drain [`poll`](Self::poll) after each.
+#[derive(Debug)]
+pub struct Machine {
+    state: State,
+    our_end: OurEnd,
+    /// Closed by the application while establishing, with messages queued: close once they are delivered.
+    close_when_ready: bool,
+    outbox: Outbox,
+    inbox: Inbox,
+    outputs: VecDeque<Output>,
+}
+
+impl Machine {
+    /// A new connection.
+    pub fn new(role: Role) -> Self {
+        let state = match role {
+            Role::Initiated => State::Establishing,
+            Role::Accepted => State::Established,
+        };
+        Self {
+            state,
+            our_end: OurEnd::Open,
+            close_when_ready: false,
+            outbox: Outbox::new(Outbox::HIGH_WATER),
+            inbox: Inbox::default(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Where it is in its life.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether a message would be taken (RFC 9622 §8.1.11.2, `canSend`).
+    pub fn can_send(&self) -> bool {
+        self.state <= State::Established && self.outbox.is_open()
+    }
+
+    /// Whether a message may still come (RFC 9622 §8.1.11.3, `canReceive`).
+    pub fn can_receive(&self) -> bool {
+        self.state <= State::Established && !self.inbox.is_shut() && !self.inbox.is_exhausted()
+    }
+
+    /// Queues a message. Its fate is an event, whatever it is, unless the connection is Closed: no event may
+    /// follow the terminal one, so the message comes back at once.
+    pub fn send(&mut self, message: Message) -> Result<MessageId, (SendFailure, Message)> {
+        if self.state == State::Closed {
+            return Err((SendFailure::Closed, message));
+        }
+        let (id, outcome) = self.outbox.push(message);
+        if let Err((reason, message)) = outcome {
+            self.tell(Event::SendError { id, message, reason });
+        }
+        Ok(id)
+    }
+
+    /// Asks for one message. The answer is an event, whatever it is, unless the connection is Closed.
+    pub fn receive(&mut self) -> Result<ReceiveId, ReceiveFailure> {
+        if self.state == State::Closed {
+            return Err(ReceiveFailure::Closed);
+        }
+        let id = self.inbox.request();
+        if self.inbox.is_shut() {
+            self.shut_inbox(ReceiveFailure::Closed);
+        } else {
+            self.answer();
+        }
+        Ok(id)
+    }
+
+    /// Takes a message by hand; `None` if none is here yet. Whoever waits says so by
+    /// [`begin_pull`](Self::begin_pull), and lets go by [`end_pull`](Self::end_pull).
+    pub fn pull(&mut self) -> Option<Result<Message, ReceiveFailure>> {
+        match self.state {
+            State::Establishing => None,
+            State::Established => {
+                let pulled = self.inbox.pull();
+                self.maybe_closed();
+                pulled
+            }
+            State::Closing | State::Closed => Some(Err(ReceiveFailure::Closed)),
+        }
+    }
+
+    /// Somebody waits to pull.
+    pub fn begin_pull(&mut self) {
+        self.inbox.begin_pull();
+    }
+
+    /// That one waits no longer.
+    pub fn end_pull(&mut self) {
+        self.inbox.end_pull();
+    }
+
+    /// What is to be written.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Whether there is something to write, and somewhere to write it.
+    pub fn wants_write(&self) -> bool {
+        matches!(self.state, State::Established | State::Closing) && !self.outbox.is_empty()
+    }
+
+    /// Whether the transport should be read: somebody waits for a message, or the connection is closing and
+    /// what still comes is discarded, so that a peer that writes before it reads is not stuck.
+    pub fn wants_read(&self) -> bool {
+        match self.state {
+            State::Established => self.inbox.is_hungry(),
+            State::Closing => !self.inbox.is_finished(),
+            State::Establishing | State::Closed => false,
+        }
+    }
+
+    /// Whether it matters now when the peer has acknowledged everything.
+    pub fn wants_acknowledgement(&self) -> bool {
+        self.our_end == OurEnd::Sent && (self.state == State::Closing || self.inbox.is_finished())
+    }
+
+    /// Feeds it.
+    pub fn handle(&mut self, input: Input) {
+        if self.state == State::Closed {
+            return;
+        }
+        match input {
+            Input::Stream(on) => self.stream(on),
+            Input::Close => self.close(),
+            Input::Abort if self.state == State::Establishing => self.cancel(),
+            Input::Abort => {
+                self.outputs.push_back(Output::Abort);
+                self.end_with(ConnectionFailure::AbortedLocally);
+            }
+            Input::Release if self.state == State::Establishing => self.cancel(),
+            Input::Release => self.close(),
+            Input::Established => self.established(),
+            Input::EstablishmentFailed(failure) => {
+                if self.state == State::Establishing {
+                    self.fail_establishment(failure);
+                }
+            }
+            Input::Arrived(message) => {
+                if self.state == State::Established {
+                    self.inbox.arrived(message);
+                    self.answer();
+                }
+            }
+            Input::PeerFinished => {
+                self.inbox.finished();
+                self.answer();
+                self.maybe_closed();
+            }
+            Input::Written(bytes) => self.taken(|outbox, sent| outbox.written(bytes, sent)),
+            Input::FrontTaken => self.taken(|outbox, sent| outbox.take_front(sent)),
+            Input::Acknowledged => {
+                if self.our_end == OurEnd::Sent {
+                    self.our_end = OurEnd::Acknowledged;
+                    self.maybe_closed();
+                }
+            }
+            Input::Failed(failure) => self.failed(failure),
+        }
+    }
+
+    /// What to do next; `None` until it is fed again.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// What [`poll`](Self::poll) would give next.
+    pub fn peek(&self) -> Option<&Output> {
+        self.outputs.front()
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn stream(&mut self, on: bool) {
+        if !self.inbox.is_shut() {
+            self.inbox.stream(on);
+            self.answer();
+        }
+    }
+
+    fn established(&mut self) {
+        if self.state != State::Establishing {
+            return;
+        }
+        self.state = State::Established;
+        self.tell(Event::Ready);
+        self.answer();
+        if self.close_when_ready {
+            self.close();
+        }
+    }
+
+    fn close(&mut self) {
+        match self.state {
+            // RFC 9622 §10: what was given for delivery is delivered first, even if that needs establishing.
+            State::Establishing if !self.outbox.is_empty() => {
+                self.close_when_ready = true;
+                self.outbox.seal();
+                self.shut_inbox(ReceiveFailure::Closed);
+            }
+            State::Establishing => self.cancel(),
+            State::Established => {
+                self.state = State::Closing;
+                self.shut_inbox(ReceiveFailure::Closed);
+                self.outbox.seal();
+                if self.our_end == OurEnd::Open {
+                    self.our_end = OurEnd::Due;
+                }
+                self.maybe_finish();
+                self.maybe_closed();
+            }
+            State::Closing | State::Closed => {}
+        }
+    }
+
+    fn cancel(&mut self) {
+        self.outputs.push_back(Output::CancelEstablishment);
+        self.fail_establishment(EstablishmentFailure::Cancelled);
+    }
+
+    fn fail_establishment(&mut self, failure: EstablishmentFailure) {
+        self.refuse_outbox(&SendFailure::NotEstablished);
+        self.shut_inbox(ReceiveFailure::NotEstablished);
+        self.tell(Event::EstablishmentError(failure));
+        self.release();
+    }
+
+    fn failed(&mut self, failure: ConnectionFailure) {
+        if self.state == State::Establishing {
+            // The transport is not ours before it is established; whoever raced it reports.
+            return;
+        }
+        self.end_with(failure);
+    }
+
+    fn end_with(&mut self, failure: ConnectionFailure) {
+        self.refuse_outbox(&SendFailure::Connection(failure.clone()));
+        self.shut_inbox(ReceiveFailure::Connection(failure.clone()));
+        match failure {
+            ConnectionFailure::AbortedByPeer => self.tell(Event::Aborted),
+            ConnectionFailure::TimedOut => self.tell(Event::Timeout),
+            _ => {}
+        }
+        self.tell(Event::ConnectionError(failure));
+        self.release();
+    }
+
+    fn release(&mut self) {
+        self.state = State::Closed;
+        self.outputs.push_back(Output::Release);
+    }
+
+    fn taken(&mut self, take: impl FnOnce(&mut Outbox, &mut dyn FnMut(MessageId, bool))) {
+        let was_empty = self.outbox.is_empty();
+        let Self { outbox, outputs, our_end, .. } = self;
+        take(outbox, &mut |id, is_final| {
+            outputs.push_back(Output::Event(Event::Sent(id)));
+            if is_final {
+                *our_end = OurEnd::Due;
+            }
+        });
+        if !was_empty && self.outbox.is_empty() {
+            self.tell(Event::AllWritten);
+        }
+        self.maybe_finish();
+    }
+
+    fn maybe_finish(&mut self) {
+        if self.our_end == OurEnd::Due && self.outbox.is_empty() {
+            self.our_end = OurEnd::Sent;
+            self.outputs.push_back(Output::Finish);
+        }
+    }
+
+    /// A connection ends well when our end is acknowledged, and either the application closed it or the peer's
+    /// end has come and everything before it was taken.
+    fn maybe_closed(&mut self) {
+        let ended = self.our_end == OurEnd::Acknowledged
+            && (self.state == State::Closing || self.state == State::Established && self.inbox.is_exhausted());
+        if ended {
+            self.shut_inbox(ReceiveFailure::Finished);
+            self.tell(Event::Closed);
+            self.release();
+        }
+    }
+
+    fn answer(&mut self) {
+        if self.state != State::Established {
+            return;
+        }
+        while let Some((asker, answer)) = self.inbox.answer() {
+            self.tell(match answer {
+                Ok(message) => Event::Received { asker, message },
+                Err(reason) => Event::ReceiveError { asker, reason },
+            });
+        }
+        self.maybe_closed();
+    }
+
+    fn shut_inbox(&mut self, reason: ReceiveFailure) {
+        let Self { inbox, outputs, .. } = self;
+        inbox.shut(|id| {
+            let asker = Asker::Request(id);
+            outputs.push_back(Output::Event(Event::ReceiveError { asker, reason: reason.clone() }));
+        });
+    }
+
+    fn refuse_outbox(&mut self, reason: &SendFailure) {
+        let Self { outbox, outputs, .. } = self;
+        outbox.refuse_all(|id, message| {
+            outputs.push_back(Output::Event(Event::SendError { id, message, reason: reason.clone() }));
+        });
+    }
+}
+
+impl From<Failure> for Input {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure.into())
+    }
+}

@@ -1,0 +1,146 @@
+//! Messages on their way out: one id and one fate for each.
+
+use crate::failure::SendFailure;
+use crate::message::{Message, MessageId};
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+/// The send queue of one connection.
+///
+/// A message goes in once and comes out once: handed to the transport ([`written`](Self::written),
+/// [`take_front`](Self::take_front)) or given back ([`refuse_all`](Self::refuse_all)). Bounded: above twice the
+/// high-water mark nothing more is taken.
+#[derive(Debug)]
+pub struct Outbox {
+    queue: VecDeque<Entry>,
+    /// Bytes in the queue that the transport has not taken.
+    pending: usize,
+    high_water: usize,
+    next: u64,
+    end: End,
+}
+
+#[derive(Debug)]
+struct Entry {
+    id: MessageId,
+    /// The message as it was sent, to be given back if it fails.
+    message: Message,
+    /// How much of it the transport has taken.
+    written: usize,
+}
+
+/// Whether more may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Open,
+    /// A final message is in the queue, or was.
+    Final,
+    /// The application closed.
+    Sealed,
+}
+
+impl Outbox {
+    /// The high-water mark of a new outbox, in bytes.
+    pub const HIGH_WATER: usize = 256 * 1024;
+
+    /// An empty outbox.
+    pub fn new(high_water: usize) -> Self {
+        Self { queue: VecDeque::new(), pending: 0, high_water, next: 0, end: End::Open }
+    }
+
+    /// Takes a message, or gives it back with the reason; either way it has an id.
+    pub fn push(&mut self, message: Message) -> (MessageId, Result<(), (SendFailure, Message)>) {
+        let id = MessageId(self.next);
+        self.next += 1;
+        let refusal = match self.end {
+            End::Sealed => Some(SendFailure::Closed),
+            End::Final => Some(SendFailure::AfterFinal),
+            End::Open if self.pending >= self.high_water.saturating_mul(2) => Some(SendFailure::QueueFull),
+            End::Open => None,
+        };
+        if let Some(reason) = refusal {
+            return (id, Err((reason, message)));
+        }
+        if message.context.is_final {
+            self.end = End::Final;
+        }
+        self.pending = self.pending.saturating_add(message.len());
+        self.queue.push_back(Entry { id, message, written: 0 });
+        (id, Ok(()))
+    }
+
+    /// Takes no more messages.
+    pub fn seal(&mut self) {
+        self.end = End::Sealed;
+    }
+
+    /// Whether another message would be taken, its size aside.
+    pub fn is_open(&self) -> bool {
+        self.end == End::Open
+    }
+
+    /// Whether nothing is queued.
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// How many bytes are queued and not taken by the transport.
+    pub fn pending(&self) -> usize {
+        self.pending
+    }
+
+    /// Whether the queue is above its high-water mark: a polite sender waits.
+    pub fn is_high(&self) -> bool {
+        self.pending > self.high_water
+    }
+
+    /// For byte streams: fills `slices` with what is to be written next; how many were filled. Zero while
+    /// something is queued means that only empty messages are: call [`written`](Self::written) with 0.
+    pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let pieces = self.queue.iter().map(|entry| &entry.message.data[entry.written..]);
+        let mut filled = 0;
+        for (slot, piece) in slices.iter_mut().zip(pieces.filter(|piece| !piece.is_empty())) {
+            *slot = IoSlice::new(piece);
+            filled += 1;
+        }
+        filled
+    }
+
+    /// For byte streams: the transport has taken the next `bytes` bytes. Tells of each message that it has
+    /// taken whole, in the order of sending, and whether that was the final one.
+    pub fn written(&mut self, mut bytes: usize, mut sent: impl FnMut(MessageId, bool)) {
+        self.pending = self.pending.saturating_sub(bytes);
+        while let Some(entry) = self.queue.front_mut() {
+            let rest = entry.message.len() - entry.written;
+            if bytes < rest {
+                entry.written += bytes;
+                return;
+            }
+            bytes -= rest;
+            sent(entry.id, entry.message.context.is_final);
+            self.queue.pop_front();
+        }
+    }
+
+    /// For message transports: the message to be handed over next.
+    pub fn front(&self) -> Option<&Message> {
+        self.queue.front().map(|entry| &entry.message)
+    }
+
+    /// For message transports: the transport has taken the message at the front.
+    pub fn take_front(&mut self, sent: impl FnOnce(MessageId, bool)) {
+        if let Some(entry) = self.queue.pop_front() {
+            self.pending = self.pending.saturating_sub(entry.message.len());
+            sent(entry.id, entry.message.context.is_final);
+        }
+    }
+
+    /// Gives every message back, in the order of sending, and takes no more.
+    pub fn refuse_all(&mut self, mut refused: impl FnMut(MessageId, Message)) {
+        self.end = End::Sealed;
+        self.pending = 0;
+        for entry in self.queue.drain(..) {
+            refused(entry.id, entry.message);
+        }
+    }
+}
