@@ -24,6 +24,9 @@ impl Protocol {
     /// TCP (RFC 9293).
     pub const TCP: Self = Self(Cow::Borrowed("tcp"));
 
+    /// No protocol: nothing carries the connection yet.
+    pub const NONE: Self = Self(Cow::Borrowed("none"));
+
     /// The protocol of this name.
     pub const fn named(name: &'static str) -> Self {
         Self(Cow::Borrowed(name))

@@ -8,6 +8,98 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 
+/// The outcome an event reports, in one word; the reasons of RFC 9623 appendix B.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Status {
+    /// All is well.
+    Ok,
+    /// What was asked for makes no sense.
+    InvalidConfiguration,
+    /// Nothing can satisfy the requirements.
+    NoCandidates,
+    /// A name could not be resolved.
+    ResolutionFailed,
+    /// Every candidate failed.
+    EstablishmentFailed,
+    /// One side ended it early.
+    ConnectionAborted,
+    /// It took too long.
+    Timeout,
+    /// The protocol, or the code that runs it, failed.
+    ProtocolFailed,
+    /// It is over: nothing more is taken, or comes.
+    Closed,
+    /// More is outstanding than may be.
+    Overflow,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl EstablishmentFailure {
+    /// The reason in one word.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::InvalidConfiguration(_) => Status::InvalidConfiguration,
+            Self::NoCandidates { .. } => Status::NoCandidates,
+            Self::ResolutionFailed(_) => Status::ResolutionFailed,
+            Self::EstablishmentFailed { .. } | Self::Stopped(_) => Status::EstablishmentFailed,
+            Self::Timeout { .. } => Status::Timeout,
+            Self::Cancelled => Status::ConnectionAborted,
+        }
+    }
+}
+
+impl ListenFailure {
+    /// The reason in one word.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::InvalidConfiguration(_) => Status::InvalidConfiguration,
+            Self::NoCandidates { .. } => Status::NoCandidates,
+            Self::ResolutionFailed(_) => Status::ResolutionFailed,
+            Self::Bind { .. } | Self::Stopped(_) => Status::EstablishmentFailed,
+        }
+    }
+}
+
+impl ConnectionFailure {
+    /// The reason in one word.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::AbortedLocally | Self::AbortedByPeer => Status::ConnectionAborted,
+            Self::TimedOut => Status::Timeout,
+            Self::Panicked(_) | Self::Transport(_) => Status::ProtocolFailed,
+        }
+    }
+}
+
+impl SendFailure {
+    /// The reason in one word.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Closed | Self::AfterFinal => Status::Closed,
+            Self::QueueFull => Status::Overflow,
+            Self::NotEstablished => Status::EstablishmentFailed,
+            Self::Connection(reason) => reason.status(),
+        }
+    }
+}
+
+impl ReceiveFailure {
+    /// The reason in one word.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Finished | Self::Closed => Status::Closed,
+            Self::NotEstablished => Status::EstablishmentFailed,
+            Self::Connection(reason) => reason.status(),
+        }
+    }
+}
+
 /// Why a transport failed: the reason of one attempt, or of an established connection.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -365,9 +457,6 @@ pub enum ReceiveFailure {
     /// The connection is closing or closed on our side.
     #[error("the connection is closed")]
     Closed,
-    /// Too many requests are outstanding.
-    #[error("too many receive requests are outstanding")]
-    TooManyRequests,
     /// No connection was established.
     #[error("the connection was not established")]
     NotEstablished,

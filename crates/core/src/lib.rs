@@ -19,7 +19,7 @@ pub use candidate::{Candidate, CandidateId, Protocol};
 pub use endpoint::{EndpointError, LocalEndpoint, RemoteEndpoint};
 pub use failure::{
     Attempt, ConnectionFailure, EstablishmentFailure, Failure, ListenFailure, ReceiveFailure,
-    ResolutionFailure, SendFailure,
+    ResolutionFailure, SendFailure, Status,
 };
 pub use message::{Message, MessageContext, MessageId, ReceiveId};
 pub use properties::{

@@ -66,6 +66,11 @@ impl Inbox {
         self.pulls = self.pulls.saturating_sub(1);
     }
 
+    /// Whether somebody wants to pull.
+    pub fn is_pulled(&self) -> bool {
+        self.pulls > 0
+    }
+
     /// Takes a message out by hand, or says that none will come.
     pub fn pull(&mut self) -> Option<Result<Message, ReceiveFailure>> {
         match self.messages.pop_front() {

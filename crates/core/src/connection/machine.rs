@@ -59,7 +59,6 @@ pub enum Role {
 
 /// What happens to a connection.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub enum Input {
     // ---- by the application
     /// Every message that comes, without a request for each; or no longer.
@@ -91,7 +90,6 @@ pub enum Input {
 
 /// What the driver has to do next.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub enum Output {
     /// Tell the subscribers.
     Event(Event),
@@ -107,7 +105,6 @@ pub enum Output {
 
 /// What subscribers are told; the actors give these their RFC 9622 names and addresses.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub enum Event {
     /// Established, opened by us.
     Ready,
@@ -261,6 +258,11 @@ impl Machine {
     /// That one waits no longer.
     pub fn end_pull(&mut self) {
         self.inbox.end_pull();
+    }
+
+    /// Whether somebody waits to pull.
+    pub fn is_pulled(&self) -> bool {
+        self.inbox.is_pulled()
     }
 
     /// What is to be written.

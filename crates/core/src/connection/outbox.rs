@@ -43,6 +43,9 @@ impl Outbox {
     /// The high-water mark of a new outbox, in bytes.
     pub const HIGH_WATER: usize = 256 * 1024;
 
+    /// How many messages may be queued, however small they are.
+    pub const MOST_MESSAGES: usize = 65_536;
+
     /// An empty outbox.
     pub fn new(high_water: usize) -> Self {
         Self { queue: VecDeque::new(), pending: 0, high_water, next: 0, end: End::Open }
@@ -52,13 +55,7 @@ impl Outbox {
     pub fn push(&mut self, message: Message) -> (MessageId, Result<(), (SendFailure, Message)>) {
         let id = MessageId(self.next);
         self.next += 1;
-        let refusal = match self.end {
-            End::Sealed => Some(SendFailure::Closed),
-            End::Final => Some(SendFailure::AfterFinal),
-            End::Open if self.pending >= self.high_water.saturating_mul(2) => Some(SendFailure::QueueFull),
-            End::Open => None,
-        };
-        if let Some(reason) = refusal {
+        if let Some(reason) = self.refusal() {
             return (id, Err((reason, message)));
         }
         if message.context.is_final {
@@ -67,6 +64,24 @@ impl Outbox {
         self.pending = self.pending.saturating_add(message.len());
         self.queue.push_back(Entry { id, message, written: 0 });
         (id, Ok(()))
+    }
+
+    /// Why the next message would be refused, if it would be.
+    pub fn refusal(&self) -> Option<SendFailure> {
+        let is_full =
+            self.pending >= self.high_water.saturating_mul(2) || self.queue.len() >= Self::MOST_MESSAGES;
+        match self.end {
+            End::Sealed => Some(SendFailure::Closed),
+            End::Final => Some(SendFailure::AfterFinal),
+            End::Open if is_full => Some(SendFailure::QueueFull),
+            End::Open => None,
+        }
+    }
+
+    /// Whether the message is queued still.
+    pub fn holds(&self, id: MessageId) -> bool {
+        self.queue.front().is_some_and(|front| front.id <= id)
+            && self.queue.back().is_some_and(|back| id <= back.id)
     }
 
     /// Takes no more messages.

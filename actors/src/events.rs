@@ -1,0 +1,286 @@
+//! Every event an application can subscribe to, each declared once.
+//!
+//! An event is an actor message: implement `Handler<Ready>`, `Handler<Received>`, ... and subscribe. Overflow:
+//! events are delivered without regard to the mailbox's capacity, because an order across event types would be
+//! lost if one were refused; they are bounded all the same, by what the application asked for (one answer for
+//! each receive, one fate for each send, one terminal event).
+
+use crate::flow::{Connection, ConnectionRef};
+use crate::listener::ListenerRef;
+use crate::subscription::Credit;
+use actix::Message as ActorMessage;
+use neatflow_core::{
+    ConnectionFailure, EstablishmentFailure, ListenFailure, Message, MessageId, ReceiveFailure, ReceiveId,
+    SendFailure, Status,
+};
+use std::fmt;
+use std::sync::Arc;
+
+/// An event of one type, as subscriptions see it.
+pub trait EventType: ActorMessage<Result = ()> + Clone + Send + 'static {
+    /// Which event it is.
+    const KIND: EventKind;
+
+    /// The event, if it is of this type.
+    fn of(event: &Event) -> Option<&Self>;
+}
+
+/// The outcome an event reports: that of its `reason`, or that all is well.
+macro_rules! status {
+    ($event:expr) => {
+        Status::Ok
+    };
+    ($event:expr, $reason:ident) => {
+        $event.$reason.status()
+    };
+}
+
+macro_rules! events {
+    ($(
+        $origin:ident: $handle:ty => $(
+            $(#[$doc:meta])*
+            $event:ident $( [$status:ident] )? { $( $(#[$field_doc:meta])* $field:ident: $type:ty, )* }
+        )*
+    )*) => {
+        $($(
+            $(#[$doc])*
+            #[derive(Clone, Debug, ActorMessage)]
+            #[rtype(result = "()")]
+            #[non_exhaustive]
+            pub struct $event {
+                /// Where it happened.
+                pub $origin: $handle,
+                $( $(#[$field_doc])* pub $field: $type, )*
+            }
+
+            impl EventType for $event {
+                const KIND: EventKind = EventKind::$event;
+
+                fn of(event: &Event) -> Option<&Self> {
+                    match event {
+                        Event::$event(event) => Some(event),
+                        _ => None,
+                    }
+                }
+            }
+
+            impl $event {
+                /// The outcome it reports, in one word.
+                pub fn status(&self) -> Status {
+                    status!(self $(, $status)?)
+                }
+            }
+
+            impl From<$event> for Event {
+                fn from(event: $event) -> Self {
+                    Self::$event(event)
+                }
+            }
+        )*)*
+
+        /// Any event: for logs, metrics, streams and tests.
+        #[derive(Clone, Debug, ActorMessage)]
+        #[rtype(result = "()")]
+        #[non_exhaustive]
+        pub enum Event {
+            $($( $(#[$doc])* $event($event), )*)*
+        }
+
+        /// Which event it is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum EventKind {
+            $($( $(#[$doc])* $event, )*)*
+        }
+
+        impl EventKind {
+            /// Every kind.
+            pub const ALL: &'static [Self] = &[$($(Self::$event,)*)*];
+
+            /// The name, as RFC 9622 spells it where it names one.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $($( Self::$event => stringify!($event), )*)*
+                }
+            }
+        }
+
+        impl Event {
+            /// Which event it is.
+            pub fn kind(&self) -> EventKind {
+                match self {
+                    $($( Self::$event(_) => EventKind::$event, )*)*
+                }
+            }
+
+            /// The outcome it reports, in one word.
+            pub fn status(&self) -> Status {
+                match self {
+                    $($( Self::$event(event) => event.status(), )*)*
+                }
+            }
+
+            /// The connection it happened on; `None` for a listener's own events.
+            pub fn connection(&self) -> Option<&Connection> {
+                match self {
+                    $($( Self::$event(event) => Origin::connection(&event.$origin), )*)*
+                }
+            }
+        }
+    };
+}
+
+events! {
+    connection: ConnectionRef =>
+
+    /// The connection is established; it was opened here. RFC 9622 §7.1; NEAT `on_connected`.
+    Ready {}
+    /// No connection was established. Terminal. RFC 9622 §7.1; NEAT `on_error`.
+    EstablishmentError[reason] {
+        /// Why, with every candidate's reason.
+        reason: Arc<EstablishmentFailure>,
+    }
+    /// The transport has taken a whole message; in the order of sending. RFC 9622 §9.2.2.1.
+    Sent {
+        /// Which.
+        id: MessageId,
+    }
+    /// A message was not sent; here it is. RFC 9622 §9.2.2.3; NEAT `on_send_failure`.
+    SendError[reason] {
+        /// Which.
+        id: MessageId,
+        /// The message, as it was given.
+        message: Message,
+        /// Why.
+        reason: SendFailure,
+    }
+    /// The transport has taken everything that was queued. NEAT `on_all_written`.
+    AllWritten {}
+    /// Messages came: one for a `receive`, one or more for a `stream`. On a byte stream without a framer a
+    /// message is what one read brought. RFC 9622 §9.3.2.1; NEAT `on_readable`.
+    Received {
+        /// The request it answers; `None` for the standing stream.
+        receive: Option<ReceiveId>,
+        /// What came.
+        messages: Messages,
+        /// Back-pressure: while the application holds it, the flow may not send it too many more.
+        credit: Credit,
+    }
+    /// A `receive` gets no message; or, for a stream, the peer has finished. RFC 9622 §9.3.2.3.
+    ReceiveError[reason] {
+        /// The request it answers; `None` for the standing stream.
+        receive: Option<ReceiveId>,
+        /// Why.
+        reason: ReceiveFailure,
+    }
+    /// The peer aborted. ConnectionError follows. NEAT `on_aborted`.
+    Aborted {}
+    /// Data stayed unacknowledged for too long. Not terminal by itself. RFC 9622 §8.1.3; NEAT `on_timeout`.
+    Timeout {}
+    /// The connection ended well: the peer acknowledged every byte and our end. Terminal. RFC 9622 §10; NEAT
+    /// `on_close`.
+    Closed {}
+    /// The connection ended badly. Terminal. RFC 9622 §10; NEAT `on_error`.
+    ConnectionError[reason] {
+        /// Why.
+        reason: ConnectionFailure,
+    }
+
+    listener: ListenerRef =>
+
+    /// A peer connected. Whoever keeps the connection holds it open. RFC 9622 §7.2; NEAT `on_connected`.
+    ConnectionReceived {
+        /// The new connection, established.
+        connection: Connection,
+    }
+    /// The listener could not listen, or gave up. Terminal. RFC 9622 §7.2 (EstablishmentError of a Listener).
+    ListenError[reason] {
+        /// Why.
+        reason: ListenFailure,
+    }
+    /// The listener has stopped, because it was told to. Terminal. RFC 9622 §7.2.
+    Stopped {}
+}
+
+/// What an event's origin says of connections.
+trait Origin {
+    fn connection(&self) -> Option<&Connection>;
+}
+
+impl Origin for ConnectionRef {
+    fn connection(&self) -> Option<&Connection> {
+        Some(self)
+    }
+}
+
+impl Origin for ListenerRef {
+    fn connection(&self) -> Option<&Connection> {
+        None
+    }
+}
+
+impl Event {
+    /// Whether nothing follows it for this subscriber.
+    pub fn is_terminal(&self) -> bool {
+        self.kind().is_terminal()
+    }
+}
+
+impl EventKind {
+    /// Whether nothing follows it for this subscriber.
+    pub const fn is_terminal(self) -> bool {
+        use EventKind as E;
+        matches!(
+            self,
+            E::EstablishmentError | E::Closed | E::ConnectionError | E::ListenError | E::Stopped
+        )
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One message or more, in the order of arrival.
+#[derive(Clone, Debug)]
+pub struct Messages(Batch);
+
+#[derive(Clone, Debug)]
+enum Batch {
+    /// The usual case; it needs no allocation.
+    One(Message),
+}
+
+impl Messages {
+    pub(crate) fn one(message: Message) -> Self {
+        Self(Batch::One(message))
+    }
+}
+
+impl std::ops::Deref for Messages {
+    type Target = [Message];
+
+    fn deref(&self) -> &[Message] {
+        match &self.0 {
+            Batch::One(message) => std::slice::from_ref(message),
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a Messages {
+    type Item = &'a Message;
+    type IntoIter = std::slice::Iter<'a, Message>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// The messages as text, lossily.
+impl fmt::Display for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.messages.iter().try_for_each(|message| f.write_str(&String::from_utf8_lossy(&message.data)))
+    }
+}

@@ -1,0 +1,293 @@
+//! The handle of a connection.
+
+use super::messages::Inspect;
+use super::shared::Shared;
+use super::waiting::{ClosedFuture, EventStream, ReadyFuture, ReceivedFuture, Sending};
+use crate::subscription::{EventSet, Subscriber, SubscriptionId};
+use actix::prelude::*;
+use neatflow_core::connection::{Input, State};
+use neatflow_core::{Message, Protocol, ReceiveId, TransportProperties};
+use neatflow_stacks::{Path, Report};
+use std::any::Any;
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Names a connection within this process; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(u64);
+
+impl ConnectionId {
+    pub(crate) fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The number.
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// A connection, as an application holds it (RFC 9622 §3).
+///
+/// A handle is cheap to clone and may be used from any thread. Dropping the last one closes an established
+/// connection gracefully, as [`close`](Self::close) does, and cancels one that is still being established.
+#[must_use = "dropping the last handle of a connection closes it"]
+pub struct Connection {
+    shared: Arc<Shared>,
+    /// Whether it keeps the connection open.
+    counts: bool,
+}
+
+impl Connection {
+    pub(crate) fn counted(shared: Arc<Shared>) -> Self {
+        shared.count_handle();
+        Self { shared, counts: true }
+    }
+
+    /// Its name within this process.
+    pub fn id(&self) -> ConnectionId {
+        self.shared.id
+    }
+
+    /// Where it is in its life (RFC 9622 §8.1.11.1, `connState`).
+    pub fn state(&self) -> State {
+        self.shared.lock().machine.state()
+    }
+
+    /// Whether a message would be taken now (RFC 9622 §8.1.11.2, `canSend`).
+    pub fn can_send(&self) -> bool {
+        self.shared.lock().machine.can_send()
+    }
+
+    /// Whether a message may still come (RFC 9622 §8.1.11.3, `canReceive`).
+    pub fn can_receive(&self) -> bool {
+        self.shared.lock().machine.can_receive()
+    }
+
+    /// What it was asked to be.
+    pub fn properties(&self) -> &TransportProperties {
+        &self.shared.properties
+    }
+
+    /// The protocol stack that carries it; [`Protocol::NONE`] until it is established.
+    pub fn stack(&self) -> &Protocol {
+        self.shared.carrier().map_or(&Protocol::NONE, |carrier| &carrier.protocol)
+    }
+
+    /// Where it runs, once it is established.
+    pub fn path(&self) -> Option<&Path> {
+        self.shared.carrier().map(|carrier| &carrier.path)
+    }
+
+    /// Our address, once it is established.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.path().map(|path| path.local)
+    }
+
+    /// The peer's address, once it is established.
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.path().map(|path| path.remote)
+    }
+
+    /// The stream it is, on a transport that carries several.
+    pub fn stream_id(&self) -> Option<u64> {
+        self.shared.carrier().and_then(|carrier| carrier.stream)
+    }
+
+    /// Sends a message. It may be called before Ready: the message waits.
+    ///
+    /// Its fate is told exactly once: Sent, or SendError with the message. The value returned can be awaited for
+    /// the same, or dropped. On a closed connection no event may follow the terminal one; there the returned
+    /// value alone tells. RFC 9622 §9.2.
+    pub fn send(&self, message: impl Into<Message>) -> Sending<'_> {
+        Sending::new(&self.shared, self.shared.send(message.into()))
+    }
+
+    /// Asks for one message; the answer is exactly one Received or ReceiveError that carries the same id. `None`
+    /// if the connection is Closed: then there is no answer. The flow reads the network only while somebody asks.
+    /// RFC 9622 §9.3.1.
+    pub fn receive(&self) -> Option<ReceiveId> {
+        let asked = self.shared.lock().machine.receive().ok();
+        self.shared.waker.wake();
+        asked
+    }
+
+    /// Asks for every message that comes, without a request for each. `window` is how many Received events a
+    /// subscriber may hold (as long as it keeps the event, or its credit) before the flow stops reading; 0 ends
+    /// the stream. One ReceiveError tells when the peer has finished.
+    pub fn stream(&self, window: usize) {
+        let mut core = self.shared.lock();
+        if window > 0 {
+            core.window = window;
+        }
+        core.machine.handle(Input::Stream(window > 0));
+        drop(core);
+        self.shared.waker.wake();
+    }
+
+    /// Ends it gracefully: what was sent is delivered first. Closed tells when the peer has acknowledged all of
+    /// it. What the peer still sends is discarded. While it is being established and nothing was sent, it is
+    /// cancelled. RFC 9622 §10.
+    pub fn close(&self) {
+        self.shared.command(Input::Close);
+    }
+
+    /// Ends it now: messages that are queued come back as SendError, and ConnectionError tells of the end; the
+    /// peer sees a reset. RFC 9622 §10.
+    pub fn abort(&self) {
+        self.shared.command(Input::Abort);
+    }
+
+    /// From now on, delivers the events of the set `S` to the actor's mailbox. The subscription holds the actor
+    /// until the terminal event, [`unsubscribe`](Self::unsubscribe), or its death.
+    pub fn subscribe<S: EventSet<A>, A: Actor>(&self, actor: &Addr<A>) -> SubscriptionId {
+        self.add(Subscriber::mailbox::<S, A>(actor))
+    }
+
+    /// Withdraws a subscription. Events that are in the actor's mailbox already will still be handled.
+    pub fn unsubscribe(&self, subscription: SubscriptionId) {
+        self.shared.lock().subscribers.remove(subscription);
+        self.shared.waker.wake();
+    }
+
+    /// The events from now on, as a stream that ends after the terminal one. It counts as a subscriber to
+    /// Received.
+    pub fn events(&self) -> EventStream {
+        let (stream, subscriber) = EventStream::new();
+        self.add(subscriber);
+        stream
+    }
+
+    /// Waits until it is established.
+    ///
+    /// *Errors*: why it was not. *Cancel safety*: safe; nothing is lost.
+    pub fn ready(&self) -> ReadyFuture {
+        ReadyFuture::new(&self.shared)
+    }
+
+    /// Waits for a message, as `receive` does, and takes it: no subscriber is told of it.
+    ///
+    /// *Errors*: [`Finished`](neatflow_core::ReceiveFailure::Finished) once the peer has sent its end.
+    /// *Cancel safety*: safe; a message that has come stays for whoever asks next.
+    pub fn received(&self) -> ReceivedFuture {
+        ReceivedFuture::new(&self.shared)
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// *Errors*: why, if it ended badly. *Cancel safety*: safe.
+    pub fn closed(&self) -> ClosedFuture {
+        ClosedFuture::new(&self.shared)
+    }
+
+    /// What the transport measures; empty while there is none.
+    ///
+    /// *Cancel safety*: safe.
+    pub fn report(&self) -> impl Future<Output = Report> + Send + use<> {
+        let flow = self.shared.flow().cloned();
+        async move {
+            match flow {
+                Some(flow) => flow.send(Inspect).await.unwrap_or_default(),
+                None => Report::default(),
+            }
+        }
+    }
+
+    /// Keeps a value of the application's with the connection, in place of any earlier one.
+    pub fn set_user_data<T: Any + Send + Sync>(&self, data: T) {
+        *self.shared.user_data() = Some(Arc::new(data));
+    }
+
+    /// The value kept with the connection, if it has this type.
+    pub fn user_data<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.shared.user_data().clone().and_then(|data| data.downcast().ok())
+    }
+
+    fn add(&self, subscriber: Subscriber) -> SubscriptionId {
+        let id = subscriber.id();
+        let mut core = self.shared.lock();
+        if core.end.is_none() {
+            core.subscribers.add(subscriber, &self.shared.waker);
+        } else if let Some(last) = core.last_words(&self.shared) {
+            // Too late for anything else: whoever subscribes hears the terminal event.
+            subscriber.tell(&last);
+        }
+        drop(core);
+        self.shared.waker.wake();
+        id
+    }
+}
+
+impl Clone for Connection {
+    /// Another handle that keeps the connection open.
+    fn clone(&self) -> Self {
+        Self::counted(self.shared.clone())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if self.counts {
+            self.shared.drop_handle();
+        }
+    }
+}
+
+impl PartialEq for Connection {
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl Eq for Connection {}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("id", &self.id()).field("path", &self.path()).finish_non_exhaustive()
+    }
+}
+
+/// The connection an event speaks of. It can do all a [`Connection`] can, but does not keep it open, so that an
+/// event waiting in a mailbox does not; [`keep`](Self::keep) makes a handle that does.
+pub struct ConnectionRef(Connection);
+
+impl ConnectionRef {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self(Connection { shared, counts: false })
+    }
+
+    /// A handle that keeps the connection open.
+    pub fn keep(&self) -> Connection {
+        self.0.clone()
+    }
+}
+
+impl Deref for ConnectionRef {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl Clone for ConnectionRef {
+    fn clone(&self) -> Self {
+        Self::new(self.0.shared.clone())
+    }
+}
+
+impl fmt::Debug for ConnectionRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

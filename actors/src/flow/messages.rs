@@ -1,0 +1,16 @@
+//! What may be said to a flow.
+
+use actix::prelude::*;
+use neatflow_stacks::Report;
+
+/// Sent by a connection's handle: what does the transport measure?
+///
+/// Reply: the report; its fields are `None` while there is no transport. Overflow: the asker waits.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Report")]
+pub struct Inspect;
+
+/// Sent by the driver, once: the terminal event was told and the transport is let go.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Ended;

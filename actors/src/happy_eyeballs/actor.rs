@@ -1,0 +1,405 @@
+//! The HappyEyeballs actor.
+
+use super::candidate::{Attempt as Attempting, Landing};
+use super::messages::{Landed, Reached};
+use super::record::RaceRecord;
+use crate::census::{Counted, Kind};
+use crate::clock::Clock;
+use crate::flow::RaceOutcome;
+use crate::name_resolver::{Answered, QueryId, Resolve};
+use crate::policy_manager::messages::{Eligible, Rank, Ranked};
+use crate::supervision::{Child, ChildEvent, ChildEventKind, ChildId, ExitReason, Plan, Supervise};
+use crate::transport::Services;
+use actix::prelude::*;
+use futures::channel::oneshot;
+use neatflow_core::policy::{Branch, Request, Resolved, Roster};
+use neatflow_core::racing::{Entry, Input, Output, Race};
+use neatflow_core::{
+    Attempt, Candidate, CandidateId, EstablishmentFailure, Failure, ResolutionFailure, Time,
+};
+use slog::{Logger, debug, o, warn};
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as Cx, Poll, ready};
+use std::time::Duration;
+
+/// What a race is for.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) request: Arc<Request>,
+    pub(crate) timeout: Option<Duration>,
+    /// Where the outcome goes. The race is cancelled when nobody waits for it any more.
+    pub(crate) outcome: oneshot::Sender<RaceOutcome>,
+}
+
+/// Starts a race on this arbiter.
+pub(crate) fn start(order: Order, services: &Arc<Services>, logger: &Logger) {
+    let logger = logger.new(o!("actor" => "race"));
+    let counted = services.census.count(Kind::Race);
+    Supervise::new(Plan::temporary()).name("race").logger(logger.clone()).start(|_| HappyEyeballs {
+        request: order.request,
+        timeout: order.timeout,
+        outcome: Some(order.outcome),
+        clock: Clock::start(),
+        race: Race::new(services.racing.clone()),
+        services: services.clone(),
+        branches: Arc::from([]),
+        roster: Roster::default(),
+        resolved: Vec::new(),
+        unanswered: 0,
+        ranking: 0,
+        candidates: Vec::new(),
+        known: BTreeMap::new(),
+        running: BTreeMap::new(),
+        landing: Landing::default(),
+        failures: Vec::new(),
+        unresolved: Vec::new(),
+        timer: None,
+        logger,
+        _counted: counted,
+    });
+}
+
+pub(crate) struct HappyEyeballs {
+    request: Arc<Request>,
+    timeout: Option<Duration>,
+    outcome: Option<oneshot::Sender<RaceOutcome>>,
+    clock: Clock,
+    race: Race,
+    services: Arc<Services>,
+    branches: Arc<[Branch]>,
+    roster: Roster,
+    resolved: Vec<Resolved>,
+    /// Questions to the name resolver that are open.
+    unanswered: usize,
+    /// Calls to the policy manager that are open.
+    ranking: usize,
+    /// As last ranked.
+    candidates: Vec<Candidate>,
+    /// Every candidate there ever was: one that ran may be ranked no more.
+    known: BTreeMap<CandidateId, Candidate>,
+    running: BTreeMap<CandidateId, Child<Attempting>>,
+    landing: Landing,
+    failures: Vec<Attempt>,
+    unresolved: Vec<ResolutionFailure>,
+    timer: Option<SpawnHandle>,
+    logger: Logger,
+    _counted: Counted,
+}
+
+impl Actor for HappyEyeballs {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.spawn(Cancellation);
+        if let Some(timeout) = self.timeout {
+            ctx.run_later(timeout, move |race, ctx| race.time_out(timeout, ctx));
+        }
+        let call = self.services.policy.send(Eligible { request: self.request.clone() });
+        ctx.spawn(call.into_actor(self).map(|reply, race, ctx| match reply {
+            Ok(Ok(branches)) => race.resolve(branches, ctx),
+            Ok(Err(failure)) => race.lose(failure, ctx),
+            Err(gone) => race.lose(stopped("policy manager", &gone), ctx),
+        }));
+    }
+}
+
+impl Supervised for HappyEyeballs {}
+
+impl Drop for HappyEyeballs {
+    /// However it ends, no attempt outlives it.
+    fn drop(&mut self) {
+        self.running.values().for_each(Child::stop);
+    }
+}
+
+/// NEAT's steps 5 to 8: names to addresses, addresses to candidates.
+impl HappyEyeballs {
+    fn resolve(&mut self, branches: Vec<Branch>, ctx: &mut Context<Self>) {
+        self.branches = branches.into();
+        let request = self.request.clone();
+        for (index, remote) in request.remotes.iter().enumerate() {
+            if let Some(address) = remote.literal() {
+                self.resolved.push(Resolved { remote: index, addresses: vec![address] });
+            } else if let Some(host) = &remote.host {
+                self.ask(QueryId(index as u64), host.clone(), ctx);
+            }
+        }
+        self.rank(ctx);
+    }
+
+    fn ask(&mut self, query: QueryId, host: Arc<str>, ctx: &mut Context<Self>) {
+        self.unanswered += 1;
+        let question = Resolve { query, host: host.clone(), answers: ctx.address().recipient() };
+        let asking = self.services.resolver.send(question);
+        ctx.spawn(asking.into_actor(self).map(move |asked, race, ctx| {
+            if let Err(gone) = asked {
+                let why = format!("the name resolver is gone: {gone}").into();
+                let result = Err(ResolutionFailure::Other { name: host, why });
+                race.answered(Answered { query, result, last: true }, ctx);
+            }
+        }));
+    }
+
+    fn answered(&mut self, answer: Answered, ctx: &mut Context<Self>) {
+        match answer.result {
+            Ok(addresses) => {
+                let remote = answer.query.0 as usize;
+                match self.resolved.iter_mut().find(|known| known.remote == remote) {
+                    Some(known) => known.addresses.extend(addresses),
+                    None => self.resolved.push(Resolved { remote, addresses }),
+                }
+            }
+            Err(failure) => {
+                debug!(self.logger, "name not resolved"; "reason" => %failure);
+                if !self.unresolved.contains(&failure) {
+                    self.unresolved.push(failure);
+                }
+            }
+        }
+        self.unanswered -= usize::from(answer.last);
+        self.rank(ctx);
+    }
+
+    fn rank(&mut self, ctx: &mut Context<Self>) {
+        self.ranking += 1;
+        let call = self.services.policy.send(Rank {
+            request: self.request.clone(),
+            branches: self.branches.clone(),
+            resolved: self.resolved.clone(),
+            roster: self.roster.clone(),
+        });
+        ctx.spawn(call.into_actor(self).map(|reply, race, ctx| match reply {
+            Ok(ranked) => race.ranked(ranked, ctx),
+            Err(gone) => race.lose(stopped("policy manager", &gone), ctx),
+        }));
+    }
+
+    fn ranked(&mut self, Ranked { candidates, roster }: Ranked, ctx: &mut Context<Self>) {
+        self.ranking -= 1;
+        self.roster = roster;
+        self.known.extend(candidates.iter().map(|candidate| (candidate.id, candidate.clone())));
+        let entry = |candidate: &Candidate| Entry { id: candidate.id, priority: candidate.priority };
+        let entries = candidates.iter().map(entry).collect();
+        self.candidates = candidates;
+        self.race.handle(Input::Candidates(entries), self.clock.now());
+        if self.unanswered == 0 && self.ranking == 0 {
+            self.race.handle(Input::NoMoreCandidates, self.clock.now());
+        }
+        self.run(ctx);
+    }
+}
+
+/// NEAT's steps 9 to 11: the race itself.
+impl HappyEyeballs {
+    /// Does what the race puts out.
+    fn run(&mut self, ctx: &mut Context<Self>) {
+        loop {
+            match self.race.poll(self.clock.now()) {
+                Output::Start(id) => self.attempt(id, ctx),
+                Output::Cancel(id) => self.cancel(id),
+                Output::Won(id) => return self.win(id, ctx),
+                Output::Lost => return self.lost(ctx),
+                Output::Wait(until) => return self.wait(until, ctx),
+            }
+        }
+    }
+
+    fn wait(&mut self, until: Option<Time>, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        self.timer = until.map(|until| {
+            ctx.run_later(until.since(self.clock.now()), |race, ctx| {
+                race.timer = None;
+                race.run(ctx);
+            })
+        });
+    }
+
+    fn attempt(&mut self, id: CandidateId, ctx: &mut Context<Self>) {
+        let Some(candidate) = self.known.get(&id).cloned() else { return };
+        let Some(stack) = self.services.registry.get(&candidate.transport).cloned() else {
+            let reason = Failure::NoSuchStack(candidate.transport.as_str().into());
+            return self.attempt_failed(id, reason);
+        };
+        debug!(self.logger, "attempt"; "candidate" => %candidate, "id" => %id);
+        let attempt = Attempting {
+            candidate,
+            stack,
+            landing: self.landing.clone(),
+            race: ctx.address(),
+            _counted: self.services.census.count(Kind::Candidate),
+        };
+        let child = Supervise::new(self.services.candidate_plan.clone())
+            .name(format!("candidate {id}"))
+            .parent(ctx.address().downgrade().recipient())
+            .logger(self.logger.new(o!("candidate" => id.0)))
+            .start(|_| attempt);
+        self.running.insert(id, child);
+    }
+
+    /// Whatever it had obtained is dropped, and so closed.
+    fn cancel(&mut self, id: CandidateId) {
+        if let Some(child) = self.running.remove(&id) {
+            child.stop();
+        }
+        self.landing.borrow_mut().remove(&id);
+    }
+
+    fn attempt_failed(&mut self, id: CandidateId, reason: Failure) {
+        self.running.remove(&id);
+        if let Some(candidate) = self.known.get(&id) {
+            debug!(self.logger, "attempt failed"; "candidate" => %candidate, "reason" => %reason);
+            self.failures.push(Attempt::new(candidate.clone(), reason));
+        }
+        self.race.handle(Input::Failed(id), self.clock.now());
+    }
+
+    fn win(&mut self, id: CandidateId, ctx: &mut Context<Self>) {
+        self.running.remove(&id);
+        let landed = self.landing.borrow_mut().remove(&id);
+        let (Some(candidate), Some(Ok(established))) = (self.known.get(&id), landed) else {
+            warn!(self.logger, "the winner is missing"; "id" => %id);
+            return self.lost(ctx);
+        };
+        let protocol = candidate.transport.clone();
+        self.finish(Ok((protocol, established)), ctx);
+    }
+
+    fn lost(&mut self, ctx: &mut Context<Self>) {
+        let attempts = self.failures.clone();
+        let unresolved = self.unresolved.clone();
+        self.lose(
+            if !attempts.is_empty() {
+                EstablishmentFailure::EstablishmentFailed { attempts, unresolved }
+            } else if !unresolved.is_empty() {
+                EstablishmentFailure::ResolutionFailed(unresolved)
+            } else {
+                let why = "no address of the remote endpoint fits the local endpoints and interfaces".into();
+                EstablishmentFailure::NoCandidates { properties: Vec::new(), why }
+            },
+            ctx,
+        );
+    }
+
+    fn time_out(&mut self, after: Duration, ctx: &mut Context<Self>) {
+        let mut attempts = self.failures.clone();
+        let running = self.running.keys().filter_map(|id| self.known.get(id));
+        attempts.extend(running.map(|candidate| Attempt::new(candidate.clone(), Failure::TimedOut)));
+        let unresolved = self.unresolved.clone();
+        self.lose(EstablishmentFailure::Timeout { after, attempts, unresolved }, ctx);
+    }
+
+    fn lose(&mut self, failure: EstablishmentFailure, ctx: &mut Context<Self>) {
+        self.race.handle(Input::Cancel, self.clock.now());
+        self.finish(Err(failure), ctx);
+    }
+
+    fn finish(
+        &mut self,
+        result: Result<(neatflow_core::Protocol, neatflow_stacks::Established), EstablishmentFailure>,
+        ctx: &mut Context<Self>,
+    ) {
+        let record = Arc::new(RaceRecord {
+            candidates: std::mem::take(&mut self.candidates),
+            timeline: self.race.timeline().clone(),
+            failures: std::mem::take(&mut self.failures),
+            unresolved: std::mem::take(&mut self.unresolved),
+        });
+        if let Some(outcome) = self.outcome.take() {
+            // Nobody waits: what was obtained is dropped here, and so closed.
+            let _ = outcome.send(RaceOutcome { record, result });
+        }
+        for (_, child) in std::mem::take(&mut self.running) {
+            child.stop();
+        }
+        self.landing.borrow_mut().clear();
+        ctx.stop();
+    }
+}
+
+impl Handler<Answered> for HappyEyeballs {
+    type Result = ();
+
+    fn handle(&mut self, answer: Answered, ctx: &mut Self::Context) {
+        self.answered(answer, ctx);
+    }
+}
+
+impl Handler<Reached> for HappyEyeballs {
+    type Result = ();
+
+    fn handle(&mut self, Reached { id, stage }: Reached, ctx: &mut Self::Context) {
+        self.race.handle(Input::Reached(id, stage), self.clock.now());
+        self.run(ctx);
+    }
+}
+
+impl Handler<Landed> for HappyEyeballs {
+    type Result = ();
+
+    fn handle(&mut self, Landed { id }: Landed, ctx: &mut Self::Context) {
+        let failure = match self.landing.borrow().get(&id) {
+            Some(Ok(_)) => None,
+            Some(Err(failure)) => Some(failure.clone()),
+            // Cancelled meanwhile.
+            None => return,
+        };
+        match failure {
+            None => self.race.handle(Input::Connected(id), self.clock.now()),
+            Some(failure) => {
+                self.landing.borrow_mut().remove(&id);
+                self.attempt_failed(id, failure);
+            }
+        }
+        self.run(ctx);
+    }
+}
+
+impl Handler<ChildEvent> for HappyEyeballs {
+    type Result = ();
+
+    fn handle(&mut self, event: ChildEvent, ctx: &mut Self::Context) {
+        let ChildEventKind::GaveUp { reason } = event.what else { return };
+        if let Some(id) = self.candidate_of(event.child) {
+            let what = match reason {
+                ExitReason::Panicked(what) => what,
+                ExitReason::Stopped => "the attempt stopped without a result".into(),
+            };
+            self.attempt_failed(id, Failure::Panicked(what));
+            self.run(ctx);
+        }
+    }
+}
+
+impl HappyEyeballs {
+    fn candidate_of(&self, child: ChildId) -> Option<CandidateId> {
+        self.running.iter().find(|(_, running)| running.id() == child).map(|(id, _)| *id)
+    }
+}
+
+fn stopped(who: &str, gone: &MailboxError) -> EstablishmentFailure {
+    EstablishmentFailure::Stopped(format!("{who}: {gone}").into())
+}
+
+/// Ends the race when nobody waits for its outcome any more.
+struct Cancellation;
+
+impl ActorFuture<HappyEyeballs> for Cancellation {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        race: &mut HappyEyeballs,
+        ctx: &mut Context<HappyEyeballs>,
+        cx: &mut Cx<'_>,
+    ) -> Poll<()> {
+        if let Some(outcome) = &mut race.outcome {
+            ready!(outcome.poll_canceled(cx));
+            race.lose(EstablishmentFailure::Cancelled, ctx);
+        }
+        Poll::Ready(())
+    }
+}

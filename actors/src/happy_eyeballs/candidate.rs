@@ -1,0 +1,74 @@
+//! One attempt.
+
+use super::actor::HappyEyeballs;
+use super::messages::{Landed, Reached};
+use crate::census::Counted;
+use actix::prelude::*;
+use neatflow_core::{Candidate, CandidateId, Failure};
+use neatflow_stacks::{Established, Progress, Stack};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Where attempts leave what they obtained, for the race to take.
+pub(super) type Landing = Rc<RefCell<BTreeMap<CandidateId, Result<Established, Failure>>>>;
+
+/// One supervised attempt. Failing is its result, not a crash; if code of the stack panics it is restarted, after
+/// a back-off, and tries again while its budget lasts and the race is open.
+pub(super) struct Attempt {
+    pub(super) candidate: Candidate,
+    pub(super) stack: Arc<dyn Stack>,
+    pub(super) landing: Landing,
+    pub(super) race: Addr<HappyEyeballs>,
+    pub(super) _counted: Counted,
+}
+
+impl Actor for Attempt {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let (race, id) = (self.race.clone(), self.candidate.id);
+        let progress = Progress::new(move |stage| {
+            #[expect(clippy::disallowed_methods, reason = "two for each attempt at most")]
+            race.do_send(Reached { id, stage });
+        });
+        let connecting = self.stack.connect(&self.candidate, progress);
+        ctx.spawn(connecting.into_actor(self).map(|result, attempt, ctx| attempt.land(result, ctx)));
+    }
+}
+
+impl Supervised for Attempt {
+    /// The next try begins from the candidate, like the first.
+    fn restarting(&mut self, _: &mut Self::Context) {}
+}
+
+impl Attempt {
+    fn land(&mut self, result: Result<Established, Failure>, ctx: &mut Context<Self>) {
+        let id = self.candidate.id;
+        let result = result.and_then(|established| {
+            check(&self.candidate, &established)?;
+            Ok(established)
+        });
+        self.landing.borrow_mut().insert(id, result);
+        #[expect(clippy::disallowed_methods, reason = "one for each attempt")]
+        self.race.do_send(Landed { id });
+        ctx.stop();
+    }
+}
+
+/// Whether what was obtained is what the candidate promised.
+fn check(candidate: &Candidate, established: &Established) -> Result<(), Failure> {
+    let violated = established.offers.violations(&candidate.properties.selection);
+    if !violated.is_empty() {
+        return Err(Failure::Unfulfilled(violated));
+    }
+    let got = established.path.local;
+    let misbound = candidate.local.is_some_and(|asked| {
+        (!asked.ip().is_unspecified() && asked.ip() != got.ip()) || (asked.port() != 0 && asked.port() != got.port())
+    });
+    if misbound {
+        return Err(Failure::Misbound(got.to_string().into()));
+    }
+    Ok(())
+}

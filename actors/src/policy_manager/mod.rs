@@ -1,0 +1,12 @@
+//! Decides which candidates there are, and in which order.
+//!
+//! The actor of NEAT's Policy Manager: it knows the stacks and the interfaces, and answers the two calls of
+//! NEAT's set-up, before names are resolved and after. What it decides is decided in [`neatflow_core::policy`].
+//!
+//! Permanent child of the [transport](crate::transport). It keeps the interfaces it last saw; a restart looks
+//! again.
+
+mod actor;
+pub mod messages;
+
+pub use actor::{Interfaces, PolicyManager};
