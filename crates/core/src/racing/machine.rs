@@ -16,7 +16,7 @@
 //
 //   a start at t                               due := t + attempt delay
 //   a transport handshake is done (v3 §6.1)    due := now + attempt delay, unless it is reached already
-//   the latest attempt fails, or the last one  due := max(now, last start + min spacing), if that is earlier
+//   the latest attempt fails                   due := max(now, last start + min spacing), if that is earlier
 //
 // A new list never moves it (v3 §7). With nothing untried it merely passes: the candidate that comes too late for it
 // starts at once.
@@ -242,8 +242,9 @@ impl Race {
         }
         let Some(latest) = self.timeline.attempts.last() else { return };
         let due = now.max(latest.started + self.config.min_spacing);
-        // An older attempt's failure says nothing about the one that the timer is for.
-        if (latest.id == id || self.running == 0) && due < self.next.due {
+        // An older attempt's failure says nothing about the one that the timer is for. When nothing runs any more, the
+        // latest has failed too, and the next is due already.
+        if latest.id == id && due < self.next.due {
             self.next = Next { due, cause: Cause::Failure };
         }
     }
