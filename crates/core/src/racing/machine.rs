@@ -143,7 +143,7 @@ pub struct Race {
     /// Where each candidate that was started is in the timeline.
     started: BTreeMap<CandidateId, usize>,
     running: usize,
-    /// Cancels and the outcome, until they are drained; no more than two for each attempt.
+    /// Cancels and the outcome, until they are drained; at most one cancel for each attempt.
     undrained: VecDeque<Output>,
     timeline: Timeline,
 }
