@@ -1,13 +1,14 @@
 //! A candidate: one way to reach the peer, ready to be tried.
 
 use crate::properties::TransportProperties;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Names a candidate within one establishment; ids rise in the order in which candidates were formed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CandidateId(pub u32);
 
 impl fmt::Display for CandidateId {

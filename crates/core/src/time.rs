@@ -1,12 +1,13 @@
 //! Time as an argument.
 
+use serde::{Deserialize, Serialize};
 use std::ops::{Add, AddAssign, Sub};
 use std::time::Duration;
 
 /// A moment, measured from an origin that the owner of the clock chose. Monotone; resolution 1 ns.
 ///
 /// Machines compare and add moments; only the actors (or a test) know where they come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Time(Duration);
 
 impl Time {

@@ -3,16 +3,7 @@
 use std::fmt;
 use std::rc::Rc;
 
-/// How far an attempt has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Stage {
-    /// The transport handshake is done; security may still be under way
-    /// (draft-ietf-happy-happyeyeballs-v3 §6.1: the race extends its timer).
-    Transport,
-    /// The security handshake is done.
-    Security,
-}
+pub use neatflow_core::racing::Stage;
 
 /// Where an attempt reports how far it has come. Stays on the attempt's arbiter.
 #[derive(Clone, Default)]
