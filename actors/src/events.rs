@@ -192,6 +192,8 @@ events! {
     ConnectionReceived {
         /// The new connection, established.
         connection: Connection,
+        /// Back-pressure: while the application holds it, the listener may not accept too many more.
+        credit: Credit,
     }
     /// The listener could not listen, or gave up. Terminal. RFC 9622 §7.2 (EstablishmentError of a Listener).
     ListenError[reason] {

@@ -1,4 +1,21 @@
 //! The staff of neatflow: every actor there is, and what they say to each other.
+//!
+//! Applications use the front door, the crate `neatflow`, which re-exports what they need. The supervision tree
+//! is drawn in this crate's README.
 
+mod census;
+mod clock;
+pub mod events;
+pub mod flow;
+mod happy_eyeballs;
+pub mod listener;
 pub mod name_resolver;
+pub mod policy_manager;
+mod registry;
+pub mod subscription;
 pub mod supervision;
+pub mod transport;
+
+pub use census::Count;
+pub use happy_eyeballs::RaceRecord;
+pub use registry::Registry;

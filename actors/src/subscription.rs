@@ -5,7 +5,7 @@
 //! from any arbiter. A subscription holds its actor until the terminal event, until it is withdrawn, or until the
 //! actor dies.
 
-use crate::events::{Event, EventKind, EventType};
+use crate::events::{ConnectionReceived, Event, EventKind, EventType, Received};
 use actix::prelude::*;
 use futures::task::AtomicWaker;
 use std::fmt;
@@ -210,11 +210,11 @@ impl Subscriptions {
         self.list.iter().any(|one| one.subscriber.kinds.contains(kind) && one.subscriber.mouth.is_alive())
     }
 
-    /// Whether everyone who wants Received has room for one more, given windows of `size`.
-    pub(crate) fn have_room(&self, size: usize) -> bool {
+    /// Whether everyone who wants events of this kind has room for one more, given windows of `size`.
+    pub(crate) fn have_room(&self, kind: EventKind, size: usize) -> bool {
         self.list
             .iter()
-            .filter(|one| one.subscriber.kinds.contains(EventKind::Received) && one.subscriber.mouth.is_alive())
+            .filter(|one| one.subscriber.kinds.contains(kind) && one.subscriber.mouth.is_alive())
             .all(|one| one.window.outstanding.load(Ordering::Acquire) < size)
     }
 
@@ -222,9 +222,12 @@ impl Subscriptions {
         for one in self.list.iter().filter(|one| one.subscriber.kinds.contains(event.kind())) {
             match event {
                 Event::Received(received) => {
-                    let mut received = received.clone();
-                    received.credit = Credit::of(&one.window);
-                    one.subscriber.mouth.deliver(&Event::Received(received));
+                    let credit = Credit::of(&one.window);
+                    one.subscriber.mouth.deliver(&Received { credit, ..received.clone() }.into());
+                }
+                Event::ConnectionReceived(received) => {
+                    let credit = Credit::of(&one.window);
+                    one.subscriber.mouth.deliver(&ConnectionReceived { credit, ..received.clone() }.into());
                 }
                 event => one.subscriber.mouth.deliver(event),
             }
@@ -232,7 +235,7 @@ impl Subscriptions {
     }
 }
 
-/// How many Received events one subscriber holds.
+/// How many events that hold credit one subscriber has.
 #[derive(Debug)]
 struct Window {
     outstanding: AtomicUsize,

@@ -40,9 +40,8 @@ pub(crate) fn start(shared: Arc<Shared>, origin: Origin, census: &Arc<Census>, l
     let race = match origin {
         Origin::Race(race) => Some(race),
         Origin::Accepted(protocol, established) => {
-            let Established { wire, path, stream, .. } = established;
-            shared.carried_by(Carrier { protocol, path, stream });
-            *lane.borrow_mut() = Some(wire);
+            carry(&shared, protocol, &established);
+            *lane.borrow_mut() = Some(established.wire);
             None
         }
     };
@@ -53,6 +52,12 @@ pub(crate) fn start(shared: Arc<Shared>, origin: Origin, census: &Arc<Census>, l
         .logger(logger.clone())
         .start(|_| Flow { shared: shared.clone(), lane, origin: Some(race), logger, _counted: counted });
     shared.supervised_by(flow.addr().clone());
+}
+
+/// Notes what carries the connection; before anyone is told of it.
+pub(crate) fn carry(shared: &Shared, protocol: Protocol, established: &Established) {
+    let (path, stream) = (established.path.clone(), established.stream);
+    shared.carried_by(Carrier { protocol, path, stream });
 }
 
 impl Actor for Flow {

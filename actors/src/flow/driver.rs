@@ -3,10 +3,11 @@
 //! The driver is a plain future on the flow's arbiter, outside any actor context, so that it outlives a restart
 //! of its Flow. It decides nothing: it feeds the machine facts and does what the machine puts out.
 
-use super::actor::Flow;
+use super::actor::{Flow, carry};
 use super::linger::linger;
 use super::messages::Ended;
-use super::shared::{Carrier, Core, Shared};
+use super::shared::{Core, Shared};
+use crate::happy_eyeballs::RaceRecord;
 use actix::Addr;
 use bytes::Bytes;
 use futures::channel::oneshot;
@@ -40,8 +41,15 @@ thread_local! {
 /// The flow's transport, when it has one; shared with the Flow actor, which asks it for reports.
 pub(super) type Lane = Rc<RefCell<Option<Wire>>>;
 
-/// What the race hands over; the driver drops its end to cancel the race.
-pub(crate) type Outcome = oneshot::Receiver<Result<(Protocol, Established), EstablishmentFailure>>;
+/// What a race hands over.
+#[derive(Debug)]
+pub(crate) struct RaceOutcome {
+    pub(crate) record: Arc<RaceRecord>,
+    pub(crate) result: Result<(Protocol, Established), EstablishmentFailure>,
+}
+
+/// Where the race hands it over; the driver drops its end to cancel the race.
+pub(crate) type Outcome = oneshot::Receiver<RaceOutcome>;
 
 pub(super) struct Driver {
     shared: Arc<Shared>,
@@ -90,11 +98,14 @@ impl Driver {
         let Some(race) = &mut self.race else { return false };
         let Poll::Ready(outcome) = Pin::new(race).poll(cx) else { return false };
         self.race = None;
-        let input = match outcome {
+        let result = outcome.map(|RaceOutcome { record, result }| {
+            self.shared.raced(record);
+            result
+        });
+        let input = match result {
             Ok(Ok((protocol, established))) => {
-                let Established { wire, path, stream, .. } = established;
-                self.shared.carried_by(Carrier { protocol, path, stream });
-                *self.lane.borrow_mut() = Some(wire);
+                carry(&self.shared, protocol, &established);
+                *self.lane.borrow_mut() = Some(established.wire);
                 Input::Established
             }
             Ok(Err(failure)) => Input::EstablishmentFailed(failure),

@@ -3,6 +3,7 @@
 use super::messages::Inspect;
 use super::shared::Shared;
 use super::waiting::{ClosedFuture, EventStream, ReadyFuture, ReceivedFuture, Sending};
+use crate::happy_eyeballs::RaceRecord;
 use crate::subscription::{EventSet, Subscriber, SubscriptionId};
 use actix::prelude::*;
 use neatflow_core::connection::{Input, State};
@@ -102,6 +103,11 @@ impl Connection {
     /// The stream it is, on a transport that carries several.
     pub fn stream_id(&self) -> Option<u64> {
         self.shared.carrier().and_then(|carrier| carrier.stream)
+    }
+
+    /// What its race did, once it is over; `None` before, and for accepted connections.
+    pub fn race(&self) -> Option<&RaceRecord> {
+        self.shared.record().map(|record| &**record)
     }
 
     /// Sends a message. It may be called before Ready: the message waits.

@@ -6,6 +6,7 @@ use crate::events::{
     Aborted, AllWritten, Closed, ConnectionError, EstablishmentError, Event, EventKind, Messages, Ready,
     ReceiveError, Received, SendError, Sent, Timeout,
 };
+use crate::happy_eyeballs::RaceRecord;
 use crate::subscription::{Credit, Subscriber, Subscriptions};
 use actix::Addr;
 use futures::task::AtomicWaker;
@@ -20,7 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
-/// How many Received events a subscriber may hold before the flow stops reading.
+/// How many Received events a subscriber may hold at first, before the flow stops reading.
 pub(crate) const WINDOW: usize = 16;
 
 pub(crate) struct Shared {
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     handles: AtomicUsize,
     carrier: OnceLock<Carrier>,
     flow: OnceLock<Addr<Flow>>,
+    record: OnceLock<Arc<RaceRecord>>,
     user_data: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
     core: Mutex<Core>,
 }
@@ -77,6 +79,7 @@ impl Shared {
             handles: AtomicUsize::new(0),
             carrier: OnceLock::new(),
             flow: OnceLock::new(),
+            record: OnceLock::new(),
             user_data: Mutex::new(None),
             core: Mutex::new(Core {
                 machine: Machine::new(role),
@@ -139,6 +142,16 @@ impl Shared {
         let _ = self.flow.set(flow);
     }
 
+    /// What its race did, once it is over.
+    pub(crate) fn record(&self) -> Option<&Arc<RaceRecord>> {
+        self.record.get()
+    }
+
+    pub(crate) fn raced(&self, record: Arc<RaceRecord>) {
+        // There is one race for each establishment.
+        let _ = self.record.set(record);
+    }
+
     pub(crate) fn user_data(&self) -> MutexGuard<'_, Option<Arc<dyn Any + Send + Sync>>> {
         self.user_data.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -190,7 +203,7 @@ impl Core {
 
     /// Whether the next Received may go out: somebody wants it, and all who do have room.
     pub(crate) fn may_receive(&self) -> bool {
-        self.subscribers.wants(EventKind::Received) && self.subscribers.have_room(self.window)
+        self.subscribers.wants(EventKind::Received) && self.subscribers.have_room(EventKind::Received, self.window)
     }
 
     /// Wakes every future that waits for something to change.

@@ -453,7 +453,8 @@ impl Machine {
     /// end has come and everything before it was taken.
     fn maybe_closed(&mut self) {
         let ended = self.our_end == OurEnd::Acknowledged
-            && (self.state == State::Closing || self.state == State::Established && self.inbox.is_exhausted());
+            && (self.state == State::Closing
+                || self.state == State::Established && self.inbox.is_exhausted());
         if ended {
             self.shut_inbox(ReceiveFailure::Finished);
             self.tell(Event::Closed);

@@ -1,0 +1,180 @@
+//! The sockets of a listener, which outlive its restarts.
+
+use neatflow_core::policy::ListenSpec;
+use neatflow_core::{Failure, ListenFailure, Protocol, TransportProperties};
+use neatflow_stacks::{Acceptor, Established, ListenOn, Path};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use crate::registry::Registry;
+
+/// A connection that a peer has opened, before it is accepted.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Incoming {
+    /// The protocol it came by.
+    pub protocol: Protocol,
+    /// From where to where.
+    pub path: Path,
+}
+
+/// Decides whether a connection is accepted. It runs in the listener's own turn and must not block; a panic in it
+/// restarts the listener, and a connection over which it panics twice is refused.
+#[derive(Clone)]
+pub struct AcceptFilter(Arc<dyn Fn(&Incoming) -> bool + Send + Sync>);
+
+impl AcceptFilter {
+    /// Accepts what this function says yes to.
+    pub fn new(accept: impl Fn(&Incoming) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(accept))
+    }
+
+    /// Accepts connections from these addresses only.
+    pub(super) fn from_addresses(addresses: Vec<IpAddr>) -> Self {
+        Self::new(move |incoming| addresses.contains(&incoming.path.remote.ip()))
+    }
+
+    pub(super) fn accepts(&self, incoming: &Incoming) -> bool {
+        (self.0)(incoming)
+    }
+}
+
+impl fmt::Debug for AcceptFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AcceptFilter")
+    }
+}
+
+/// What a listener listens on, and the connection it is looking at.
+#[derive(Default)]
+pub(super) struct Sockets {
+    acceptors: Vec<(Protocol, Box<dyn Acceptor>)>,
+    /// Who is asked first, so that a flood on one socket does not starve the others.
+    turn: usize,
+    held: Option<Held>,
+}
+
+/// A connection between its handshake and the filter's verdict.
+pub(super) struct Held {
+    pub(super) incoming: Incoming,
+    pub(super) established: Established,
+    /// How often it was looked at; more than once means that a look ended in a panic.
+    pub(super) looks: u32,
+}
+
+impl Sockets {
+    /// Opens every socket, or none. Sockets without a port get one, the same for all.
+    ///
+    /// One address family of a wildcard may be missing on this machine; that is no error while the other is there.
+    pub(super) fn open(
+        &mut self,
+        specs: Vec<ListenSpec>,
+        properties: &Arc<TransportProperties>,
+        registry: &Registry,
+    ) -> Result<Vec<SocketAddr>, ListenFailure> {
+        /// How often a free port is sought that is free on every socket.
+        const TRIES: usize = 16;
+        let mut last = None;
+        for _ in 0..TRIES {
+            match open_all(&specs, properties, registry) {
+                Ok(acceptors) => {
+                    self.acceptors = acceptors;
+                    return Ok(self.addresses());
+                }
+                Err(failure @ ListenFailure::Bind { reason: Failure::LocalAddress(_), .. })
+                    if specs.len() > 1 && specs.iter().any(|spec| spec.local.port() == 0) =>
+                {
+                    last = Some(failure);
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        Err(last.unwrap_or_else(nowhere))
+    }
+
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        self.acceptors.iter().map(|(_, acceptor)| acceptor.local()).collect()
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        !self.acceptors.is_empty()
+    }
+
+    /// Stops listening. Connections that were not accepted are reset by the system.
+    pub(super) fn close(&mut self) {
+        self.acceptors.clear();
+        self.held = None;
+    }
+
+    /// Ready when there is a connection at hand to look at.
+    pub(super) fn poll_look(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        if self.held.is_none() {
+            self.held = Some(ready!(self.poll_accept(cx))?);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The connection at hand.
+    pub(super) fn held(&mut self) -> Option<&mut Held> {
+        self.held.as_mut()
+    }
+
+    pub(super) fn take(&mut self) -> Option<Held> {
+        self.held.take()
+    }
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Result<Held, Failure>> {
+        for _ in 0..self.acceptors.len() {
+            self.turn = (self.turn + 1) % self.acceptors.len();
+            let (protocol, acceptor) = &mut self.acceptors[self.turn];
+            if let Poll::Ready(accepted) = acceptor.poll_accept(cx) {
+                let protocol = protocol.clone();
+                return Poll::Ready(accepted.map(|established| Held {
+                    incoming: Incoming { protocol, path: established.path.clone() },
+                    established,
+                    looks: 0,
+                }));
+            }
+        }
+        Poll::Pending
+    }
+}
+
+fn open_all(
+    specs: &[ListenSpec],
+    properties: &Arc<TransportProperties>,
+    registry: &Registry,
+) -> Result<Vec<(Protocol, Box<dyn Acceptor>)>, ListenFailure> {
+    let mut acceptors: Vec<(Protocol, Box<dyn Acceptor>)> = Vec::new();
+    let mut absent = None;
+    for spec in specs {
+        let mut local = spec.local;
+        if let (0, Some((_, first))) = (local.port(), acceptors.first()) {
+            local.set_port(first.local().port());
+        }
+        let bind = |reason| ListenFailure::Bind { address: local, reason };
+        let stack = registry
+            .get(&spec.protocol)
+            .ok_or_else(|| bind(Failure::NoSuchStack(spec.protocol.as_str().into())))?;
+        let mut on = ListenOn::new(local, properties.clone());
+        on.interface.clone_from(&spec.interface);
+        match stack.listen(&on) {
+            Ok(acceptor) => acceptors.push((spec.protocol.clone(), acceptor)),
+            Err(reason @ Failure::Unreachable(_)) if local.ip().is_unspecified() => absent = Some(bind(reason)),
+            Err(reason) => return Err(bind(reason)),
+        }
+    }
+    if acceptors.is_empty() { Err(absent.unwrap_or_else(nowhere)) } else { Ok(acceptors) }
+}
+
+fn nowhere() -> ListenFailure {
+    ListenFailure::NoCandidates { properties: Vec::new(), why: "there is nowhere to listen".into() }
+}
+
+impl fmt::Debug for Sockets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.addresses()).finish()
+    }
+}

@@ -1,0 +1,173 @@
+//! The Transport actor.
+
+use super::messages::{Initiate, Listen, TakeCensus};
+use crate::census::Census;
+use crate::flow::{self, Origin};
+use crate::happy_eyeballs::{self, Order};
+use crate::listener::{self, Setup};
+use crate::name_resolver::{self, NameResolver, Resolve};
+use crate::policy_manager::{Interfaces, PolicyManager};
+use crate::registry::Registry;
+use crate::supervision::{ChildEvent, ChildEventKind, Intensity, Plan, Supervise};
+use actix::prelude::*;
+use futures::channel::oneshot;
+use neatflow_core::racing;
+use slog::{Logger, debug, error, o};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a transport is set up.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The protocol stacks. Default: those this build has.
+    pub registry: Registry,
+    /// How names are resolved. Default: as the system does.
+    pub resolver: name_resolver::Config,
+    /// Who resolves names, in place of the name resolver. Default: nobody.
+    pub other_resolver: Option<Recipient<Resolve>>,
+    /// Where interfaces are looked up. Default: the system.
+    pub interfaces: Interfaces,
+    /// How candidates are raced. Default: RFC 8305.
+    pub racing: racing::Config,
+    /// How often the attempt of a candidate is restarted after a panic. Default: 3 times in 10 s, after 10 ms
+    /// and more.
+    pub candidate_restarts: Intensity,
+    /// Where it logs; each actor's logger is a child of its parent's.
+    pub logger: Logger,
+}
+
+impl Config {
+    /// The defaults, with this logger.
+    pub fn new(logger: Logger) -> Self {
+        Self {
+            registry: Registry::built_in(),
+            resolver: name_resolver::Config::default(),
+            other_resolver: None,
+            interfaces: Interfaces::system(),
+            racing: racing::Config::default(),
+            candidate_restarts: Intensity {
+                restarts: 3,
+                within: Duration::from_secs(10),
+                backoff: Duration::from_millis(10),
+                max_backoff: Duration::from_secs(1),
+            },
+            logger,
+        }
+    }
+}
+
+/// What races and listeners need of the house.
+#[derive(Debug)]
+pub(crate) struct Services {
+    pub(crate) policy: Addr<PolicyManager>,
+    pub(crate) resolver: Recipient<Resolve>,
+    pub(crate) registry: Registry,
+    pub(crate) racing: racing::Config,
+    pub(crate) candidate_plan: Plan,
+    pub(crate) census: Arc<Census>,
+}
+
+/// The root supervisor.
+#[derive(Debug)]
+pub struct Transport {
+    config: Config,
+    services: Option<Arc<Services>>,
+}
+
+impl Transport {
+    /// A transport that has not started.
+    pub fn new(config: Config) -> Self {
+        Self { config, services: None }
+    }
+
+    fn staff(&self, ctx: &Context<Self>) -> Services {
+        let Config { registry, resolver, other_resolver, interfaces, racing, candidate_restarts, logger } =
+            self.config.clone();
+        let parent: WeakRecipient<ChildEvent> = ctx.address().downgrade().recipient();
+        let hire = |name: &'static str| {
+            let logger = logger.new(o!("actor" => name));
+            let plan = Supervise::new(Plan::permanent()).name(name).parent(parent.clone());
+            (plan.logger(logger.clone()), logger)
+        };
+        let (hiring, for_policy) = hire("policy manager");
+        let policy = hiring.start(|_| PolicyManager::new(&registry, interfaces, for_policy));
+        let resolver = other_resolver.unwrap_or_else(|| {
+            let (hiring, for_resolver) = hire("name resolver");
+            hiring.start(|_| NameResolver::new(resolver, for_resolver)).addr().clone().recipient()
+        });
+        Services {
+            policy: policy.addr().clone(),
+            resolver,
+            registry,
+            racing,
+            candidate_plan: Plan::transient().intensity(candidate_restarts),
+            census: Arc::default(),
+        }
+    }
+}
+
+impl Actor for Transport {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        if self.services.is_none() {
+            self.services = Some(Arc::new(self.staff(ctx)));
+        }
+    }
+}
+
+impl Supervised for Transport {}
+
+impl Handler<Initiate> for Transport {
+    type Result = ();
+
+    fn handle(&mut self, mut order: Initiate, _: &mut Self::Context) {
+        let Some(services) = &self.services else { return };
+        order.taken = true;
+        let (outcome, race) = oneshot::channel();
+        let logger = self.config.logger.new(o!("flow" => order.shared.id.as_u64()));
+        flow::start(order.shared.clone(), Origin::Race(race), &services.census, &logger);
+        let order = Order { request: order.request.clone(), timeout: order.timeout, outcome };
+        happy_eyeballs::start(order, services, &logger);
+    }
+}
+
+impl Handler<Listen> for Transport {
+    type Result = ();
+
+    fn handle(&mut self, mut order: Listen, ctx: &mut Self::Context) {
+        let Some(services) = &self.services else { return };
+        order.taken = true;
+        let setup = Setup {
+            shared: order.shared.clone(),
+            request: order.request.clone(),
+            subscribers: std::mem::take(&mut order.subscribers),
+            filters: std::mem::take(&mut order.filters),
+        };
+        listener::start(setup, services, ctx.address().downgrade().recipient(), &self.config.logger);
+    }
+}
+
+impl Handler<TakeCensus> for Transport {
+    type Result = MessageResult<TakeCensus>;
+
+    fn handle(&mut self, _: TakeCensus, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.services.as_ref().map(|services| services.census.read()).unwrap_or_default())
+    }
+}
+
+impl Handler<ChildEvent> for Transport {
+    type Result = ();
+
+    fn handle(&mut self, event: ChildEvent, ctx: &mut Self::Context) {
+        match event.what {
+            // A listener that gives up has told its subscribers; without the staff nothing can be established.
+            ChildEventKind::GaveUp { .. } if !event.name.starts_with("listener") => {
+                error!(self.config.logger, "stopping: cannot go on without"; "child" => %event.name);
+                ctx.stop();
+            }
+            what => debug!(self.config.logger, "child"; "name" => %event.name, "what" => ?what),
+        }
+    }
+}
