@@ -160,7 +160,7 @@ impl Future for ReceivedFuture {
         drop(core);
         // Either the flow has to read, or it may have to tell of an end that this message held up.
         shared.waker.wake();
-        pulled.map_or(Poll::Pending, |pulled| Poll::Ready(shared.explain(pulled)))
+        pulled.map_or(Poll::Pending, Poll::Ready)
     }
 }
 
@@ -211,20 +211,6 @@ impl Future for ClosedFuture {
         }
         core.watch(cx.waker());
         Poll::Pending
-    }
-}
-
-impl Shared {
-    /// A pull on a connection that has ended says only that it is closed; the end knows why.
-    fn explain(&self, pulled: Result<Message, ReceiveFailure>) -> Result<Message, ReceiveFailure> {
-        match (pulled, &self.lock().end) {
-            (Err(ReceiveFailure::Closed), Some(Err(End::NotEstablished(_)))) => Err(ReceiveFailure::NotEstablished),
-            (Err(ReceiveFailure::Closed), Some(Err(End::Failed(reason)))) => {
-                Err(ReceiveFailure::Connection(reason.clone()))
-            }
-            (Err(ReceiveFailure::Closed), Some(Ok(()))) => Err(ReceiveFailure::Finished),
-            (pulled, _) => pulled,
-        }
     }
 }
 

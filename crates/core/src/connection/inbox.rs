@@ -18,8 +18,8 @@ pub struct Inbox {
     answered: u64,
     streaming: bool,
     pulls: usize,
-    /// The application has closed: nothing is delivered any more.
-    shut: bool,
+    /// Nothing is delivered any more, for this reason.
+    shut: Option<ReceiveFailure>,
     end: End,
 }
 
@@ -75,14 +75,15 @@ impl Inbox {
     pub fn pull(&mut self) -> Option<Result<Message, ReceiveFailure>> {
         match self.messages.pop_front() {
             Some(message) => Some(Ok(message)),
+            None if self.shut.is_some() => self.shut.clone().map(Err),
             None if self.end == End::Open => None,
             None => Some(Err(ReceiveFailure::Finished)),
         }
     }
 
-    /// The transport brought a message.
+    /// The transport brought a message; after the peer's end there is none.
     pub fn arrived(&mut self, message: Message) {
-        if !self.shut {
+        if self.shut.is_none() && self.end == End::Open {
             self.messages.push_back(message);
         }
     }
@@ -114,9 +115,10 @@ impl Inbox {
         Some((asker, answer))
     }
 
-    /// Delivers nothing any more: forgets what is here, and tells of every request that was not answered.
-    pub fn shut(&mut self, mut refused: impl FnMut(ReceiveId)) {
-        self.shut = true;
+    /// Delivers nothing any more: forgets what is here, and tells of every request that was not answered. Whoever
+    /// pulls is given the reason, the first one if it is shut again.
+    pub fn shut(&mut self, reason: ReceiveFailure, mut refused: impl FnMut(ReceiveId)) {
+        self.shut.get_or_insert(reason);
         self.streaming = false;
         self.messages.clear();
         for id in self.answered..self.requested {
@@ -125,9 +127,9 @@ impl Inbox {
         self.answered = self.requested;
     }
 
-    /// Whether the application has closed.
+    /// Whether nothing is delivered any more.
     pub fn is_shut(&self) -> bool {
-        self.shut
+        self.shut.is_some()
     }
 
     /// Whether somebody asks and nothing is here for them.

@@ -67,7 +67,8 @@ pub enum Input {
     Close,
     /// End it now (RFC 9622 §10).
     Abort,
-    /// Nobody holds it any more: close it if it is established, cancel it if it is not.
+    /// Nobody holds it any more: close it if it is established, cancel it if it is not. Whoever closed before
+    /// letting go still gets what close promises.
     Release,
     // ---- by the network
     /// A candidate won.
@@ -239,15 +240,9 @@ impl Machine {
     /// Takes a message by hand; `None` if none is here yet. Whoever waits says so by
     /// [`begin_pull`](Self::begin_pull), and lets go by [`end_pull`](Self::end_pull).
     pub fn pull(&mut self) -> Option<Result<Message, ReceiveFailure>> {
-        match self.state {
-            State::Establishing => None,
-            State::Established => {
-                let pulled = self.inbox.pull();
-                self.maybe_closed();
-                pulled
-            }
-            State::Closing | State::Closed => Some(Err(ReceiveFailure::Closed)),
-        }
+        let pulled = self.inbox.pull();
+        self.maybe_closed();
+        pulled
     }
 
     /// Somebody waits to pull.
@@ -287,7 +282,12 @@ impl Machine {
 
     /// Whether it matters now when the peer has acknowledged everything.
     pub fn wants_acknowledgement(&self) -> bool {
-        self.our_end == OurEnd::Sent && (self.state == State::Closing || self.inbox.is_finished())
+        let matters = match self.state {
+            State::Established => self.inbox.is_finished(),
+            State::Closing => true,
+            State::Establishing | State::Closed => false,
+        };
+        matters && self.our_end == OurEnd::Sent
     }
 
     /// Feeds it.
@@ -303,9 +303,12 @@ impl Machine {
                 self.outputs.push_back(Output::Abort);
                 self.end_with(ConnectionFailure::AbortedLocally);
             }
-            Input::Release if self.state == State::Establishing => self.cancel(),
+            Input::Release if self.state == State::Establishing && !self.close_when_ready => self.cancel(),
             Input::Release => self.close(),
             Input::Established => self.established(),
+            // The transport is not ours before it is established; whoever raced it reports.
+            Input::PeerFinished | Input::Written(_) | Input::FrontTaken | Input::Failed(_)
+                if self.state == State::Establishing => {}
             Input::EstablishmentFailed(failure) => {
                 if self.state == State::Establishing {
                     self.fail_establishment(failure);
@@ -330,7 +333,7 @@ impl Machine {
                     self.maybe_closed();
                 }
             }
-            Input::Failed(failure) => self.failed(failure),
+            Input::Failed(failure) => self.end_with(failure),
         }
     }
 
@@ -402,14 +405,6 @@ impl Machine {
         self.release();
     }
 
-    fn failed(&mut self, failure: ConnectionFailure) {
-        if self.state == State::Establishing {
-            // The transport is not ours before it is established; whoever raced it reports.
-            return;
-        }
-        self.end_with(failure);
-    }
-
     fn end_with(&mut self, failure: ConnectionFailure) {
         self.refuse_outbox(&SendFailure::Connection(failure.clone()));
         self.shut_inbox(ReceiveFailure::Connection(failure.clone()));
@@ -477,7 +472,7 @@ impl Machine {
 
     fn shut_inbox(&mut self, reason: ReceiveFailure) {
         let Self { inbox, outputs, .. } = self;
-        inbox.shut(|id| {
+        inbox.shut(reason.clone(), |id| {
             let asker = Asker::Request(id);
             outputs.push_back(Output::Event(Event::ReceiveError { asker, reason: reason.clone() }));
         });

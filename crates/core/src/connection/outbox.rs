@@ -8,8 +8,9 @@ use std::io::IoSlice;
 /// The send queue of one connection.
 ///
 /// A message goes in once and comes out once: handed to the transport ([`written`](Self::written),
-/// [`take_front`](Self::take_front)) or given back ([`refuse_all`](Self::refuse_all)). Bounded: above twice the
-/// high-water mark nothing more is taken.
+/// [`take_front`](Self::take_front)) or given back ([`refuse_all`](Self::refuse_all)). Bounded: from twice the
+/// high-water mark on nothing more is taken, except by an empty queue. What counts is bytes or messages,
+/// whichever are more: empty messages need room, too.
 #[derive(Debug)]
 pub struct Outbox {
     queue: VecDeque<Entry>,
@@ -43,9 +44,6 @@ impl Outbox {
     /// The high-water mark of a new outbox, in bytes.
     pub const HIGH_WATER: usize = 256 * 1024;
 
-    /// How many messages may be queued, however small they are.
-    pub const MOST_MESSAGES: usize = 65_536;
-
     /// An empty outbox.
     pub fn new(high_water: usize) -> Self {
         Self { queue: VecDeque::new(), pending: 0, high_water, next: 0, end: End::Open }
@@ -68,20 +66,12 @@ impl Outbox {
 
     /// Why the next message would be refused, if it would be.
     pub fn refusal(&self) -> Option<SendFailure> {
-        let is_full =
-            self.pending >= self.high_water.saturating_mul(2) || self.queue.len() >= Self::MOST_MESSAGES;
         match self.end {
             End::Sealed => Some(SendFailure::Closed),
             End::Final => Some(SendFailure::AfterFinal),
-            End::Open if is_full => Some(SendFailure::QueueFull),
+            End::Open if self.is_full() => Some(SendFailure::QueueFull),
             End::Open => None,
         }
-    }
-
-    /// Whether the message is queued still.
-    pub fn holds(&self, id: MessageId) -> bool {
-        self.queue.front().is_some_and(|front| front.id <= id)
-            && self.queue.back().is_some_and(|back| id <= back.id)
     }
 
     /// Takes no more messages.
@@ -106,7 +96,7 @@ impl Outbox {
 
     /// Whether the queue is above its high-water mark: a polite sender waits.
     pub fn is_high(&self) -> bool {
-        self.pending > self.high_water
+        self.load() > self.high_water
     }
 
     /// For byte streams: fills `slices` with what is to be written next; how many were filled. Zero while
@@ -145,7 +135,7 @@ impl Outbox {
     /// For message transports: the transport has taken the message at the front.
     pub fn take_front(&mut self, sent: impl FnOnce(MessageId, bool)) {
         if let Some(entry) = self.queue.pop_front() {
-            self.pending = self.pending.saturating_sub(entry.message.len());
+            self.pending = self.pending.saturating_sub(entry.message.len() - entry.written);
             sent(entry.id, entry.message.context.is_final);
         }
     }
@@ -157,5 +147,13 @@ impl Outbox {
         for entry in self.queue.drain(..) {
             refused(entry.id, entry.message);
         }
+    }
+
+    fn is_full(&self) -> bool {
+        !self.is_empty() && self.load() >= self.high_water.saturating_mul(2)
+    }
+
+    fn load(&self) -> usize {
+        self.pending.max(self.queue.len())
     }
 }
