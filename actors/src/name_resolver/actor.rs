@@ -1,0 +1,173 @@
+//! The actor: it takes questions, and answers those at once that need no source.
+
+use super::lookup::{Question, Sources};
+use super::names::{Host, LOOPBACK};
+use super::{Config, Resolve};
+use actix::prelude::*;
+use neatflow_core::ResolutionFailure;
+use slog::{Logger, debug, error};
+use std::fmt;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// Answers [`Resolve`].
+///
+/// Questions under way, the servers' connections and the cache outlive a restart.
+/// When the actor ends, which it also does when its last address is dropped, every question still open fails.
+pub struct NameResolver {
+    sources: Arc<Sources>,
+    /// A task for each question that a source must answer: one that panics ends alone, dropping the set ends all.
+    lookups: JoinSet<()>,
+    most_lookups: usize,
+    log: Logger,
+}
+
+impl NameResolver {
+    /// A resolver; nothing is read or asked before the first question.
+    pub fn new(config: Config, log: Logger) -> Self {
+        Self {
+            sources: Arc::new(Sources::new(&config)),
+            lookups: JoinSet::new(),
+            most_lookups: config.bounded_in_flight().saturating_add(config.waiting),
+            log,
+        }
+    }
+
+    /// Forgets the lookups that have ended.
+    fn reap(&mut self) {
+        while let Some(outcome) = self.lookups.try_join_next() {
+            if let Err(failed) = outcome {
+                error!(self.log, "a lookup failed"; "why" => %failed);
+            }
+        }
+    }
+}
+
+impl Actor for NameResolver {
+    type Context = Context<Self>;
+}
+
+impl Supervised for NameResolver {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        self.reap();
+        debug!(self.log, "restarting"; "questions" => self.lookups.len());
+    }
+}
+
+impl Handler<Resolve> for NameResolver {
+    type Result = ();
+
+    fn handle(&mut self, resolve: Resolve, _: &mut Self::Context) {
+        self.reap();
+        let mut question = Question::new(resolve);
+        let name = question.host.clone();
+        match Host::read(&name) {
+            Ok(Host::Address(address)) => question.end_with(&[address]),
+            Ok(Host::Loopback) => question.end_with(&LOOPBACK),
+            Err(why) => question.end(Err(ResolutionFailure::BadName { name, why: why.into() })),
+            Ok(Host::Name(_)) if self.lookups.len() >= self.most_lookups => {
+                question.end(Err(ResolutionFailure::Other {
+                    name,
+                    why: "too many questions are waiting".into(),
+                }));
+            }
+            Ok(Host::Name(name)) => {
+                self.lookups.spawn_local(self.sources.clone().answer(question, name));
+            }
+        }
+    }
+}
+
+impl fmt::Debug for NameResolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NameResolver")
+            .field("sources", &self.sources)
+            .field("lookups", &self.lookups.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name_resolver::{Answered, QueryId};
+    use std::net::{SocketAddr, UdpSocket};
+    use std::time::Duration;
+    use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+    struct Asker(UnboundedSender<Answered>);
+
+    impl Actor for Asker {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Answered> for Asker {
+        type Result = ();
+        fn handle(&mut self, answered: Answered, _: &mut Self::Context) {
+            _ = self.0.send(answered);
+        }
+    }
+
+    #[derive(Message)]
+    #[rtype(result = "usize")]
+    struct Fall;
+
+    impl Handler<Fall> for NameResolver {
+        type Result = usize;
+        fn handle(&mut self, _: Fall, ctx: &mut Self::Context) -> usize {
+            ctx.stop();
+            self.lookups.len()
+        }
+    }
+
+    fn question(host: &str) -> (Resolve, UnboundedReceiver<Answered>) {
+        let (out, answers) = unbounded_channel();
+        let answers_to = Asker(out).start().recipient();
+        (Resolve { query: QueryId(1), host: host.into(), answers: answers_to }, answers)
+    }
+
+    fn resolver(server: SocketAddr) -> NameResolver {
+        let config = Config {
+            servers: Some(vec![server]),
+            hosts_file: "/no/such/file".into(),
+            timeout: Duration::from_millis(800),
+            ..Config::default()
+        };
+        NameResolver::new(config, Logger::root(slog::Discard, slog::o!()))
+    }
+
+    fn why(answered: &Answered) -> String {
+        answered.result.as_ref().map_or_else(ToString::to_string, |addresses| format!("{addresses:?}"))
+    }
+
+    #[actix::test]
+    async fn a_question_outlives_a_restart() {
+        let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let server = silent.local_addr().unwrap();
+        let resolver = Supervisor::start(move |_| resolver(server));
+        let (resolve, mut answers) = question("silent.example");
+        resolver.send(resolve).await.unwrap();
+        assert_eq!(resolver.send(Fall).await.unwrap(), 1);
+        assert_eq!(resolver.send(Fall).await.unwrap(), 1, "it goes on");
+        let answered = answers.recv().await.unwrap();
+        assert!(matches!(answered.result, Err(ResolutionFailure::TimedOut { .. })), "{}", why(&answered));
+    }
+
+    #[actix::test]
+    async fn a_lookup_that_panics_ends_its_question_alone() {
+        let mut resolver = resolver("127.0.0.1:9".parse().unwrap());
+        let (resolve, mut answers) = question("x.example");
+        let question = Question::new(resolve);
+        resolver.lookups.spawn_local(async move {
+            let _open = question;
+            panic!("on purpose");
+        });
+        let answered = answers.recv().await.unwrap();
+        assert!(answered.last);
+        assert_eq!(why(&answered), "cannot resolve x.example: the lookup panicked");
+        while !resolver.lookups.is_empty() {
+            resolver.reap();
+            actix_rt::task::yield_now().await;
+        }
+    }
+}

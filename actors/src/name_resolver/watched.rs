@@ -1,0 +1,59 @@
+//! A file that is read again when it changes.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::sync::Mutex;
+
+/// What a file says, kept until the file changes. The file is touched on a blocking thread only.
+pub(super) struct Watched<T> {
+    path: PathBuf,
+    read: Arc<dyn Fn(&Path) -> T + Send + Sync>,
+    kept: Mutex<Option<(Stamp, Arc<T>)>>,
+}
+
+impl<T: Send + Sync + 'static> Watched<T> {
+    /// `read` is also called when there is no such file.
+    pub(super) fn new(path: PathBuf, read: impl Fn(&Path) -> T + Send + Sync + 'static) -> Self {
+        Self { path, read: Arc::new(read), kept: Mutex::new(None) }
+    }
+
+    /// What the file says now.
+    ///
+    /// *Errors*: `None` if reading panicked, or the runtime is shutting down.
+    ///
+    /// *Cancel safety*: a reading that is given up is done again by the next caller.
+    pub(super) async fn get(&self) -> Option<Arc<T>> {
+        let mut kept = self.kept.lock().await;
+        let (path, read) = (self.path.clone(), self.read.clone());
+        let known = kept.as_ref().map(|(stamp, _)| *stamp);
+        let news = actix_rt::task::spawn_blocking(move || {
+            // Taken first: a change while reading is noticed next time.
+            let stamp = Stamp::of(&path);
+            (known != Some(stamp)).then(|| (stamp, Arc::new(read(&path))))
+        });
+        if let Some(news) = news.await.ok()? {
+            *kept = Some(news);
+        }
+        kept.as_ref().map(|(_, value)| value.clone())
+    }
+}
+
+impl<T> fmt::Debug for Watched<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watched").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// Tells one state of a file from another: its modification time and its length. `None`: there is no file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp(Option<(SystemTime, u64)>);
+
+impl Stamp {
+    fn of(path: &Path) -> Self {
+        let metadata = fs::metadata(path).ok();
+        Self(metadata.and_then(|metadata| Some((metadata.modified().ok()?, metadata.len()))))
+    }
+}
