@@ -104,11 +104,11 @@ pub(crate) fn failure(error: io::Error) -> Failure {
     Failure::from(error)
 }
 
-/// Errors without a kind of their own that say that there is no way to the address: the family is switched off,
-/// or a router or the peer answered that it does not speak the protocol.
+/// Errors without a kind of their own that say that there is no way to the address: its family or the protocol is
+/// switched off here, or a neighbour said so.
 #[cfg(unix)]
 fn says_unreachable(number: i32) -> bool {
-    matches!(number, libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT | libc::ENOPROTOOPT | libc::EHOSTDOWN)
+    matches!(number, libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT | libc::EHOSTDOWN)
 }
 
 #[cfg(not(unix))]

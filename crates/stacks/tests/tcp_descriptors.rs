@@ -51,7 +51,7 @@ fn a_thousand_connections_leave_no_descriptor_behind() {
 #[test]
 fn refusals_leave_no_descriptor_behind() {
     run(async {
-        let vacant = listen_at(V4).local();
+        let (_held, vacant) = vacant(V4);
         let mut onto_itself = candidate(vacant);
         onto_itself.local = Some(vacant);
         let mut not_ours = candidate(vacant);

@@ -25,7 +25,7 @@ pub(super) async fn connect(candidate: Candidate, progress: Progress) -> Result<
     socket::reactor()?;
     let remote = socket::scoped(remote_of(&candidate)?, candidate.interface.as_ref())?;
     let socket = prepared(&candidate, remote)?;
-    let stream = TcpSocket::from_std_stream(socket.into()).connect(remote).await.map_err(socket::failure)?;
+    let stream = TcpSocket::from_std_stream(socket.into()).connect(remote).await.map_err(unanswered)?;
     let established = established(stream, &candidate)?;
     progress.reached(Stage::Transport);
     Ok(established)
@@ -105,10 +105,59 @@ fn established(stream: TcpStream, candidate: &Candidate) -> Result<Established, 
     Ok(Established::single(Wire::Stream(Box::new(TcpWire::new(stream, path.clone()))), offers, path))
 }
 
+/// Why the handshake failed.
+fn unanswered(error: io::Error) -> Failure {
+    // A host that does not speak TCP at all answered (ICMP: protocol unreachable).
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(libc::ENOPROTOOPT) {
+        return Failure::Unreachable(Arc::from(error.to_string()));
+    }
+    socket::failure(error)
+}
+
 /// A connection that has no peer any more was reset since the handshake.
 fn gone(error: io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::NotConnected | io::ErrorKind::InvalidInput => Failure::Reset,
         _ => socket::failure(error),
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+    use neatflow_core::{CandidateId, Protocol};
+
+    fn candidate(remote: &str, local: &str) -> Candidate {
+        let properties = Arc::default();
+        let mut candidate =
+            Candidate::new(CandidateId(0), Protocol::TCP, remote.parse().unwrap(), properties);
+        candidate.local = Some(local.parse().unwrap());
+        candidate
+    }
+
+    #[test]
+    fn binding_to_an_address_leaves_the_port_to_the_handshake() {
+        for (remote, local) in [("127.0.0.1:9", "127.0.0.1:0"), ("[::1]:9", "[::1]:0")] {
+            let candidate = candidate(remote, local);
+            match prepared(&candidate, candidate.remote) {
+                Ok(socket) => {
+                    assert_eq!(socket.local_addr().unwrap().as_socket(), Some(local.parse().unwrap()));
+                }
+                Err(failure) if candidate.remote.is_ipv6() => eprintln!("SKIPPED: no IPv6 here: {failure}"),
+                Err(failure) => panic!("{failure}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_system_knows_both_kinds_of_source_address() {
+        let Ok(socket) = Socket::new(socket2::Domain::IPV6, socket2::Type::STREAM, None) else {
+            eprintln!("SKIPPED: no IPv6 here");
+            return;
+        };
+        socket::prefer_temporary(&socket, true).unwrap();
+        socket::prefer_temporary(&socket, false).unwrap();
     }
 }

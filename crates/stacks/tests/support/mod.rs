@@ -4,6 +4,7 @@
 use neatflow_core::{Candidate, CandidateId, Failure, Protocol, TransportProperties};
 use neatflow_stacks::tcp::Tcp;
 use neatflow_stacks::{Acceptor, Established, ListenOn, Progress, Stack, StreamWire, Wire};
+use socket2::{Domain, Socket, Type};
 use std::future::poll_fn;
 use std::io::IoSlice;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -27,6 +28,17 @@ pub(crate) fn has(address: IpAddr) -> bool {
         eprintln!("SKIPPED: this machine has no {address}");
     }
     has
+}
+
+/// A port where nobody listens, and that nobody else is given as long as the socket lives. Others may bind to it if
+/// they too are willing to share (`SO_REUSEADDR`).
+pub(crate) fn vacant(address: IpAddr) -> (Socket, SocketAddr) {
+    let any = SocketAddr::new(address, 0);
+    let holder = Socket::new(Domain::for_address(any), Type::STREAM, None).unwrap();
+    holder.set_reuse_address(true).unwrap();
+    holder.bind(&any.into()).unwrap();
+    let local = holder.local_addr().unwrap().as_socket().unwrap();
+    (holder, local)
 }
 
 pub(crate) fn properties(edit: impl FnOnce(&mut TransportProperties)) -> Arc<TransportProperties> {
