@@ -3,10 +3,16 @@
 //! One trait, [`Stack`], and one module and one cargo feature for each protocol. A stack turns a candidate into a
 //! [`Wire`], on which the flow's driver reads and writes; it decides nothing that [`neatflow_core`] could decide.
 
+mod interfaces;
 mod progress;
+#[cfg(feature = "tcp")]
+mod socket;
 mod stack;
+#[cfg(feature = "tcp")]
+pub mod tcp;
 mod wire;
 
+pub use interfaces::{Interface, interface_index, interfaces};
 pub use progress::{Progress, Stage};
 pub use stack::{Acceptor, Association, Established, ListenOn, Stack};
 pub use wire::{MessageWire, Path, Portable, Report, StreamWire, Wire, WireControl};
