@@ -1,10 +1,23 @@
 //! Endpoints: who to reach, and from where (RFC 9622 §6.1).
+//!
+//! An endpoint has at most one identifier of each type: a host name *or* an address, a port, an interface. Its
+//! text form is `identity%interface:port`; an IPv6 address followed by a port stands in brackets.
 
-use std::net::{IpAddr, SocketAddr};
+#[macro_use]
+mod conversions;
+mod local;
+mod parse;
+mod remote;
+
+pub use local::LocalEndpoint;
+pub use remote::RemoteEndpoint;
+
+use crate::failure::{EstablishmentFailure, ListenFailure};
+use std::convert::Infallible;
 use std::sync::Arc;
 use thiserror::Error;
 
-/// Why a text is not an endpoint.
+/// Why a text, or a set of identifiers, is not an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EndpointError {
@@ -17,43 +30,33 @@ pub enum EndpointError {
     /// It is neither an address nor a host name.
     #[error("neither an address nor a host name: {0}")]
     Host(Arc<str>),
+    /// The interface (the zone id of an address) is not a name an interface can have.
+    #[error("not an interface name: {0}")]
+    Interface(Arc<str>),
+    /// Host name and address in one endpoint: the name could mean other addresses. Use two endpoints.
+    #[error("an endpoint has a host name or an address, not both: {host} and {address}")]
+    HostAndAddress {
+        /// The host name.
+        host: Arc<str>,
+        /// The address.
+        address: std::net::IpAddr,
+    },
 }
 
-/// Whom to reach: a host name or an address, a port, and the interface through which the name or a link-local
-/// address is meant (RFC 9622 §6.1). One identifier of each type at most.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RemoteEndpoint {
-    /// The host name.
-    pub host: Option<Arc<str>>,
-    /// The address.
-    pub address: Option<IpAddr>,
-    /// The port.
-    pub port: Option<u16>,
-    /// The interface.
-    pub interface: Option<Arc<str>>,
-}
-
-/// From where to reach, or where to listen (RFC 9622 §6.1).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LocalEndpoint {
-    /// The address.
-    pub address: Option<IpAddr>,
-    /// The port; `None` and 0 let the system choose.
-    pub port: Option<u16>,
-    /// The interface.
-    pub interface: Option<Arc<str>>,
-}
-
-impl From<SocketAddr> for RemoteEndpoint {
-    fn from(to: SocketAddr) -> Self {
-        Self { address: Some(to.ip()), port: Some(to.port()), ..Self::default() }
+impl From<Infallible> for EndpointError {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 
-impl From<SocketAddr> for LocalEndpoint {
-    fn from(at: SocketAddr) -> Self {
-        Self { address: Some(at.ip()), port: Some(at.port()), ..Self::default() }
+impl From<EndpointError> for EstablishmentFailure {
+    fn from(error: EndpointError) -> Self {
+        Self::InvalidConfiguration(error.to_string().into())
+    }
+}
+
+impl From<EndpointError> for ListenFailure {
+    fn from(error: EndpointError) -> Self {
+        Self::InvalidConfiguration(error.to_string().into())
     }
 }

@@ -1,50 +1,206 @@
-//! Connection properties: how to run what was chosen (RFC 9622 §8.1).
+//! Connection properties: how to run what was chosen (RFC 9622 §8.1, §8.2).
+//!
+//! Those that can be written. What can only be read (`connState`, ...) belongs to the connection.
 
+use super::descriptor::{Descriptor, Kind};
+use super::text::{Text, read_optional, write_optional};
+use super::{CapacityProfile, MultipathPolicy, Scheduler};
+use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
-/// How the network should treat a connection (RFC 9622 §8.1.6).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum CapacityProfile {
-    /// Best effort. DSCP 0.
-    #[default]
-    Default,
-    /// Less than best effort. DSCP 1 (RFC 8622).
-    Scavenger,
-    /// Low latency for a person at the other end: no Nagle. DSCP 34 (AF41).
-    LowLatencyInteractive,
-    /// Low latency without a person. DSCP 18 (AF21).
-    LowLatencyNonInteractive,
-    /// A constant rate. DSCP 26 (AF31).
-    ConstantRateStreaming,
-    /// As much as there is. DSCP 10 (AF11).
-    CapacitySeeking,
-}
-
-impl CapacityProfile {
-    /// The differentiated services code point that marks it.
-    pub const fn dscp(self) -> u8 {
-        match self {
-            Self::Default => 0,
-            Self::Scavenger => 1,
-            Self::LowLatencyInteractive => 34,
-            Self::LowLatencyNonInteractive => 18,
-            Self::ConstantRateStreaming => 26,
-            Self::CapacitySeeking => 10,
-        }
-    }
-}
-
 /// How to run what was chosen.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ConnectionProperties {
+    /// How many bytes of a received message a checksum must cover at least; `None` = all of them (default).
+    /// RFC 9622 §8.1.1 (`recvChecksumLen`).
+    pub recv_checksum_len: Option<u32>,
+    /// The rank within the connection's group; a lower number goes first. Default: 100.
+    /// RFC 9622 §8.1.2 (`connPriority`).
+    pub conn_priority: u32,
     /// How long data may stay undelivered before the connection counts as failed; `None` = never (default).
     /// RFC 9622 §8.1.3 (`connTimeout`).
     pub conn_timeout: Option<Duration>,
     /// How long a connection may be idle before a keep-alive is sent; `None` = none is sent (default).
     /// RFC 9622 §8.1.4 (`keepAliveTimeout`).
     pub keep_alive_timeout: Option<Duration>,
+    /// How the connections of a group share what capacity there is. RFC 9622 §8.1.5 (`connScheduler`).
+    pub conn_scheduler: Scheduler,
     /// How the network should treat the connection. RFC 9622 §8.1.6 (`connCapacityProfile`).
     pub conn_capacity_profile: CapacityProfile,
+    /// What several paths are used for. RFC 9622 §8.1.7 (`multipathPolicy`).
+    pub multipath_policy: MultipathPolicy,
+    /// The rate in bit/s below which sending is useless; `None` = none (default). RFC 9622 §8.1.8 (`minSendRate`).
+    pub min_send_rate: Option<NonZeroU64>,
+    /// The rate in bit/s below which receiving is useless; `None` = none (default).
+    /// RFC 9622 §8.1.8 (`minRecvRate`).
+    pub min_recv_rate: Option<NonZeroU64>,
+    /// The rate in bit/s that sending will not exceed; `None` = unlimited (default).
+    /// RFC 9622 §8.1.8 (`maxSendRate`).
+    pub max_send_rate: Option<NonZeroU64>,
+    /// The rate in bit/s that receiving will not exceed; `None` = unlimited (default).
+    /// RFC 9622 §8.1.8 (`maxRecvRate`).
+    pub max_recv_rate: Option<NonZeroU64>,
+    /// How many connections the peer may add to the group; `None` = any number (default).
+    /// RFC 9622 §8.1.9 (`groupConnLimit`).
+    pub group_conn_limit: Option<NonZeroU32>,
+    /// Whether nothing that was remembered outside the group is used, and nothing is remembered for others.
+    /// Default: false. RFC 9622 §8.1.10 (`isolateSession`).
+    pub isolate_session: bool,
+    /// What only TCP has.
+    pub tcp: TcpProperties,
+}
+
+/// What only TCP has: the user timeout option (RFC 9622 §8.2, RFC 5482).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TcpProperties {
+    /// The timeout in seconds that the peer is told; `None` = TCP's own (default).
+    /// RFC 9622 §8.2.1 (`tcp.userTimeoutValue`).
+    pub user_timeout_value: Option<NonZeroU32>,
+    /// Whether the option is used, both ways. Default: false. RFC 9622 §8.2.2 (`tcp.userTimeoutEnabled`).
+    pub user_timeout_enabled: bool,
+    /// Whether what the peer tells may change `connTimeout`. Default: true; it has no effect once `connTimeout` is
+    /// set, see [`ConnectionProperties::is_timeout_changeable`]. RFC 9622 §8.2.3 (`tcp.userTimeoutChangeable`).
+    pub user_timeout_changeable: bool,
+}
+
+impl Default for ConnectionProperties {
+    fn default() -> Self {
+        Self {
+            recv_checksum_len: None,
+            conn_priority: 100,
+            conn_timeout: None,
+            keep_alive_timeout: None,
+            conn_scheduler: Scheduler::default(),
+            conn_capacity_profile: CapacityProfile::default(),
+            multipath_policy: MultipathPolicy::default(),
+            min_send_rate: None,
+            min_recv_rate: None,
+            max_send_rate: None,
+            max_recv_rate: None,
+            group_conn_limit: None,
+            isolate_session: false,
+            tcp: TcpProperties::default(),
+        }
+    }
+}
+
+impl Default for TcpProperties {
+    fn default() -> Self {
+        Self { user_timeout_value: None, user_timeout_enabled: false, user_timeout_changeable: true }
+    }
+}
+
+impl ConnectionProperties {
+    /// Whether the peer's user timeout may change `connTimeout`: never once the application has set it
+    /// (RFC 9622 §8.2.3).
+    pub fn is_timeout_changeable(&self) -> bool {
+        self.tcp.user_timeout_changeable && self.conn_timeout.is_none()
+    }
+
+    /// After how much silence a keep-alive is sent, if any is: none when that were later than `connTimeout`
+    /// (RFC 9622 §8.1.4).
+    pub fn effective_keep_alive(&self) -> Option<Duration> {
+        let too_late = |idle: &Duration| self.conn_timeout.is_some_and(|timeout| *idle > timeout);
+        self.keep_alive_timeout.filter(|idle| !too_late(idle))
+    }
+}
+
+/// A row for a field that always has a value, or (`or "word"`) may have none.
+macro_rules! row {
+    ($name:literal, $section:literal, $($field:ident).+, default $default:expr, $neatpy:expr) => {
+        Descriptor {
+            name: $name,
+            kind: kind_of(|c| &c.$($field).+),
+            section: concat!("RFC 9622 ", $section),
+            default: $default,
+            neatpy: $neatpy,
+            get: |wanted| wanted.connection.$($field).+.write(),
+            set: |wanted, text| {
+                wanted.connection.$($field).+ = Text::read(text)?;
+                Ok(())
+            },
+            said: |wanted| wanted.connection.$($field).+ != ConnectionProperties::default().$($field).+,
+        }
+    };
+    ($name:literal, $section:literal, $($field:ident).+, or $none:literal, $neatpy:expr) => {
+        Descriptor {
+            name: $name,
+            kind: kind_of_optional(|c| &c.$($field).+),
+            section: concat!("RFC 9622 ", $section),
+            default: $none,
+            neatpy: $neatpy,
+            get: |wanted| write_optional(wanted.connection.$($field).+.as_ref(), $none),
+            set: |wanted, text| {
+                wanted.connection.$($field).+ = read_optional(text, $none)?;
+                Ok(())
+            },
+            said: |wanted| wanted.connection.$($field).+.is_some(),
+        }
+    };
+}
+
+/// The kind of a field, by its type.
+const fn kind_of<T: Text>(_field: fn(&ConnectionProperties) -> &T) -> Kind {
+    T::KIND
+}
+
+/// The kind of a field that may have no value, by its type.
+const fn kind_of_optional<T: Text>(_field: fn(&ConnectionProperties) -> &Option<T>) -> Kind {
+    T::KIND
+}
+
+/// The sixteen connection properties that can be written, in the order of the RFC.
+pub(super) const TABLE: [Descriptor; 16] = [
+    row!("recvChecksumLen", "§8.1.1", recv_checksum_len, or "Full Coverage", Some("recv-checksum-len")),
+    row!("connPriority", "§8.1.2", conn_priority, default "100", Some("conn-prio")),
+    row!("connTimeout", "§8.1.3", conn_timeout, or "Disabled", Some("conn-timeout")),
+    row!("keepAliveTimeout", "§8.1.4", keep_alive_timeout, or "Disabled", None),
+    row!("connScheduler", "§8.1.5", conn_scheduler, default Scheduler::WeightedFairQueueing.name(), Some("conn-scheduler")),
+    row!("connCapacityProfile", "§8.1.6", conn_capacity_profile, default CapacityProfile::Default.name(), Some("conn-capacity-profile")),
+    row!("multipathPolicy", "§8.1.7", multipath_policy, default MultipathPolicy::Handover.name(), None),
+    row!("minSendRate", "§8.1.8", min_send_rate, or "Unlimited", None),
+    row!("minRecvRate", "§8.1.8", min_recv_rate, or "Unlimited", None),
+    row!("maxSendRate", "§8.1.8", max_send_rate, or "Unlimited", Some("max-send-rate")),
+    row!("maxRecvRate", "§8.1.8", max_recv_rate, or "Unlimited", Some("max-recv-rate")),
+    row!("groupConnLimit", "§8.1.9", group_conn_limit, or "Unlimited", None),
+    row!("isolateSession", "§8.1.10", isolate_session, default "false", None),
+    row!("tcp.userTimeoutValue", "§8.2.1", tcp.user_timeout_value, or "TCP default", Some("tcp.user-timeout-value")),
+    row!("tcp.userTimeoutEnabled", "§8.2.2", tcp.user_timeout_enabled, default "false", Some("tcp.user-timeout")),
+    row!("tcp.userTimeoutChangeable", "§8.2.3", tcp.user_timeout_changeable, default "true", Some("tcp.user-timeout-recv")),
+];
+
+/// What can only be read, and only from a connection (RFC 9622 §8.1.11).
+pub(super) const READ_ONLY: &[&str] = &[
+    "connState",
+    "canSend",
+    "canReceive",
+    "singularTransmissionMsgMaxLen",
+    "sendMsgMaxLen",
+    "recvMsgMaxLen",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keep_alive_later_than_the_timeout_is_none() {
+        let seconds = |s| Some(Duration::from_secs(s));
+        let mut properties = ConnectionProperties { keep_alive_timeout: seconds(5), ..Default::default() };
+        assert_eq!(properties.effective_keep_alive(), seconds(5));
+        properties.conn_timeout = seconds(5);
+        assert_eq!(properties.effective_keep_alive(), seconds(5));
+        properties.conn_timeout = seconds(4);
+        assert_eq!(properties.effective_keep_alive(), None);
+    }
+
+    #[test]
+    fn a_timeout_the_application_sets_is_not_changed_by_the_peer() {
+        let mut properties = ConnectionProperties::default();
+        assert!(properties.is_timeout_changeable());
+        properties.conn_timeout = Some(Duration::from_secs(1));
+        assert!(!properties.is_timeout_changeable());
+    }
 }

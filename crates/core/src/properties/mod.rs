@@ -1,21 +1,32 @@
 //! What an application asks of a transport, and what a transport offers (RFC 9622 §6.2, §8).
+//!
+//! Each table is one file: the selection properties (`selection.rs`), the connection properties (`connection.rs`) and
+//! the words of their enumerations (`enumerations.rs`). [`ALL`] lists every property with its name, kind, default
+//! and section.
 
+mod by_name;
 mod connection;
+mod contradictions;
+mod descriptor;
+mod enumerations;
+mod error;
+mod json;
+mod names;
 mod offers;
 mod preference;
+mod role;
 mod selection;
+mod selector;
+mod text;
+mod transport;
 
-pub use connection::{CapacityProfile, ConnectionProperties};
+pub use connection::{ConnectionProperties, TcpProperties};
+pub use descriptor::{ALL, Descriptor, Kind};
+pub use enumerations::{CapacityProfile, Direction, Multipath, MultipathPolicy, Scheduler};
+pub use error::{PropertyError, ValueFault};
 pub use offers::{Offer, Offers};
 pub use preference::Preference;
+pub use role::Role;
 pub use selection::{SelectionProperties, SelectionProperty};
-
-/// Everything an application asks of a transport: how to choose it, and how to run it.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct TransportProperties {
-    /// How to choose paths and protocols (RFC 9622 §6.2).
-    pub selection: SelectionProperties,
-    /// How to run what was chosen (RFC 9622 §8.1).
-    pub connection: ConnectionProperties,
-}
+pub use selector::{Interface, Pvd, Selector};
+pub use transport::TransportProperties;

@@ -1,12 +1,13 @@
 //! What a protocol stack offers, in the words of the selection properties.
 
-use super::{Preference, SelectionProperties, SelectionProperty};
+use super::{Direction, Multipath, Preference, Role, SelectionProperties, SelectionProperty};
 use std::collections::BTreeMap;
 
 /// Whether a stack gives a feature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Offer {
     /// It cannot.
+    #[default]
     Never,
     /// It can, with or without.
     Optional,
@@ -14,9 +15,14 @@ pub enum Offer {
     Always,
 }
 
-/// What a protocol stack offers for each selection property; [`Offer::Never`] where nothing is said.
+/// What a protocol stack offers for each selection property; [`Offer::Never`] where nothing is said, one path at a
+/// time, and both directions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Offers(BTreeMap<SelectionProperty, Offer>);
+pub struct Offers {
+    features: BTreeMap<SelectionProperty, Offer>,
+    multipath: Offer,
+    direction: Direction,
+}
 
 impl Offers {
     /// A stack that offers nothing.
@@ -27,13 +33,37 @@ impl Offers {
     /// The same, and this property is offered so.
     #[must_use]
     pub fn with(mut self, property: SelectionProperty, offer: Offer) -> Self {
-        self.0.insert(property, offer);
+        self.features.insert(property, offer);
+        self
+    }
+
+    /// The same, and several paths at a time are offered so. RFC 9622 §6.2.14.
+    #[must_use]
+    pub fn with_multipath(mut self, offer: Offer) -> Self {
+        self.multipath = offer;
+        self
+    }
+
+    /// The same, and data flows this way only. RFC 9622 §6.2.16.
+    #[must_use]
+    pub fn with_direction(mut self, direction: Direction) -> Self {
+        self.direction = direction;
         self
     }
 
     /// What is offered for a property.
     pub fn offer(&self, property: SelectionProperty) -> Offer {
-        self.0.get(&property).copied().unwrap_or(Offer::Never)
+        self.features.get(&property).copied().unwrap_or_default()
+    }
+
+    /// Whether several paths at a time are offered.
+    pub fn multipath(&self) -> Offer {
+        self.multipath
+    }
+
+    /// Which way data can flow.
+    pub fn direction(&self) -> Direction {
+        self.direction
     }
 
     /// The properties whose Require or Prohibit these offers cannot satisfy, in the order of the RFC.
@@ -47,5 +77,23 @@ impl Offers {
             }
         };
         SelectionProperty::ALL.iter().copied().filter(violated).collect()
+    }
+
+    /// Whether data can flow the way that is wanted: both ways serve everyone.
+    pub fn carries(&self, wanted: Direction) -> bool {
+        self.direction == Direction::Bidirectional || self.direction == wanted
+    }
+
+    /// Whether one path at a time is possible, or more are wanted: `Disabled` does not rule out a stack that merely
+    /// could use several (RFC 9622 §6.2.14).
+    pub fn suits(&self, wanted: Multipath) -> bool {
+        wanted != Multipath::Disabled || self.multipath != Offer::Always
+    }
+
+    /// Whether every Require and Prohibit can be satisfied, and direction and multipath too.
+    pub fn satisfies(&self, wanted: &SelectionProperties, role: Role) -> bool {
+        self.carries(wanted.direction())
+            && self.suits(wanted.multipath(role))
+            && self.violations(wanted).is_empty()
     }
 }

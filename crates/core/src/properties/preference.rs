@@ -1,6 +1,9 @@
 //! The five levels of preference.
 
+use super::ValueFault;
+use super::names::same_words;
 use std::fmt;
+use std::str::FromStr;
 
 /// How strongly an application wants, or does not want, something (RFC 9622 §6.2, table 1).
 ///
@@ -20,14 +23,32 @@ pub enum Preference {
     Require,
 }
 
+impl Preference {
+    /// All five, from the strongest refusal to the strongest wish.
+    pub const ALL: &'static [Self] =
+        &[Self::Prohibit, Self::Avoid, Self::NoPreference, Self::Prefer, Self::Require];
+
+    /// Their names, in the same order.
+    pub const NAMES: &'static [&'static str] = &["Prohibit", "Avoid", "No Preference", "Prefer", "Require"];
+
+    /// The name, as the RFC spells it.
+    pub const fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+}
+
 impl fmt::Display for Preference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Prohibit => "Prohibit",
-            Self::Avoid => "Avoid",
-            Self::NoPreference => "No Preference",
-            Self::Prefer => "Prefer",
-            Self::Require => "Require",
-        })
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Preference {
+    type Err = ValueFault;
+
+    /// Reads a name; case, spaces, hyphens and underscores do not matter.
+    fn from_str(text: &str) -> Result<Self, ValueFault> {
+        let named = |preference: &&Self| same_words(preference.name(), text);
+        Self::ALL.iter().find(named).copied().ok_or(ValueFault::NotOneOf(Self::NAMES))
     }
 }

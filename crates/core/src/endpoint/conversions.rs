@@ -1,0 +1,150 @@
+//! What both kinds of endpoint have in common: builders, and the ways from and to text and socket addresses.
+
+macro_rules! endpoint_conversions {
+    ($endpoint:ident, $nothing:expr) => {
+        impl $endpoint {
+            /// Sets the host name; it should be fully qualified. A second call replaces the first. An address in
+            /// its text form is accepted, and is never looked up. RFC 9622 §6.1 (`WithHostName`).
+            #[must_use]
+            pub fn host(mut self, host: impl Into<Arc<str>>) -> Self {
+                self.host = Some(host.into());
+                self
+            }
+
+            /// Sets the address. A second call replaces the first. RFC 9622 §6.1 (`WithIPAddress`).
+            #[must_use]
+            pub fn address(mut self, address: impl Into<IpAddr>) -> Self {
+                self.address = Some(address.into());
+                self
+            }
+
+            /// Sets the port. A second call replaces the first. RFC 9622 §6.1 (`WithPort`).
+            #[must_use]
+            pub fn port(mut self, port: u16) -> Self {
+                self.port = Some(port);
+                self
+            }
+
+            /// Sets the interface: its name, or its index in digits. A second call replaces the first.
+            /// RFC 9622 §6.1.2 (`WithInterface`).
+            #[must_use]
+            pub fn interface(mut self, name: impl Into<Arc<str>>) -> Self {
+                self.interface = Some(name.into());
+                self
+            }
+
+            /// The address, where no name has to be looked up; an IPv4 address mapped into IPv6 is IPv4.
+            pub fn literal(&self) -> Option<IpAddr> {
+                self.address
+                    .or_else(|| self.host.as_deref().and_then(|host| host.parse().ok()))
+                    .map(|address: IpAddr| address.to_canonical())
+            }
+
+            fn from_parts(parts: parse::Parts) -> Self {
+                let parse::Parts { host, address, port, interface } = parts;
+                Self { host, address, port, interface }
+            }
+        }
+
+        impl std::str::FromStr for $endpoint {
+            type Err = EndpointError;
+
+            fn from_str(text: &str) -> Result<Self, EndpointError> {
+                parse::parse(text, $nothing).map(Self::from_parts)
+            }
+        }
+
+        impl std::fmt::Display for $endpoint {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                parse::write(f, self.host.as_deref(), self.address, self.port, self.interface.as_deref())
+            }
+        }
+
+        impl TryFrom<&str> for $endpoint {
+            type Error = EndpointError;
+
+            fn try_from(text: &str) -> Result<Self, EndpointError> {
+                text.parse()
+            }
+        }
+
+        impl TryFrom<String> for $endpoint {
+            type Error = EndpointError;
+
+            fn try_from(text: String) -> Result<Self, EndpointError> {
+                text.parse()
+            }
+        }
+
+        impl TryFrom<&String> for $endpoint {
+            type Error = EndpointError;
+
+            fn try_from(text: &String) -> Result<Self, EndpointError> {
+                text.parse()
+            }
+        }
+
+        impl From<IpAddr> for $endpoint {
+            fn from(address: IpAddr) -> Self {
+                Self::new().address(address)
+            }
+        }
+
+        impl From<(IpAddr, u16)> for $endpoint {
+            fn from((address, port): (IpAddr, u16)) -> Self {
+                Self::new().address(address).port(port)
+            }
+        }
+
+        impl From<(std::net::Ipv4Addr, u16)> for $endpoint {
+            fn from((address, port): (std::net::Ipv4Addr, u16)) -> Self {
+                Self::new().address(address).port(port)
+            }
+        }
+
+        impl From<(std::net::Ipv6Addr, u16)> for $endpoint {
+            fn from((address, port): (std::net::Ipv6Addr, u16)) -> Self {
+                Self::new().address(address).port(port)
+            }
+        }
+
+        /// A host name or an address in its text form; what is neither is found by `validate`.
+        impl From<(&str, u16)> for $endpoint {
+            fn from((host, port): (&str, u16)) -> Self {
+                Self::from_parts(parse::identity_of(host)).port(port)
+            }
+        }
+
+        /// A host name or an address in its text form; what is neither is found by `validate`.
+        impl From<(String, u16)> for $endpoint {
+            fn from((host, port): (String, u16)) -> Self {
+                Self::from((host.as_str(), port))
+            }
+        }
+
+        /// The scope of a link-local address becomes the interface, by its index.
+        impl From<std::net::SocketAddr> for $endpoint {
+            fn from(address: std::net::SocketAddr) -> Self {
+                let endpoint = Self::new().address(address.ip()).port(address.port());
+                match address {
+                    std::net::SocketAddr::V6(scoped) if scoped.scope_id() != 0 => {
+                        endpoint.interface(scoped.scope_id().to_string())
+                    }
+                    _ => endpoint,
+                }
+            }
+        }
+
+        impl From<std::net::SocketAddrV4> for $endpoint {
+            fn from(address: std::net::SocketAddrV4) -> Self {
+                std::net::SocketAddr::V4(address).into()
+            }
+        }
+
+        impl From<std::net::SocketAddrV6> for $endpoint {
+            fn from(address: std::net::SocketAddrV6) -> Self {
+                std::net::SocketAddr::V6(address).into()
+            }
+        }
+    };
+}
