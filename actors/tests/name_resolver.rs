@@ -385,7 +385,7 @@ async fn a_search_stops_at_the_first_domain_that_has_addresses() {
     });
     both(&server, "www.broken.example", Reply::server_failure());
     server.on("www.corp.example", RecordType::AAAA, Reply::no_data());
-    server.on("www.corp.example", RecordType::A, Reply::addresses([V4]));
+    server.on("www.corp.example", RecordType::A, Reply::addresses([V4]).after(Duration::from_millis(100)));
     both(&server, "www.never.example", Reply::addresses([V6]));
     assert_eq!(ask(&resolver, "www").all().await, [no_addresses("www"), ok(&[V4])]);
     assert_eq!(server.queries("www.never.example", RecordType::AAAA), 0);
