@@ -1,1 +1,51 @@
-//! Under construction.
+//! A transport service for actors: say what you need, get a supervised flow.
+//!
+//! An application states what it needs of a connection; neatflow finds candidates (protocol, path, address),
+//! resolves names, races the candidates, and hands back a flow whose events arrive in the mailboxes of the
+//! application's own actors. It speaks the vocabulary of RFC 9622 (TAPS) and carries on NEAT's architecture.
+//!
+//! ```no_run
+#![doc = include_str!("../examples/hello.rs")]
+//! ```
+
+mod preconnection;
+mod transport;
+
+pub use neatflow_actors::events::{self, Event, EventKind, EventType};
+pub use neatflow_actors::flow::{
+    ClosedFuture, Connection, ConnectionId, ConnectionRef, EventStream, ReadyFuture, ReceivedFuture, Sending,
+    SentFuture,
+};
+pub use neatflow_actors::listener::{
+    AcceptFilter, AcceptFuture, Incoming, Listener, ListenerId, ListenerRef, ListeningFuture,
+};
+pub use neatflow_actors::{Count, RaceRecord, name_resolver, subscription, supervision};
+pub use neatflow_core::connection::State;
+pub use neatflow_core::{
+    Attempt, Candidate, CandidateId, ConnectionFailure, EndpointError, Error, EstablishmentFailure, Failure,
+    ListenFailure, LocalEndpoint, Message, MessageContext, MessageId, Offer, Offers, Preference, Protocol,
+    ReceiveFailure, ReceiveId, RemoteEndpoint, ResolutionFailure, SelectionProperty, SendFailure, Status,
+    Time, TransportProperties, properties, racing,
+};
+pub use neatflow_stacks as stacks;
+pub use preconnection::{IntoLocal, IntoRemote, Preconnection};
+pub use transport::{Transport, TransportBuilder};
+
+/// What a program that uses neatflow usually names.
+pub mod prelude {
+    pub use crate::events::{
+        Aborted, AllWritten, Closed, ConnectionError, ConnectionReceived, EstablishmentError, ListenError,
+        Ready, ReceiveError, Received, SendError, Sent, Stopped, Timeout,
+    };
+    pub use crate::supervision::supervise;
+    pub use crate::{
+        Connection, ConnectionRef, Event, Listener, ListenerRef, LocalEndpoint, Message, Preconnection,
+        Preference, RemoteEndpoint, Transport, TransportProperties,
+    };
+    pub use neatflow_core::SelectionProperty::{
+        self, ActiveReadBeforeSend, CongestionControl, FullChecksumRecv, FullChecksumSend, KeepAlive,
+        Multistreaming, PerMsgReliability, PreserveMsgBoundaries, PreserveOrder, Reliability,
+        SoftErrorNotify, UseTemporaryLocalAddress, ZeroRttMsg,
+    };
+    pub use neatflow_core::properties::{CapacityProfile, Interface};
+}

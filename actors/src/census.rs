@@ -1,11 +1,16 @@
 //! How many of whom are alive.
 
+use futures::channel::oneshot;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Counts the actors of one transport.
-#[derive(Debug, Default)]
-pub(crate) struct Census([AtomicUsize; 4]);
+#[derive(Debug)]
+pub(crate) struct Census {
+    alive: [AtomicUsize; 4],
+    /// Dropped with the last who is counted, and the transport itself.
+    _life: oneshot::Sender<()>,
+}
 
 /// Who is counted.
 #[derive(Clone, Copy, Debug)]
@@ -38,13 +43,19 @@ pub struct Count {
 }
 
 impl Census {
+    /// A census, and what is cancelled when nobody is left.
+    pub(crate) fn new() -> (Arc<Self>, oneshot::Receiver<()>) {
+        let (life, end) = oneshot::channel();
+        (Arc::new(Self { alive: Default::default(), _life: life }), end)
+    }
+
     pub(crate) fn count(self: &Arc<Self>, kind: Kind) -> Counted {
-        self.0[kind as usize].fetch_add(1, Ordering::AcqRel);
+        self.alive[kind as usize].fetch_add(1, Ordering::AcqRel);
         Counted { census: self.clone(), kind }
     }
 
     pub(crate) fn read(&self) -> Count {
-        let of = |kind: Kind| self.0[kind as usize].load(Ordering::Acquire);
+        let of = |kind: Kind| self.alive[kind as usize].load(Ordering::Acquire);
         Count {
             flows: of(Kind::Flow),
             races: of(Kind::Race),
@@ -56,6 +67,6 @@ impl Census {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.census.0[self.kind as usize].fetch_sub(1, Ordering::AcqRel);
+        self.census.alive[self.kind as usize].fetch_sub(1, Ordering::AcqRel);
     }
 }

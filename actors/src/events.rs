@@ -36,12 +36,10 @@ macro_rules! status {
 }
 
 macro_rules! events {
-    ($(
-        $origin:ident: $handle:ty => $(
-            $(#[$doc:meta])*
-            $event:ident $( [$status:ident] )? { $( $(#[$field_doc:meta])* $field:ident: $type:ty, )* }
-        )*
-    )*) => {
+    ($( of($origin:ident: $handle:ty) { $(
+        $(#[$doc:meta])*
+        $event:ident $( [$status:ident] )? { $( $(#[$field_doc:meta])* $field:ident: $type:ty, )* }
+    )* } )*) => {
         $($(
             $(#[$doc])*
             #[derive(Clone, Debug, ActorMessage)]
@@ -131,77 +129,78 @@ macro_rules! events {
 }
 
 events! {
-    connection: ConnectionRef =>
+    of(connection: ConnectionRef) {
+        /// The connection is established; it was opened here. RFC 9622 §7.1; NEAT `on_connected`.
+        Ready {}
+        /// No connection was established. Terminal. RFC 9622 §7.1; NEAT `on_error`.
+        EstablishmentError[reason] {
+            /// Why, with every candidate's reason.
+            reason: Arc<EstablishmentFailure>,
+        }
+        /// The transport has taken a whole message; in the order of sending. RFC 9622 §9.2.2.1.
+        Sent {
+            /// Which.
+            id: MessageId,
+        }
+        /// A message was not sent; here it is. RFC 9622 §9.2.2.3; NEAT `on_send_failure`.
+        SendError[reason] {
+            /// Which.
+            id: MessageId,
+            /// The message, as it was given.
+            message: Message,
+            /// Why.
+            reason: SendFailure,
+        }
+        /// The transport has taken everything that was queued. NEAT `on_all_written`.
+        AllWritten {}
+        /// Messages came: one for a `receive`, one or more for a `stream`. On a byte stream without a framer a
+        /// message is what one read brought. RFC 9622 §9.3.2.1; NEAT `on_readable`.
+        Received {
+            /// The request it answers; `None` for the standing stream.
+            receive: Option<ReceiveId>,
+            /// What came.
+            messages: Messages,
+            /// Back-pressure: while the application holds it, the flow may not send it too many more.
+            credit: Credit,
+        }
+        /// A `receive` gets no message; or, for a stream, the peer has finished. RFC 9622 §9.3.2.3.
+        ReceiveError[reason] {
+            /// The request it answers; `None` for the standing stream.
+            receive: Option<ReceiveId>,
+            /// Why.
+            reason: ReceiveFailure,
+        }
+        /// The peer aborted. ConnectionError follows. NEAT `on_aborted`.
+        Aborted {}
+        /// Data stayed unacknowledged for too long. Not terminal by itself. RFC 9622 §8.1.3; NEAT `on_timeout`.
+        Timeout {}
+        /// The connection ended well: the peer acknowledged every byte and our end. Terminal. RFC 9622 §10; NEAT
+        /// `on_close`.
+        Closed {}
+        /// The connection ended badly. Terminal. RFC 9622 §10; NEAT `on_error`.
+        ConnectionError[reason] {
+            /// Why.
+            reason: ConnectionFailure,
+        }
 
-    /// The connection is established; it was opened here. RFC 9622 §7.1; NEAT `on_connected`.
-    Ready {}
-    /// No connection was established. Terminal. RFC 9622 §7.1; NEAT `on_error`.
-    EstablishmentError[reason] {
-        /// Why, with every candidate's reason.
-        reason: Arc<EstablishmentFailure>,
-    }
-    /// The transport has taken a whole message; in the order of sending. RFC 9622 §9.2.2.1.
-    Sent {
-        /// Which.
-        id: MessageId,
-    }
-    /// A message was not sent; here it is. RFC 9622 §9.2.2.3; NEAT `on_send_failure`.
-    SendError[reason] {
-        /// Which.
-        id: MessageId,
-        /// The message, as it was given.
-        message: Message,
-        /// Why.
-        reason: SendFailure,
-    }
-    /// The transport has taken everything that was queued. NEAT `on_all_written`.
-    AllWritten {}
-    /// Messages came: one for a `receive`, one or more for a `stream`. On a byte stream without a framer a
-    /// message is what one read brought. RFC 9622 §9.3.2.1; NEAT `on_readable`.
-    Received {
-        /// The request it answers; `None` for the standing stream.
-        receive: Option<ReceiveId>,
-        /// What came.
-        messages: Messages,
-        /// Back-pressure: while the application holds it, the flow may not send it too many more.
-        credit: Credit,
-    }
-    /// A `receive` gets no message; or, for a stream, the peer has finished. RFC 9622 §9.3.2.3.
-    ReceiveError[reason] {
-        /// The request it answers; `None` for the standing stream.
-        receive: Option<ReceiveId>,
-        /// Why.
-        reason: ReceiveFailure,
-    }
-    /// The peer aborted. ConnectionError follows. NEAT `on_aborted`.
-    Aborted {}
-    /// Data stayed unacknowledged for too long. Not terminal by itself. RFC 9622 §8.1.3; NEAT `on_timeout`.
-    Timeout {}
-    /// The connection ended well: the peer acknowledged every byte and our end. Terminal. RFC 9622 §10; NEAT
-    /// `on_close`.
-    Closed {}
-    /// The connection ended badly. Terminal. RFC 9622 §10; NEAT `on_error`.
-    ConnectionError[reason] {
-        /// Why.
-        reason: ConnectionFailure,
     }
 
-    listener: ListenerRef =>
-
-    /// A peer connected. Whoever keeps the connection holds it open. RFC 9622 §7.2; NEAT `on_connected`.
-    ConnectionReceived {
-        /// The new connection, established.
-        connection: Connection,
-        /// Back-pressure: while the application holds it, the listener may not accept too many more.
-        credit: Credit,
+    of(listener: ListenerRef) {
+        /// A peer connected. Whoever keeps the connection holds it open. RFC 9622 §7.2; NEAT `on_connected`.
+        ConnectionReceived {
+            /// The new connection, established.
+            connection: Connection,
+            /// Back-pressure: while the application holds it, the listener may not accept too many more.
+            credit: Credit,
+        }
+        /// The listener could not listen, or gave up. Terminal. RFC 9622 §7.2 (EstablishmentError of a Listener).
+        ListenError[reason] {
+            /// Why.
+            reason: ListenFailure,
+        }
+        /// The listener has stopped, because it was told to. Terminal. RFC 9622 §7.2.
+        Stopped {}
     }
-    /// The listener could not listen, or gave up. Terminal. RFC 9622 §7.2 (EstablishmentError of a Listener).
-    ListenError[reason] {
-        /// Why.
-        reason: ListenFailure,
-    }
-    /// The listener has stopped, because it was told to. Terminal. RFC 9622 §7.2.
-    Stopped {}
 }
 
 /// What an event's origin says of connections.
@@ -232,10 +231,7 @@ impl EventKind {
     /// Whether nothing follows it for this subscriber.
     pub const fn is_terminal(self) -> bool {
         use EventKind as E;
-        matches!(
-            self,
-            E::EstablishmentError | E::Closed | E::ConnectionError | E::ListenError | E::Stopped
-        )
+        matches!(self, E::EstablishmentError | E::Closed | E::ConnectionError | E::ListenError | E::Stopped)
     }
 }
 

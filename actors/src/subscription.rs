@@ -137,7 +137,10 @@ impl<A: Actor, S: EventSet<A>> Mouth for Mailbox<A, S> {
 impl Subscriber {
     /// Delivers the events of the set `S` to the actor's mailbox.
     pub fn mailbox<S: EventSet<A>, A: Actor>(addr: &Addr<A>) -> Self {
-        Self::new(S::KINDS, Arc::new(Mailbox { addr: addr.clone(), set: std::marker::PhantomData::<fn() -> S> }))
+        Self::new(
+            S::KINDS,
+            Arc::new(Mailbox { addr: addr.clone(), set: std::marker::PhantomData::<fn() -> S> }),
+        )
     }
 
     pub(crate) fn new(kinds: Kinds, mouth: Arc<dyn Mouth>) -> Self {
@@ -187,7 +190,9 @@ impl Subscriptions {
         new
     }
 
+    /// Adds a subscriber, in place of those that have died.
     pub(crate) fn add(&mut self, subscriber: Subscriber, waker: &Arc<AtomicWaker>) {
+        self.list.retain(|one| one.subscriber.mouth.is_alive());
         let window = Arc::new(Window { outstanding: AtomicUsize::new(0), waker: waker.clone() });
         self.list.push(Subscription { subscriber, window });
     }
@@ -198,11 +203,6 @@ impl Subscriptions {
 
     pub(crate) fn clear(&mut self) {
         self.list.clear();
-    }
-
-    /// Forgets subscribers that have died.
-    pub(crate) fn prune(&mut self) {
-        self.list.retain(|one| one.subscriber.mouth.is_alive());
     }
 
     /// Whether somebody wants events of this kind.

@@ -9,8 +9,7 @@ use actix::prelude::*;
 use neatflow_core::Protocol;
 use neatflow_stacks::{Established, Report};
 use slog::{Logger, debug, o};
-use std::cell::RefCell;
-use std::rc::Rc;
+
 use std::sync::Arc;
 
 /// Supervises one connection, from `initiate` or its acceptance to its terminal event. Its transport failing is

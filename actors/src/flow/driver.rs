@@ -8,6 +8,7 @@ use super::linger::linger;
 use super::messages::Ended;
 use super::shared::{Core, Shared};
 use crate::happy_eyeballs::RaceRecord;
+use crate::supervision::catch::contain;
 use actix::Addr;
 use bytes::Bytes;
 use futures::channel::oneshot;
@@ -17,7 +18,6 @@ use neatflow_stacks::{Established, StreamWire, Wire};
 use std::cell::RefCell;
 use std::future::Future;
 use std::io::IoSlice;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -156,7 +156,7 @@ impl Driver {
         }
         let taken = match wire {
             Wire::Stream(wire) => {
-                let mut slices = [const { IoSlice::new(&[]) }; SLICES];
+                let mut slices = [IoSlice::new(&[]); SLICES];
                 match core.machine.outbox().slices(&mut slices) {
                     0 => Input::Written(0),
                     filled => match wire.poll_write(cx, &slices[..filled]) {
@@ -200,7 +200,8 @@ impl Driver {
     fn read(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Result<bool, Failure> {
         {
             let core = self.shared.lock();
-            let heard = core.may_receive() || core.machine.is_pulled() || core.machine.state() == State::Closing;
+            let heard =
+                core.may_receive() || core.machine.is_pulled() || core.machine.state() == State::Closing;
             if !(core.machine.wants_read() && heard) {
                 drop(core);
                 return match wire.control().poll_failed(cx) {
@@ -257,13 +258,11 @@ impl Future for Driver {
         this.shared.waker.register(cx.waker());
         for _ in 0..BUDGET {
             // A stack's panic ends this connection, in order, and no other.
-            let round = catch_unwind(AssertUnwindSafe(|| this.round(cx))).unwrap_or_else(|panic| {
-                let what = crate::supervision::panic_text(&*panic);
+            let round = contain(|| this.round(cx)).unwrap_or_else(|what| {
                 this.lane.borrow_mut().take();
                 let mut core = this.shared.lock();
                 core.machine.handle(Input::Failed(ConnectionFailure::Panicked(what.clone())));
-                core.machine
-                    .handle(Input::EstablishmentFailed(EstablishmentFailure::Stopped(what)));
+                core.machine.handle(Input::EstablishmentFailed(EstablishmentFailure::Stopped(what)));
                 Round::Moved
             });
             match round {

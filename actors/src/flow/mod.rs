@@ -23,4 +23,4 @@ pub(crate) use actor::{Origin, carry, start};
 pub(crate) use driver::RaceOutcome;
 pub use handle::{Connection, ConnectionId, ConnectionRef};
 pub(crate) use shared::Shared;
-pub use waiting::{ClosedFuture, EndedBadly, EventStream, ReadyFuture, ReceivedFuture, Sending, SentFuture};
+pub use waiting::{ClosedFuture, EventStream, ReadyFuture, ReceivedFuture, Sending, SentFuture};

@@ -71,7 +71,11 @@ pub(crate) enum End {
 }
 
 impl Shared {
-    pub(crate) fn new(role: Role, properties: Arc<TransportProperties>, subscribers: &[Subscriber]) -> Arc<Self> {
+    pub(crate) fn new(
+        role: Role,
+        properties: Arc<TransportProperties>,
+        subscribers: &[Subscriber],
+    ) -> Arc<Self> {
         let waker = Arc::new(AtomicWaker::new());
         Arc::new(Self {
             id: ConnectionId::next(),
@@ -96,7 +100,10 @@ impl Shared {
 
     /// Queues a message and wakes the driver. The id, and why it was refused if it was; or, on a closed
     /// connection, the message.
-    pub(crate) fn send(&self, message: Message) -> Result<(MessageId, Option<SendFailure>), (SendFailure, Message)> {
+    pub(crate) fn send(
+        &self,
+        message: Message,
+    ) -> Result<(MessageId, Option<SendFailure>), (SendFailure, Message)> {
         let mut core = self.lock();
         let refused = core.machine.outbox().refusal();
         let id = core.machine.send(message)?;
@@ -203,7 +210,8 @@ impl Core {
 
     /// Whether the next Received may go out: somebody wants it, and all who do have room.
     pub(crate) fn may_receive(&self) -> bool {
-        self.subscribers.wants(EventKind::Received) && self.subscribers.have_room(EventKind::Received, self.window)
+        self.subscribers.wants(EventKind::Received)
+            && self.subscribers.have_room(EventKind::Received, self.window)
     }
 
     /// Wakes every future that waits for something to change.

@@ -5,16 +5,13 @@ use crate::events::Event;
 use crate::subscription::{Kinds, Mouth, Subscriber};
 use futures::Stream;
 use futures::task::AtomicWaker;
-use neatflow_core::{
-    ConnectionFailure, EstablishmentFailure, Message, MessageId, ReceiveFailure, SendFailure,
-};
+use neatflow_core::{Error, EstablishmentFailure, Message, MessageId, ReceiveFailure, SendFailure};
 use std::collections::VecDeque;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use thiserror::Error;
 
 /// A message on its way. Await it to learn its fate, or drop it: the message is sent all the same.
 #[derive(Debug)]
@@ -87,7 +84,9 @@ impl Future for SentFuture {
             None => {}
             Some(Ok(())) => return Poll::Ready(Err(SendFailure::Closed)),
             Some(Err(End::NotEstablished(_))) => return Poll::Ready(Err(SendFailure::NotEstablished)),
-            Some(Err(End::Failed(reason))) => return Poll::Ready(Err(SendFailure::Connection(reason.clone()))),
+            Some(Err(End::Failed(reason))) => {
+                return Poll::Ready(Err(SendFailure::Connection(reason.clone())));
+            }
         }
         core.watch(cx.waker());
         Poll::Pending
@@ -178,18 +177,6 @@ impl Drop for ReceivedFuture {
 #[must_use = "futures do nothing unless polled"]
 pub struct ClosedFuture(Arc<Shared>);
 
-/// How a connection ended, when it did not end well.
-#[derive(Clone, Debug, Error)]
-#[non_exhaustive]
-pub enum EndedBadly {
-    /// It was never established.
-    #[error("{0}")]
-    NotEstablished(Arc<EstablishmentFailure>),
-    /// It failed later.
-    #[error("{0}")]
-    Failed(ConnectionFailure),
-}
-
 impl ClosedFuture {
     pub(super) fn new(shared: &Arc<Shared>) -> Self {
         Self(shared.clone())
@@ -197,16 +184,14 @@ impl ClosedFuture {
 }
 
 impl Future for ClosedFuture {
-    type Output = Result<(), EndedBadly>;
+    type Output = Result<(), Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut core = self.0.lock();
         match &core.end {
             Some(Ok(())) => return Poll::Ready(Ok(())),
-            Some(Err(End::NotEstablished(reason))) => {
-                return Poll::Ready(Err(EndedBadly::NotEstablished(reason.clone())));
-            }
-            Some(Err(End::Failed(reason))) => return Poll::Ready(Err(EndedBadly::Failed(reason.clone()))),
+            Some(Err(End::NotEstablished(reason))) => return Poll::Ready(Err(reason.clone().into())),
+            Some(Err(End::Failed(reason))) => return Poll::Ready(Err(reason.clone().into())),
             None => {}
         }
         core.watch(cx.waker());

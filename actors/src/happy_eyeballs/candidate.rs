@@ -65,7 +65,8 @@ fn check(candidate: &Candidate, established: &Established) -> Result<(), Failure
     }
     let got = established.path.local;
     let misbound = candidate.local.is_some_and(|asked| {
-        (!asked.ip().is_unspecified() && asked.ip() != got.ip()) || (asked.port() != 0 && asked.port() != got.port())
+        (!asked.ip().is_unspecified() && asked.ip() != got.ip())
+            || (asked.port() != 0 && asked.port() != got.port())
     });
     if misbound {
         return Err(Failure::Misbound(got.to_string().into()));

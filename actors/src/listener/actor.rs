@@ -8,10 +8,11 @@ use crate::policy_manager::messages::Where;
 use crate::subscription::Subscriber;
 use crate::supervision::{ChildEvent, Plan, Supervise};
 use crate::transport::Services;
+use actix::WeakRecipient;
 use actix::prelude::*;
+use neatflow_core::ListenFailure;
 use neatflow_core::connection::Role;
 use neatflow_core::policy::{ListenSpec, Request};
-use neatflow_core::ListenFailure;
 use slog::{Logger, info, o, warn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -137,11 +138,8 @@ impl Listener {
     }
 
     fn welcome(&mut self, Held { incoming, established, .. }: Held) {
-        let shared = flow::Shared::new(
-            Role::Accepted,
-            self.setup.request.properties.clone(),
-            &self.setup.subscribers,
-        );
+        let shared =
+            flow::Shared::new(Role::Accepted, self.setup.request.properties.clone(), &self.setup.subscribers);
         let connection = shared.handle();
         flow::carry(&shared, incoming.protocol.clone(), &established);
         let mut core = self.setup.shared.lock();

@@ -162,7 +162,9 @@ fn open_all(
         on.interface.clone_from(&spec.interface);
         match stack.listen(&on) {
             Ok(acceptor) => acceptors.push((spec.protocol.clone(), acceptor)),
-            Err(reason @ Failure::Unreachable(_)) if local.ip().is_unspecified() => absent = Some(bind(reason)),
+            Err(reason @ Failure::Unreachable(_)) if local.ip().is_unspecified() => {
+                absent = Some(bind(reason))
+            }
             Err(reason) => return Err(bind(reason)),
         }
     }

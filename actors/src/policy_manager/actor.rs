@@ -24,7 +24,7 @@ impl Interfaces {
     pub fn system() -> Self {
         Self::from_fn(|| {
             let rows = neatflow_stacks::interfaces()?.into_iter().map(|interface| InterfaceRow {
-                name: interface.name,
+                name: interface.name.into(),
                 index: interface.index,
                 addresses: interface.addresses,
                 up: interface.up,
@@ -64,8 +64,7 @@ impl PolicyManager {
 
     /// What is here now. A request that names interfaces or addresses of ours gets a fresh look.
     fn inventory(&mut self, request: &Request) -> &Inventory {
-        let particular =
-            !request.locals.is_empty() || !request.properties.selection.interfaces().is_empty();
+        let particular = !request.locals.is_empty() || !request.properties.selection.interfaces().is_empty();
         let stale = self.looked.is_none_or(|looked| looked.elapsed() > FRESH);
         if particular || stale {
             match (self.interfaces.0)() {

@@ -9,6 +9,7 @@ use crate::name_resolver::{self, NameResolver, Resolve};
 use crate::policy_manager::{Interfaces, PolicyManager};
 use crate::registry::Registry;
 use crate::supervision::{ChildEvent, ChildEventKind, Intensity, Plan, Supervise};
+use actix::WeakRecipient;
 use actix::prelude::*;
 use futures::channel::oneshot;
 use neatflow_core::racing;
@@ -72,13 +73,15 @@ pub(crate) struct Services {
 #[derive(Debug)]
 pub struct Transport {
     config: Config,
+    census: Arc<Census>,
     services: Option<Arc<Services>>,
 }
 
 impl Transport {
-    /// A transport that has not started.
-    pub fn new(config: Config) -> Self {
-        Self { config, services: None }
+    /// A transport that has not started, and what is cancelled when it and everyone it started have ended.
+    pub fn new(config: Config) -> (Self, oneshot::Receiver<()>) {
+        let (census, end) = Census::new();
+        (Self { config, census, services: None }, end)
     }
 
     fn staff(&self, ctx: &Context<Self>) -> Services {
@@ -102,7 +105,7 @@ impl Transport {
             registry,
             racing,
             candidate_plan: Plan::transient().intensity(candidate_restarts),
-            census: Arc::default(),
+            census: self.census.clone(),
         }
     }
 }
@@ -153,7 +156,7 @@ impl Handler<TakeCensus> for Transport {
     type Result = MessageResult<TakeCensus>;
 
     fn handle(&mut self, _: TakeCensus, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.services.as_ref().map(|services| services.census.read()).unwrap_or_default())
+        MessageResult(self.census.read())
     }
 }
 

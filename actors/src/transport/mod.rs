@@ -6,5 +6,5 @@
 mod actor;
 pub mod messages;
 
-pub use actor::{Config, Transport};
 pub(crate) use actor::Services;
+pub use actor::{Config, Transport};

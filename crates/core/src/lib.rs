@@ -8,6 +8,7 @@ pub mod budget;
 pub mod candidate;
 pub mod connection;
 pub mod endpoint;
+pub mod error;
 pub mod failure;
 pub mod message;
 pub mod policy;
@@ -15,8 +16,10 @@ pub mod properties;
 pub mod racing;
 pub mod time;
 
+pub use budget::{Budget, Intensity};
 pub use candidate::{Candidate, CandidateId, Protocol};
 pub use endpoint::{EndpointError, LocalEndpoint, RemoteEndpoint};
+pub use error::Error;
 pub use failure::{
     Attempt, ConnectionFailure, EstablishmentFailure, Failure, ListenFailure, ReceiveFailure,
     ResolutionFailure, SendFailure, Status,

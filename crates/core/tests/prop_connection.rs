@@ -423,7 +423,10 @@ impl Witness {
             }
             Event::ReceiveError { asker, reason } => {
                 if *reason == ReceiveFailure::Finished {
-                    assert!(self.peer_finished && self.arrived.is_empty(), "the end comes after the messages");
+                    assert!(
+                        self.peer_finished && self.arrived.is_empty(),
+                        "the end comes after the messages"
+                    );
                 }
                 self.judge_asker(*asker);
                 if *asker == Asker::Stream {
@@ -646,7 +649,9 @@ fn closing_ends_in_closed(script: Script, peer_has: u8, message_transport: bool)
 
     assert_eq!(witness.machine.state(), State::Closed, "nobody waits for anything, and it is not Closed");
     if witness.said("CancelEstablishment") {
-        assert!(!witness.sends.iter().any(|(_, fate)| *fate == Some(Fate::Failed(SendFailure::NotEstablished))));
+        assert!(
+            !witness.sends.iter().any(|(_, fate)| *fate == Some(Fate::Failed(SendFailure::NotEstablished)))
+        );
     } else {
         assert!(witness.said("Closed"), "{:?}", witness.word);
     }

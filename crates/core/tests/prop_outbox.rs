@@ -213,7 +213,10 @@ fn one_fate_each_in_order(high_water: u8, steps: Vec<Step>) {
         pair.step(step);
     }
     pair.step(&Step::RefuseAll);
-    assert_eq!(pair.fates, pair.accepted, "one fate for each message that was taken, in the order of pushing");
+    assert_eq!(
+        pair.fates, pair.accepted,
+        "one fate for each message that was taken, in the order of pushing"
+    );
 }
 
 #[test]

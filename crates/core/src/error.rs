@@ -1,0 +1,63 @@
+//! Any error of this library, for programs that pass them on.
+
+use crate::endpoint::EndpointError;
+use crate::failure::{ConnectionFailure, EstablishmentFailure, ListenFailure, ReceiveFailure, SendFailure};
+use crate::properties::PropertyError;
+use std::io;
+use std::sync::Arc;
+use thiserror::Error as ThisError;
+
+/// Any error of this library.
+#[derive(Clone, Debug, ThisError)]
+#[non_exhaustive]
+pub enum Error {
+    /// A text is not an endpoint, or an endpoint contradicts itself.
+    #[error("{0}")]
+    Endpoint(#[from] EndpointError),
+    /// A property has no such name or value, or properties contradict each other.
+    #[error("{0}")]
+    Property(#[from] PropertyError),
+    /// No connection was established.
+    #[error("{0}")]
+    Establishment(#[from] Arc<EstablishmentFailure>),
+    /// A listener could not listen, or stopped.
+    #[error("{0}")]
+    Listen(#[from] ListenFailure),
+    /// A connection ended badly.
+    #[error("{0}")]
+    Connection(#[from] ConnectionFailure),
+    /// A message was not sent.
+    #[error("{0}")]
+    Send(#[from] SendFailure),
+    /// No message was received.
+    #[error("{0}")]
+    Receive(#[from] ReceiveFailure),
+    /// The transport has stopped.
+    #[error("the transport has stopped")]
+    Stopped,
+}
+
+impl From<EstablishmentFailure> for Error {
+    fn from(failure: EstablishmentFailure) -> Self {
+        Self::Establishment(Arc::new(failure))
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        use io::ErrorKind as Kind;
+        let kind = match &error {
+            Error::Endpoint(_) | Error::Property(_) => Kind::InvalidInput,
+            Error::Establishment(failure) => Self::from(&**failure).kind(),
+            Error::Listen(ListenFailure::Bind { reason, .. }) => Self::from(reason).kind(),
+            Error::Connection(failure)
+            | Error::Send(SendFailure::Connection(failure))
+            | Error::Receive(ReceiveFailure::Connection(failure)) => Self::from(failure).kind(),
+            Error::Receive(ReceiveFailure::Finished) => Kind::UnexpectedEof,
+            Error::Send(SendFailure::QueueFull) => Kind::WouldBlock,
+            Error::Send(_) | Error::Receive(_) => Kind::NotConnected,
+            Error::Listen(_) | Error::Stopped => Kind::Other,
+        };
+        Self::new(kind, error.to_string())
+    }
+}

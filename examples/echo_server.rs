@@ -1,0 +1,57 @@
+//! An echo server: one actor for all connections. Listens on the port given, 7000 by default.
+
+use actix::prelude::*;
+use neatflow::prelude::*;
+
+struct Echo {
+    /// Whoever keeps a connection holds it open.
+    connections: Vec<Connection>,
+}
+
+impl Actor for Echo {
+    type Context = Context<Self>;
+}
+
+impl Handler<ConnectionReceived> for Echo {
+    type Result = ();
+
+    fn handle(&mut self, event: ConnectionReceived, _: &mut Self::Context) {
+        println!("connection from {:?}", event.connection.remote_addr());
+        event.connection.receive();
+        self.connections.push(event.connection);
+    }
+}
+
+impl Handler<Received> for Echo {
+    type Result = ();
+
+    fn handle(&mut self, event: Received, _: &mut Self::Context) {
+        for message in &event.messages {
+            event.connection.send(message.clone());
+        }
+        event.connection.receive();
+    }
+}
+
+/// The peer has finished: so do we, once everything was echoed.
+impl Handler<ReceiveError> for Echo {
+    type Result = ();
+
+    fn handle(&mut self, event: ReceiveError, _: &mut Self::Context) {
+        event.connection.close();
+        self.connections.retain(|connection| *connection != *event.connection);
+    }
+}
+
+#[actix::main]
+async fn main() -> Result<(), neatflow::Error> {
+    let port = std::env::args().nth(1).unwrap_or_else(|| "7000".into());
+    let transport = Transport::start();
+    let echo = Echo { connections: Vec::new() }.start();
+    let listener = Preconnection::new(&transport)
+        .local(LocalEndpoint::new().port(port.parse().unwrap_or(7000)))
+        .subscribe::<(ConnectionReceived, Received, ReceiveError), _>(&echo)
+        .listen()?;
+    println!("listening on {:?}", listener.listening().await?);
+    std::future::pending().await
+}

@@ -1,0 +1,198 @@
+//! What is said before there is a connection.
+
+use crate::Transport;
+use actix::prelude::*;
+use neatflow_actors::flow::Connection;
+use neatflow_actors::listener::{AcceptFilter, Incoming, Listener};
+use neatflow_actors::subscription::{EventSet, Subscriber};
+use neatflow_actors::transport::messages::{Initiate, Listen};
+use neatflow_core::policy::Request;
+use neatflow_core::properties::Selector;
+use neatflow_core::{
+    EndpointError, Error, EstablishmentFailure, ListenFailure, LocalEndpoint, Message, RemoteEndpoint,
+    TransportProperties,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A remote endpoint, or what can become one: an address, `("host", port)`, or a text such as `localhost:7000`.
+pub trait IntoRemote: TryInto<RemoteEndpoint, Error: Into<EndpointError>> {}
+
+impl<T: TryInto<RemoteEndpoint, Error: Into<EndpointError>>> IntoRemote for T {}
+
+/// A local endpoint, or what can become one: an address, or a text such as `127.0.0.1:7000`.
+pub trait IntoLocal: TryInto<LocalEndpoint, Error: Into<EndpointError>> {}
+
+impl<T: TryInto<LocalEndpoint, Error: Into<EndpointError>>> IntoLocal for T {}
+
+/// Endpoints, properties and subscriptions of connections to come (RFC 9622 §6).
+///
+/// It is passive and may be used again: every `initiate` and `listen` takes a snapshot, and later changes do not
+/// affect what was made before.
+#[derive(Clone, Debug)]
+#[must_use = "a preconnection does nothing until `initiate` or `listen`"]
+pub struct Preconnection {
+    transport: Transport,
+    locals: Vec<LocalEndpoint>,
+    remotes: Vec<RemoteEndpoint>,
+    properties: TransportProperties,
+    timeout: Option<Duration>,
+    subscribers: Vec<Subscriber>,
+    filters: Vec<AcceptFilter>,
+    /// The first endpoint that was none; told when it matters.
+    wrong: Option<EndpointError>,
+}
+
+impl Preconnection {
+    /// Nothing said yet.
+    pub fn new(transport: &Transport) -> Self {
+        Self {
+            transport: transport.clone(),
+            locals: Vec::new(),
+            remotes: Vec::new(),
+            properties: TransportProperties::new(),
+            timeout: None,
+            subscribers: Vec::new(),
+            filters: Vec::new(),
+            wrong: None,
+        }
+    }
+
+    /// Whom to reach; several are alternatives, in the order given. For `listen`: from where connections are
+    /// taken. RFC 9622 §6.1.
+    pub fn remote(mut self, remote: impl IntoRemote) -> Self {
+        match remote.try_into() {
+            Ok(remote) => self.remotes.push(remote),
+            Err(error) => self.go_wrong(error.into()),
+        }
+        self
+    }
+
+    /// From where to reach, or where to listen; several are alternatives. RFC 9622 §6.1.
+    pub fn local(mut self, local: impl IntoLocal) -> Self {
+        match local.try_into() {
+            Ok(local) => self.locals.push(local),
+            Err(error) => self.go_wrong(error.into()),
+        }
+        self
+    }
+
+    /// Everything that is asked of the transport, in place of what was said before. RFC 9622 §6.2.
+    pub fn properties(mut self, properties: TransportProperties) -> Self {
+        self.properties = properties;
+        self
+    }
+
+    /// Select only what has it. RFC 9622 §6.2.
+    pub fn require(mut self, what: impl Into<Selector>) -> Self {
+        self.properties = self.properties.require(what);
+        self
+    }
+
+    /// Rather with it. RFC 9622 §6.2.
+    pub fn prefer(mut self, what: impl Into<Selector>) -> Self {
+        self.properties = self.properties.prefer(what);
+        self
+    }
+
+    /// Either way. RFC 9622 §6.2.
+    pub fn no_preference(mut self, what: impl Into<Selector>) -> Self {
+        self.properties = self.properties.no_preference(what);
+        self
+    }
+
+    /// Rather without it. RFC 9622 §6.2.
+    pub fn avoid(mut self, what: impl Into<Selector>) -> Self {
+        self.properties = self.properties.avoid(what);
+        self
+    }
+
+    /// Select only what does not have it. RFC 9622 §6.2.
+    pub fn prohibit(mut self, what: impl Into<Selector>) -> Self {
+        self.properties = self.properties.prohibit(what);
+        self
+    }
+
+    /// How long establishing may take. Default: as long as every candidate takes to fail. RFC 9622 §7.1.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Delivers the events of the set `S` to the actor's mailbox. Connections that a listener accepts inherit it.
+    pub fn subscribe<S: EventSet<A>, A: Actor>(mut self, actor: &Addr<A>) -> Self {
+        self.subscribers.push(Subscriber::mailbox::<S, A>(actor));
+        self
+    }
+
+    /// For `listen`: accepts only connections of which every filter approves.
+    pub fn accept_filter(mut self, accept: impl Fn(&Incoming) -> bool + Send + Sync + 'static) -> Self {
+        self.filters.push(AcceptFilter::new(accept));
+        self
+    }
+
+    /// Establishes a connection. It is handed back at once, in Establishing; messages may be sent already. Ready
+    /// or EstablishmentError tells how it went. RFC 9622 §7.1.
+    ///
+    /// *Errors*: an endpoint is none, no remote endpoint was given, properties contradict each other, or the
+    /// transport has stopped. Then there is no connection and no event.
+    pub fn initiate(&self) -> Result<Connection, Error> {
+        self.establish(None)
+    }
+
+    /// Establishes a connection and sends a first message. Should no connection be established, the
+    /// EstablishmentError is all that is told of the message, besides its SendError. RFC 9622 §9.2.5.
+    ///
+    /// *Errors*: as [`initiate`](Self::initiate).
+    pub fn initiate_with_send(&self, message: impl Into<Message>) -> Result<Connection, Error> {
+        self.establish(Some(message.into()))
+    }
+
+    /// Listens. The listener is handed back at once; ConnectionReceived tells of each connection, ListenError of
+    /// the lack of a socket. RFC 9622 §7.2.
+    ///
+    /// *Errors*: as [`initiate`](Self::initiate).
+    pub fn listen(&self) -> Result<Listener, Error> {
+        let request = self.snapshot()?;
+        if let Some(remote) = request.remotes.iter().find(|remote| remote.literal().is_none()) {
+            let why = format!("a listener takes connections from addresses only, not from {remote}").into();
+            return Err(ListenFailure::InvalidConfiguration(why).into());
+        }
+        let (listener, order) = Listen::new(request, self.subscribers.clone(), self.filters.clone());
+        self.transport.root().do_send(order);
+        Ok(listener)
+    }
+
+    fn establish(&self, first: Option<Message>) -> Result<Connection, Error> {
+        let request = self.snapshot()?;
+        if request.remotes.is_empty() {
+            let why = "no remote endpoint was given".into();
+            return Err(EstablishmentFailure::InvalidConfiguration(why).into());
+        }
+        let (connection, order) = Initiate::new(request, self.timeout, &self.subscribers, first);
+        self.transport.root().do_send(order);
+        Ok(connection)
+    }
+
+    /// What was said until now, if it makes sense.
+    fn snapshot(&self) -> Result<Arc<Request>, Error> {
+        if let Some(wrong) = &self.wrong {
+            return Err(wrong.clone().into());
+        }
+        self.properties.validate()?;
+        self.remotes.iter().try_for_each(RemoteEndpoint::validate)?;
+        self.locals.iter().try_for_each(LocalEndpoint::validate)?;
+        if !self.transport.root().connected() {
+            return Err(Error::Stopped);
+        }
+        Ok(Arc::new(Request {
+            locals: self.locals.clone(),
+            remotes: self.remotes.clone(),
+            properties: Arc::new(self.properties.clone()),
+        }))
+    }
+
+    fn go_wrong(&mut self, error: EndpointError) {
+        self.wrong.get_or_insert(error);
+    }
+}

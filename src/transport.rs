@@ -1,0 +1,136 @@
+//! The handle of a transport.
+
+use actix::prelude::*;
+use neatflow_actors::Count;
+use neatflow_actors::name_resolver::Resolve;
+use neatflow_actors::transport::messages::TakeCensus;
+use neatflow_actors::transport::{Config, Transport as Root};
+use neatflow_core::{Error, racing};
+use neatflow_stacks::Stack;
+use slog::{Drain, Logger};
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A transport: the root of its own supervision tree, with its own stacks, name resolver and policy manager. One
+/// for each application is the usual; nothing is global.
+///
+/// The handle is cheap to clone and may be used from any thread. When the last one is dropped no new connections
+/// can be made; those there are live on.
+#[derive(Clone, Debug)]
+pub struct Transport {
+    root: Addr<Root>,
+}
+
+impl Transport {
+    /// Starts a transport on this arbiter, with every default.
+    ///
+    /// *Panics* outside of an actix system and a tokio `LocalSet`; there, use
+    /// [`TransportBuilder::start_thread`].
+    pub fn start() -> Self {
+        Self::builder().start()
+    }
+
+    /// A transport to be configured.
+    pub fn builder() -> TransportBuilder {
+        let logger = Logger::root(slog_stdlog::StdLog.fuse(), slog::o!());
+        TransportBuilder { config: Config::new(logger) }
+    }
+
+    /// How many of its actors are alive.
+    ///
+    /// *Errors*: [`Error::Stopped`]. *Cancel safety*: safe.
+    pub async fn census(&self) -> Result<Count, Error> {
+        self.root.send(TakeCensus).await.map_err(|_| Error::Stopped)
+    }
+
+    pub(crate) fn root(&self) -> &Addr<Root> {
+        &self.root
+    }
+}
+
+/// A transport to be configured.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct TransportBuilder {
+    config: Config,
+}
+
+impl TransportBuilder {
+    /// Adds a protocol stack, in place of one with the same name.
+    pub fn stack(mut self, stack: impl Stack) -> Self {
+        self.config.registry.register(Arc::new(stack));
+        self
+    }
+
+    /// Asks these name servers. Default: those of the system.
+    pub fn name_servers(mut self, servers: impl IntoIterator<Item = SocketAddr>) -> Self {
+        self.config.resolver.servers = Some(servers.into_iter().collect());
+        self
+    }
+
+    /// How long a name may take to resolve. Default: 5 s.
+    pub fn resolution_timeout(mut self, timeout: Duration) -> Self {
+        self.config.resolver.timeout = timeout;
+        self
+    }
+
+    /// The file that is asked before the name servers. Default: the system's.
+    pub fn hosts_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config.resolver.hosts_file = path.into();
+        self
+    }
+
+    /// Has this actor resolve names, in place of the name resolver.
+    pub fn resolver(mut self, resolver: Recipient<Resolve>) -> Self {
+        self.config.other_resolver = Some(resolver);
+        self
+    }
+
+    /// How candidates are raced. Default: RFC 8305.
+    pub fn racing(mut self, config: racing::Config) -> Self {
+        self.config.racing = config;
+        self
+    }
+
+    /// Where it logs. Default: the `log` crate, by slog-stdlog.
+    pub fn logger(mut self, logger: Logger) -> Self {
+        self.config.logger = logger;
+        self
+    }
+
+    /// Starts it on this arbiter.
+    ///
+    /// *Panics* outside of an actix system and a tokio `LocalSet`; there, use [`start_thread`](Self::start_thread).
+    pub fn start(self) -> Transport {
+        let (root, _) = Root::new(self.config);
+        Transport { root: root.start() }
+    }
+
+    /// Starts it on another arbiter.
+    pub fn start_on(self, arbiter: &ArbiterHandle) -> Transport {
+        let config = self.config;
+        Transport { root: Root::start_in_arbiter(arbiter, move |_| Root::new(config).0) }
+    }
+
+    /// Starts it on a thread of its own, for programs that are not actix's. The thread ends when the last handle
+    /// was dropped and every connection has ended.
+    ///
+    /// *Errors*: the thread could not be started.
+    pub fn start_thread(self) -> io::Result<Transport> {
+        let (tell, started) = std::sync::mpsc::sync_channel(1);
+        let config = self.config;
+        std::thread::Builder::new().name("neatflow".into()).spawn(move || {
+            System::new().block_on(async move {
+                let (root, end) = Root::new(config);
+                // Whoever started us may be gone: then so is the only handle, and the end comes at once.
+                let _ = tell.send(root.start());
+                let _ = end.await;
+            });
+        })?;
+        let root = started.recv().map_err(|_| io::Error::other("the transport's thread ended at once"))?;
+        Ok(Transport { root })
+    }
+}
