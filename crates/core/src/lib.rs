@@ -15,6 +15,7 @@ pub mod properties;
 pub mod racing;
 pub mod time;
 
+pub use budget::{Budget, Intensity};
 pub use candidate::{Candidate, CandidateId, Protocol};
 pub use endpoint::{EndpointError, LocalEndpoint, RemoteEndpoint};
 pub use failure::{
