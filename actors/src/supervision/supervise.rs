@@ -1,0 +1,150 @@
+//! Starting a child.
+
+use super::child::Child;
+use super::event::{ChildEvent, ChildId, ExitReason};
+use super::guard::Guard;
+use super::incarnation::Incarnation;
+use super::link::Link;
+use super::plan::Plan;
+use super::report::Report;
+use actix::WeakRecipient;
+use actix::dev::Mailbox;
+use actix::dev::channel::{AddressReceiver, channel};
+use actix::prelude::*;
+use actix_rt::ArbiterHandle;
+use slog::{Discard, Logger, o};
+use std::any::type_name;
+use std::sync::Arc;
+
+/// Starts a supervised actor on this arbiter. For a name, a parent or another arbiter see [`Supervise`].
+///
+/// # Panics
+/// As [`Actor::start`]: outside a [`System`], an arbiter or a tokio `LocalSet`.
+pub fn supervise<A>(actor: A, plan: impl Into<Plan>) -> Child<A>
+where
+    A: Supervised + Actor<Context = Context<A>>,
+{
+    Supervise::new(plan).start(|_| actor)
+}
+
+/// The child is started on the arbiter of whoever starts it.
+#[derive(Clone, Copy, Debug)]
+pub struct Here;
+
+/// The child is started on this arbiter, usually another.
+#[derive(Clone, Debug)]
+pub struct There(ArbiterHandle);
+
+/// How a child is to be started.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is started before `start`"]
+pub struct Supervise<Place = Here> {
+    plan: Plan,
+    name: Option<Arc<str>>,
+    parent: Option<WeakRecipient<ChildEvent>>,
+    log: Logger,
+    place: Place,
+}
+
+impl Supervise {
+    /// A child with this plan, and so far without a parent.
+    pub fn new(plan: impl Into<Plan>) -> Self {
+        Self { plan: plan.into(), name: None, parent: None, log: Logger::root(Discard, o!()), place: Here }
+    }
+
+    /// Starts the child on another arbiter.
+    pub fn on(self, arbiter: &ArbiterHandle) -> Supervise<There> {
+        let Self { plan, name, parent, log, .. } = self;
+        Supervise { plan, name, parent, log, place: There(arbiter.clone()) }
+    }
+
+    /// Makes the actor, and starts it. A panic of `make` gives the child up before it lived.
+    ///
+    /// # Panics
+    /// As [`Actor::start`]: outside a [`System`], an arbiter or a tokio `LocalSet`.
+    pub fn start<A>(self, make: impl FnOnce(&mut Context<A>) -> A) -> Child<A>
+    where
+        A: Supervised + Actor<Context = Context<A>>,
+    {
+        let (child, mailbox, report) = self.prepare();
+        run(mailbox, make, self.plan, report);
+        child
+    }
+}
+
+impl Supervise<There> {
+    /// Has the actor made and started on its arbiter; its address takes mail from now on.
+    ///
+    /// A panic of `make` gives the child up before it lived, and so does an arbiter that has stopped.
+    pub fn start<A>(self, make: impl FnOnce(&mut Context<A>) -> A + Send + 'static) -> Child<A>
+    where
+        A: Supervised + Actor<Context = Context<A>>,
+    {
+        let (child, mailbox, report) = self.prepare();
+        let plan = self.plan;
+        // When the arbiter does not run this, it drops it, and the report tells.
+        self.place.0.spawn_fn(move || run(mailbox, make, plan, report));
+        child
+    }
+}
+
+impl<Place> Supervise<Place> {
+    /// What events and log records call the child. Default: the name of the actor's type.
+    pub fn name(self, name: impl Into<Arc<str>>) -> Self {
+        Self { name: Some(name.into()), ..self }
+    }
+
+    /// Who is told what happens to the child: an address, a recipient, or a weak one of either.
+    ///
+    /// The parent is not kept alive by this, so parent and child may each know the other.
+    pub fn parent(self, parent: impl Into<WeakRecipient<ChildEvent>>) -> Self {
+        Self { parent: Some(parent.into()), ..self }
+    }
+
+    /// Where restarts (at warning level) and giving up (at error level) are logged. Default: nowhere.
+    pub fn logger(self, log: impl Into<Option<Logger>>) -> Self {
+        Self { log: log.into().unwrap_or_else(|| Logger::root(Discard, o!())), ..self }
+    }
+
+    fn prepare<A>(&self) -> (Child<A>, AddressReceiver<A>, Report)
+    where
+        A: Supervised + Actor<Context = Context<A>>,
+    {
+        let (sender, mailbox) = channel(Mailbox::<A>::default().capacity());
+        let id = ChildId::next();
+        let name = self.name.clone().unwrap_or_else(|| Arc::from(short(type_name::<A>())));
+        let link = Arc::new(Link::default());
+        let report = Report {
+            child: id,
+            name: Arc::clone(&name),
+            parent: self.parent.clone(),
+            link: Arc::clone(&link),
+            log: self.log.new(o!("child" => name.to_string(), "child_id" => id.to_string())),
+            told: false,
+        };
+        (Child::new(id, name, Addr::new(sender), link), mailbox, report)
+    }
+}
+
+/// On the child's arbiter: makes the actor, and lets it run.
+fn run<A>(
+    mailbox: AddressReceiver<A>,
+    make: impl FnOnce(&mut Context<A>) -> A,
+    plan: Plan,
+    mut report: Report,
+) where
+    A: Supervised + Actor<Context = Context<A>>,
+{
+    match Incarnation::new(mailbox, make) {
+        Ok(actor) => {
+            actix_rt::spawn(Guard::new(actor, plan, report));
+        }
+        Err(message) => report.gave_up(ExitReason::Panicked(message)),
+    }
+}
+
+/// The last segment of a type's path, without its parameters.
+fn short(type_name: &str) -> &str {
+    let path = type_name.split('<').next().unwrap_or(type_name);
+    path.rsplit("::").next().unwrap_or(path)
+}
