@@ -52,7 +52,7 @@ impl Arbitrary for Step {
 }
 
 fn pick(g: &mut Gen, of: &[usize]) -> usize {
-    *g.choose(of).unwrap()
+    *g.choose(of).expect("a choice")
 }
 
 fn one_in(g: &mut Gen, n: usize) -> bool {
@@ -213,7 +213,10 @@ fn one_fate_each_in_order(high_water: u8, steps: Vec<Step>) {
         pair.step(step);
     }
     pair.step(&Step::RefuseAll);
-    assert_eq!(pair.fates, pair.accepted, "one fate for each message that was taken, in the order of pushing");
+    assert_eq!(
+        pair.fates, pair.accepted,
+        "one fate for each message that was taken, in the order of pushing"
+    );
 }
 
 #[test]
