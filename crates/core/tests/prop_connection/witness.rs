@@ -211,12 +211,9 @@ impl Witness {
                 self.judge_asker(*asker);
             }
             Event::ReceiveError { asker, reason } => {
-                if *reason == ReceiveFailure::Finished {
-                    assert!(
-                        self.peer_finished && self.arrived.is_empty(),
-                        "the end comes after the messages"
-                    );
-                }
+                let finished = self.peer_finished && self.arrived.is_empty();
+                assert!(finished || *reason != ReceiveFailure::Finished, "the end comes after the messages");
+                assert!(self.closed || *reason != ReceiveFailure::Closed, "nobody has closed");
                 self.judge_asker(*asker);
                 if *asker == Asker::Stream {
                     assert!(!self.stream_told, "the stream is told of its end once");
@@ -232,12 +229,17 @@ impl Witness {
             }
             Event::EstablishmentError(_) => {
                 assert_eq!(before, State::Establishing);
+                let failed = matches!(step, Step::EstablishmentFailed);
+                assert_eq!(self.said("CancelEstablishment"), !failed, "a race that goes on is to be stopped");
                 self.ended = true;
             }
             Event::ConnectionError(failure) => {
                 assert!(matches!(before, State::Established | State::Closing));
                 match step {
-                    Step::Abort => assert_eq!(*failure, ConnectionFailure::AbortedLocally),
+                    Step::Abort => {
+                        assert_eq!(*failure, ConnectionFailure::AbortedLocally);
+                        assert!(self.said("Abort"), "the transport is to be ended first");
+                    }
                     Step::Failed(cause) => assert_eq!(failure, cause),
                     other => panic!("{other:?} is no error"),
                 }
@@ -295,6 +297,16 @@ impl Witness {
             assert!(!exhausted || self.answered == self.requested, "who asks in vain is told");
             assert!(!exhausted || !self.streaming || self.stream_told, "the stream is told of its end");
         }
+
+        let written = connected && self.outstanding().is_none();
+        let last = self.word.last().map_or("", String::as_str);
+        assert!(!written || !last.starts_with("Sent "), "AllWritten is due");
+        assert!(
+            !written || self.finished == (self.closed || self.final_taken),
+            "Finish is due, or came early"
+        );
+        let done = self.acknowledged && (self.closed || exhausted);
+        assert!(!connected || !done, "Closed is due");
 
         let unacknowledged = self.finished && !self.acknowledged && connected;
         let matters = now == State::Closing || self.peer_finished;
