@@ -242,6 +242,8 @@ impl Machine {
 
     /// Takes a message by hand; `None` if none is here yet. Whoever waits says so by
     /// [`begin_pull`](Self::begin_pull), and lets go by [`end_pull`](Self::end_pull).
+    ///
+    /// *Errors*: why no message will come; `Finished` after the peer's end, also when that closed the connection.
     pub fn pull(&mut self) -> Option<Result<Message, ReceiveFailure>> {
         let pulled = self.inbox.pull();
         self.maybe_closed();
@@ -321,7 +323,6 @@ impl Machine {
             Input::PeerFinished => {
                 self.inbox.finished();
                 self.answer();
-                self.maybe_closed();
             }
             Input::Written(bytes) => self.taken(|outbox, sent| outbox.written(bytes, sent)),
             Input::FrontTaken => self.taken(|outbox, sent| outbox.take_front(sent)),
@@ -362,7 +363,6 @@ impl Machine {
         }
         self.state = State::Established;
         self.tell(Event::Ready);
-        self.answer();
         if self.close_when_ready {
             self.close();
         }
