@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// Runs foreign code. A panic comes back as its message.
 ///
 /// Unwind safety is the caller's: whatever the code left half done is rebuilt (`restarting`) or only dropped.
-pub(super) fn contain<T>(foreign: impl FnOnce() -> T) -> Result<T, Arc<str>> {
+pub(crate) fn contain<T>(foreign: impl FnOnce() -> T) -> Result<T, Arc<str>> {
     catch_unwind(AssertUnwindSafe(foreign)).map_err(message)
 }
 

@@ -121,7 +121,7 @@
 //!   caught as well. A destructor that panics while another panic unwinds aborts the process: so is Rust.
 //! - A handler that never returns cannot be helped, and blocks its arbiter.
 
-mod catch;
+pub(crate) mod catch;
 mod child;
 mod event;
 mod guard;
