@@ -22,6 +22,7 @@
 //! });
 //! ```
 
+pub mod dns;
 mod paused;
 mod quiet;
 
