@@ -5,6 +5,7 @@ use actix::prelude::*;
 use neatflow_actors::flow::Connection;
 use neatflow_actors::listener::{AcceptFilter, Incoming, Listener};
 use neatflow_actors::subscription::{EventSet, Subscriber};
+use neatflow_actors::transport::Transport as Root;
 use neatflow_actors::transport::messages::{Initiate, Listen};
 use neatflow_core::policy::Request;
 use neatflow_core::properties::Selector;
@@ -159,7 +160,7 @@ impl Preconnection {
             return Err(ListenFailure::InvalidConfiguration(why).into());
         }
         let (listener, order) = Listen::new(request, self.subscribers.clone(), self.filters.clone());
-        self.transport.root().do_send(order);
+        self.order(order);
         Ok(listener)
     }
 
@@ -170,8 +171,20 @@ impl Preconnection {
             return Err(EstablishmentFailure::InvalidConfiguration(why).into());
         }
         let (connection, order) = Initiate::new(request, self.timeout, &self.subscribers, first);
-        self.transport.root().do_send(order);
+        self.order(order);
         Ok(connection)
+    }
+
+    fn order<M>(&self, order: M)
+    where
+        M: actix::Message<Result = ()> + Send + 'static,
+        Root: Handler<M>,
+    {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "one for each connection or listener that the application holds; should the transport be gone, the order's own Drop tells"
+        )]
+        self.transport.root().do_send(order);
     }
 
     /// What was said until now, if it makes sense.

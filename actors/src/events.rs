@@ -230,8 +230,14 @@ impl Event {
 impl EventKind {
     /// Whether nothing follows it for this subscriber.
     pub const fn is_terminal(self) -> bool {
-        use EventKind as E;
-        matches!(self, E::EstablishmentError | E::Closed | E::ConnectionError | E::ListenError | E::Stopped)
+        matches!(
+            self,
+            Self::EstablishmentError
+                | Self::Closed
+                | Self::ConnectionError
+                | Self::ListenError
+                | Self::Stopped
+        )
     }
 }
 

@@ -36,7 +36,7 @@ impl<E: EventType, A: Actor<Context = Context<A>> + Handler<E>> EventSet<A> for 
 }
 
 /// Every event, as one type.
-impl<A: Actor<Context = Context<A>> + Handler<Event>> EventSet<A> for Event {
+impl<A: Actor<Context = Context<A>> + Handler<Self>> EventSet<A> for Event {
     const KINDS: Kinds = Kinds::all();
 
     #[expect(clippy::disallowed_methods, reason = "bounded like the events it stands for")]

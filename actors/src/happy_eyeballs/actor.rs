@@ -232,7 +232,7 @@ impl HappyEyeballs {
             race: ctx.address(),
             _counted: self.services.census.count(Kind::Candidate),
         };
-        let child = Supervise::new(self.services.candidate_plan.clone())
+        let child = Supervise::new(self.services.candidate_plan)
             .name(format!("candidate {id}"))
             .parent(ctx.address().downgrade().recipient())
             .logger(self.logger.new(o!("candidate" => id.0)))
