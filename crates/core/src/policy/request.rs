@@ -1,0 +1,69 @@
+//! What an application asks for.
+
+use super::refusal::Refusal;
+use crate::endpoint::{LocalEndpoint, RemoteEndpoint};
+use crate::properties::TransportProperties;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What an application asks for: its properties, and those inferred from its endpoints (NEAT's set-up, step 3).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Request {
+    /// From where, or where to listen; names are resolved already ([`LocalEndpoint::resolved`]). None to initiate:
+    /// from anywhere.
+    pub locals: Vec<LocalEndpoint>,
+    /// Whom to reach; the same service, whichever is reached.
+    pub remotes: Vec<RemoteEndpoint>,
+    /// What the transport shall be like.
+    pub properties: Arc<TransportProperties>,
+}
+
+/// The addresses of one remote endpoint, as far as they are known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// Which one, by its place in [`Request::remotes`].
+    pub remote: usize,
+    /// Its addresses, in the order of preference within each family (RFC 6724).
+    pub addresses: Vec<IpAddr>,
+}
+
+impl Request {
+    /// Whether a connection could be opened like this at all.
+    pub(super) fn check_to_initiate(&self) -> Result<(), Refusal> {
+        self.properties.validate()?;
+        if self.remotes.is_empty() {
+            return Err(Refusal::Invalid("there is no remote endpoint".to_owned()));
+        }
+        for remote in &self.remotes {
+            remote.validate()?;
+            match (remote.port, remote.literal()) {
+                (None, _) => return Err(Refusal::Invalid(format!("remote endpoint {remote} has no port"))),
+                (Some(0), _) => return Err(Refusal::Invalid(format!("remote endpoint {remote} has port 0"))),
+                (_, Some(address)) if address.is_unspecified() => {
+                    return Err(Refusal::Invalid(format!("remote endpoint {remote} names no host")));
+                }
+                _ => {}
+            }
+        }
+        self.check_locals()
+    }
+
+    /// Whether one could listen like this at all.
+    pub(super) fn check_to_listen(&self) -> Result<(), Refusal> {
+        self.properties.validate()?;
+        if self.locals.is_empty() {
+            return Err(Refusal::Invalid("listening needs a local endpoint".to_owned()));
+        }
+        self.check_locals()
+    }
+
+    fn check_locals(&self) -> Result<(), Refusal> {
+        for local in &self.locals {
+            local.validate()?;
+            if local.host.is_some() && local.literal().is_none() {
+                return Err(Refusal::Invalid(format!("local endpoint {local} has not been resolved")));
+            }
+        }
+        Ok(())
+    }
+}
