@@ -475,6 +475,7 @@ mod acknowledging {
     async fn it_waits_until_a_peer_that_did_not_read_has_everything() {
         let (mut client, mut server) = pair().await;
         let sent = fill(&mut client).await;
+        assert!(stays_pending(|cx| client.poll_acknowledged(cx)).await);
         finish(&mut client).await.unwrap();
         assert!(stays_pending(|cx| client.poll_acknowledged(cx)).await);
         assert!(client.report().unacknowledged > Some(0));
@@ -660,7 +661,8 @@ mod moving {
         finish(&mut server).await.unwrap();
         let mut server = stream(server.detach().unwrap().attach().unwrap());
         finish(&mut server).await.unwrap();
-        assert!(write_all(&mut server, b"x").await.is_err());
+        let failure = write_all(&mut server, b"x").await.unwrap_err();
+        assert!(matches!(failure, Failure::Io { kind: io::ErrorKind::BrokenPipe, .. }), "{failure:?}");
 
         assert_eq!(read(&mut client).await.unwrap(), b"");
         server.abort();
