@@ -4,6 +4,7 @@ use super::shared::Shared;
 use super::sockets::{AcceptFilter, Held, Sockets};
 use crate::census::{Counted, Kind};
 use crate::flow::{self, Origin};
+use crate::name_resolver::settle_locals;
 use crate::policy_manager::messages::Where;
 use crate::subscription::Subscriber;
 use crate::supervision::{ChildEvent, Plan, Supervise};
@@ -66,6 +67,13 @@ pub(crate) fn start(
         });
 }
 
+/// Asks where to listen, with names resolved first.
+async fn plan(services: Arc<Services>, request: Arc<Request>) -> Result<Vec<ListenSpec>, ListenFailure> {
+    let request = settle_locals(services.resolver.clone(), request).await?;
+    let gone = |gone| Err(ListenFailure::Stopped(format!("policy manager: {gone}").into()));
+    services.policy.send(Where { request }).await.unwrap_or_else(gone)
+}
+
 pub(crate) struct Listener {
     setup: Setup,
     services: Arc<Services>,
@@ -82,10 +90,8 @@ impl Actor for Listener {
             ctx.spawn(Accepting { rest: None });
             return;
         }
-        let call = self.services.policy.send(Where { request: self.setup.request.clone() });
-        ctx.spawn(call.into_actor(self).map(|reply, listener, ctx| {
-            let specs = reply
-                .unwrap_or_else(|gone| Err(ListenFailure::Stopped(format!("policy manager: {gone}").into())));
+        let planned = plan(self.services.clone(), self.setup.request.clone());
+        ctx.spawn(planned.into_actor(self).map(|specs, listener, ctx| {
             match specs.and_then(|specs| listener.open(specs)) {
                 Ok(()) => {
                     ctx.spawn(Accepting { rest: None });

@@ -1,18 +1,18 @@
 //! The Transport actor.
 
-use super::messages::{Initiate, Listen, TakeCensus};
+use super::messages::{Initiate, Listen, ResolveEndpoints, TakeCensus};
 use crate::census::Census;
 use crate::flow::{self, Origin};
 use crate::happy_eyeballs::{self, Order};
 use crate::listener::{self, Setup};
-use crate::name_resolver::{self, NameResolver, Resolve};
+use crate::name_resolver::{self, NameResolver, Resolve, settle_locals, settle_remotes};
 use crate::policy_manager::{Interfaces, PolicyManager};
 use crate::registry::Registry;
 use crate::supervision::{ChildEvent, ChildEventKind, Intensity, Plan, Supervise};
 use actix::WeakRecipient;
 use actix::prelude::*;
 use futures::channel::oneshot;
-use neatflow_core::racing;
+use neatflow_core::{LocalEndpoint, RemoteEndpoint, ResolutionFailure, racing};
 use slog::{Logger, debug, error, o};
 use std::sync::Arc;
 use std::time::Duration;
@@ -149,6 +149,21 @@ impl Handler<Listen> for Transport {
             filters: std::mem::take(&mut order.filters),
         };
         listener::start(setup, services, ctx.address().downgrade().recipient(), &self.config.logger);
+    }
+}
+
+impl Handler<ResolveEndpoints> for Transport {
+    type Result = ResponseFuture<Result<(Vec<LocalEndpoint>, Vec<RemoteEndpoint>), ResolutionFailure>>;
+
+    fn handle(&mut self, call: ResolveEndpoints, _: &mut Self::Context) -> Self::Result {
+        let resolver = self.services.as_ref().map(|services| services.resolver.clone());
+        Box::pin(async move {
+            // The staff is hired before the first message is handled.
+            let Some(resolver) = resolver else { return Ok(Default::default()) };
+            let request = settle_locals(resolver.clone(), call.request).await?;
+            let remotes = settle_remotes(resolver, request.clone()).await?;
+            Ok((request.locals.clone(), remotes))
+        })
     }
 }
 
