@@ -139,7 +139,8 @@ impl Driver {
         if round != Round::Still || core.machine.is_pulled() {
             core.notify();
         }
-        round
+        // Somebody else may have told the end, when nobody was thought to drive.
+        if core.end.is_some() { Round::Over } else { round }
     }
 
     fn transfer(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Result<bool, Failure> {
