@@ -274,19 +274,17 @@ impl HappyEyeballs {
     fn lost(&mut self, ctx: &mut Context<Self>) {
         let attempts = self.failures.clone();
         let unresolved = self.unresolved.clone();
-        self.lose(
-            if !attempts.is_empty() {
-                EstablishmentFailure::EstablishmentFailed { attempts, unresolved }
-            } else if !unresolved.is_empty() {
-                EstablishmentFailure::ResolutionFailed(unresolved)
-            } else {
-                self.why_none.take().unwrap_or_else(|| EstablishmentFailure::NoCandidates {
-                    properties: Vec::new(),
-                    why: "there is nothing to try".into(),
-                })
-            },
-            ctx,
-        );
+        let failure = if !attempts.is_empty() {
+            EstablishmentFailure::EstablishmentFailed { attempts, unresolved }
+        } else if !unresolved.is_empty() {
+            EstablishmentFailure::ResolutionFailed(unresolved)
+        } else {
+            self.why_none.take().unwrap_or_else(|| EstablishmentFailure::NoCandidates {
+                properties: Vec::new(),
+                why: "there is nothing to try".into(),
+            })
+        };
+        self.lose(failure, ctx);
     }
 
     fn time_out(&mut self, after: Duration, ctx: &mut Context<Self>) {
