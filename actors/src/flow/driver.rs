@@ -136,7 +136,7 @@ impl Driver {
                 Output::Release => round = Round::Over,
             }
         }
-        if round != Round::Still || core.machine.is_pulled() {
+        if round != Round::Still || core.machine.is_pull_due() {
             core.notify();
         }
         // Somebody else may have told the end, when nobody was thought to drive.

@@ -271,6 +271,11 @@ impl Machine {
         self.inbox.is_pulled()
     }
 
+    /// Whether somebody waits to pull and need wait no longer.
+    pub fn is_pull_due(&self) -> bool {
+        self.inbox.is_pull_due()
+    }
+
     /// What is to be written.
     pub fn outbox(&self) -> &Outbox {
         &self.outbox
