@@ -136,10 +136,11 @@ impl Driver {
                 Output::Release => round = Round::Over,
             }
         }
-        if round != Round::Still || core.machine.is_pulled() {
+        if round != Round::Still || core.machine.is_pull_due() {
             core.notify();
         }
-        round
+        // Somebody else may have told the end, when nobody was thought to drive.
+        if core.end.is_some() { Round::Over } else { round }
     }
 
     fn transfer(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Result<bool, Failure> {

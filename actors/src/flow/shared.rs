@@ -177,7 +177,7 @@ impl Shared {
     pub(crate) fn give_up(self: &Arc<Self>, why: &str) {
         let mut core = self.lock();
         core.machine.handle(Input::EstablishmentFailed(EstablishmentFailure::Stopped(why.into())));
-        core.machine.handle(Input::Failed(ConnectionFailure::Panicked(why.into())));
+        core.machine.handle(Input::Failed(ConnectionFailure::Stopped(why.into())));
         while let Some(output) = core.machine.poll() {
             if let Output::Event(event) = output {
                 core.tell(self, event);
