@@ -11,7 +11,7 @@ check:
 test *WHAT:
     cargo test --workspace {{ WHAT }}
 
-# Run the property tests, with CASES cases for each property.
+# Run the property tests; those that do not say how many cases they need get CASES.
 prop CASES="10000":
     QUICKCHECK_TESTS={{ CASES }} cargo test -p neatflow-core --test 'prop_*'
 

@@ -1,7 +1,7 @@
 //! What establishing through neatflow costs: `initiate` to a literal loopback address, one after the other, against
 //! a bare tokio `connect` to the same listener, alternating in the same run.
 //!
-//! `cargo bench --bench establish` takes about a minute, `cargo bench --bench establish -- --quick` some seconds.
+//! `cargo bench --bench establish` takes some ten seconds once it is built, with `-- --quick` about one.
 //! Prints the distribution of each, where neatflow's time goes, and the ratio of the medians in each round; writes
 //! the same to `target/bench/establish.json`. Two figures taken in the same round share the machine's mood, so
 //! the ratios are steadier than the times.
