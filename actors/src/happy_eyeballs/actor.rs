@@ -232,7 +232,8 @@ impl HappyEyeballs {
             candidate,
             stack,
             landing: self.landing.clone(),
-            race: ctx.address(),
+            reached: ctx.address().recipient(),
+            landed: ctx.address().recipient(),
             _counted: self.services.census.count(Kind::Candidate),
         };
         let child = Supervise::new(self.services.candidate_plan)

@@ -147,7 +147,7 @@ impl Listener {
         let shared =
             flow::Shared::new(Role::Accepted, self.setup.request.properties.clone(), &self.setup.subscribers);
         let connection = shared.handle();
-        flow::carry(&shared, incoming.protocol.clone(), &established);
+        shared.carried_by(incoming.protocol.clone(), &established);
         let mut core = self.setup.shared.lock();
         core.receive(&self.setup.shared, connection);
         drop(core);
