@@ -42,11 +42,11 @@ fn every_link_leads_somewhere() {
 fn blocks(language: &str) -> Vec<String> {
     let readme = read("README.md");
     let fence = format!("```{language}\n");
-    readme.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+    readme.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap_or("").to_owned()).collect()
 }
 
 fn read(file: &str) -> String {
-    fs::read_to_string(root().join(file)).unwrap()
+    fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
 fn root() -> &'static Path {
