@@ -8,7 +8,7 @@ use common::*;
 use neatflow::events::EventKind;
 use neatflow::prelude::*;
 use neatflow::racing::{Cause, Reason};
-use neatflow::{Error, EstablishmentFailure, Failure, ReceiveFailure, State};
+use neatflow::{Error, EstablishmentFailure, Failure, Message, ReceiveFailure, State};
 use neatflow_testing::dns::{DnsServer, RecordType, Reply};
 use socket2::{Domain, Socket, Type};
 use std::io::Write;

@@ -271,7 +271,7 @@ pub(crate) async fn fill(stream: &mut TcpStream) -> usize {
     let mut taken = 0;
     while let Ok(written) = timeout(Duration::from_millis(500), stream.write(&chunk)).await {
         taken += written.expect("the connection holds");
-        assert!(taken < 256 << 20, "there is no end to it");
+        assert!(taken < 128 << 20, "there is no end to it");
     }
     taken
 }
