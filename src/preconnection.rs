@@ -6,7 +6,7 @@ use neatflow_actors::flow::Connection;
 use neatflow_actors::listener::{AcceptFilter, Incoming, Listener};
 use neatflow_actors::subscription::{EventSet, Subscriber};
 use neatflow_actors::transport::Transport as Root;
-use neatflow_actors::transport::messages::{Initiate, Listen};
+use neatflow_actors::transport::messages::{Initiate, Listen, ResolveEndpoints};
 use neatflow_core::policy::Request;
 use neatflow_core::properties::Selector;
 use neatflow_core::{
@@ -142,7 +142,7 @@ impl Preconnection {
     }
 
     /// Establishes a connection and sends a first message. Should no connection be established, the
-    /// EstablishmentError is all that is told of the message, besides its SendError. RFC 9622 §9.2.5.
+    /// EstablishmentError is all that is told of the message. RFC 9622 §9.2.5.
     ///
     /// *Errors*: as [`initiate`](Self::initiate).
     pub fn initiate_with_send(&self, message: impl Into<Message>) -> Result<Connection, Error> {
@@ -162,6 +162,16 @@ impl Preconnection {
         let (listener, order) = Listen::new(request, self.subscribers.clone(), self.filters.clone());
         self.order(order);
         Ok(listener)
+    }
+
+    /// The endpoints with addresses in place of names. RFC 9622 §7.3.
+    ///
+    /// *Errors*: as [`initiate`](Self::initiate), and [`Error::Resolution`] for the first name without an address.
+    /// *Cancel safety*: safe.
+    pub async fn resolve(&self) -> Result<(Vec<LocalEndpoint>, Vec<RemoteEndpoint>), Error> {
+        let request = self.snapshot()?;
+        let resolving = self.transport.root().send(ResolveEndpoints { request });
+        Ok(resolving.await.map_err(|_| Error::Stopped)??)
     }
 
     fn establish(&self, first: Option<Message>) -> Result<Connection, Error> {
