@@ -31,7 +31,8 @@ pub use neatflow_stacks as stacks;
 pub use preconnection::{IntoLocal, IntoRemote, Preconnection};
 pub use transport::{Transport, TransportBuilder};
 
-/// What a program that uses neatflow usually names.
+/// What a program that uses neatflow usually names. It goes together with actix's prelude: what that has, too, is left
+/// out ([`Message`](crate::Message)).
 pub mod prelude {
     pub use crate::events::{
         Aborted, AllWritten, Closed, ConnectionError, ConnectionReceived, EstablishmentError, ListenError,
@@ -39,8 +40,8 @@ pub mod prelude {
     };
     pub use crate::supervision::supervise;
     pub use crate::{
-        Connection, ConnectionRef, Event, Listener, ListenerRef, LocalEndpoint, Message, Preconnection,
-        Preference, RemoteEndpoint, Transport, TransportProperties,
+        Connection, ConnectionRef, Event, Listener, ListenerRef, LocalEndpoint, Preconnection, Preference,
+        RemoteEndpoint, Transport, TransportProperties,
     };
     pub use neatflow_core::SelectionProperty::{
         self, ActiveReadBeforeSend, CongestionControl, FullChecksumRecv, FullChecksumSend, KeepAlive,
