@@ -137,13 +137,13 @@ impl ScriptedStack {
 
     /// What it promises, and what attempts obtain unless they are told otherwise.
     #[must_use]
-    pub fn offers(self, offers: Offers) -> Self {
+    pub fn promising(self, offers: Offers) -> Self {
         Self { obtains: offers.clone(), offers, ..self }
     }
 
     /// What attempts and accepted connections obtain, whatever was promised.
     #[must_use]
-    pub fn obtains(self, obtains: Offers) -> Self {
+    pub fn obtaining(self, obtains: Offers) -> Self {
         Self { obtains, ..self }
     }
 
