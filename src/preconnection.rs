@@ -142,7 +142,7 @@ impl Preconnection {
     }
 
     /// Establishes a connection and sends a first message. Should no connection be established, the
-    /// EstablishmentError is all that is told of the message, besides its SendError. RFC 9622 §9.2.5.
+    /// EstablishmentError is all that is told of the message. RFC 9622 §9.2.5.
     ///
     /// *Errors*: as [`initiate`](Self::initiate).
     pub fn initiate_with_send(&self, message: impl Into<Message>) -> Result<Connection, Error> {

@@ -50,6 +50,7 @@ pub(crate) fn start(order: Order, services: &Arc<Services>, logger: &Logger) {
         unanswered: 0,
         ranking: 0,
         candidates: Vec::new(),
+        why_none: None,
         known: BTreeMap::new(),
         running: BTreeMap::new(),
         landing: Landing::default(),
@@ -77,6 +78,8 @@ pub(crate) struct HappyEyeballs {
     ranking: usize,
     /// As last ranked.
     candidates: Vec<Candidate>,
+    /// Why there were none, when last ranked.
+    why_none: Option<EstablishmentFailure>,
     /// Every candidate there ever was: one that ran may be ranked no more.
     known: BTreeMap<CandidateId, Candidate>,
     running: BTreeMap<CandidateId, Child<Attempting>>,
@@ -175,9 +178,10 @@ impl HappyEyeballs {
         }));
     }
 
-    fn ranked(&mut self, Ranked { candidates, roster }: Ranked, ctx: &mut Context<Self>) {
+    fn ranked(&mut self, Ranked { candidates, roster, why_none }: Ranked, ctx: &mut Context<Self>) {
         self.ranking -= 1;
         self.roster = roster;
+        self.why_none = why_none;
         self.known.extend(candidates.iter().map(|candidate| (candidate.id, candidate.clone())));
         let entry = |candidate: &Candidate| Entry { id: candidate.id, priority: candidate.priority };
         let entries = candidates.iter().map(entry).collect();
@@ -228,7 +232,8 @@ impl HappyEyeballs {
             candidate,
             stack,
             landing: self.landing.clone(),
-            race: ctx.address(),
+            reached: ctx.address().recipient(),
+            landed: ctx.address().recipient(),
             _counted: self.services.census.count(Kind::Candidate),
         };
         let child = Supervise::new(self.services.candidate_plan)
@@ -270,17 +275,17 @@ impl HappyEyeballs {
     fn lost(&mut self, ctx: &mut Context<Self>) {
         let attempts = self.failures.clone();
         let unresolved = self.unresolved.clone();
-        self.lose(
-            if !attempts.is_empty() {
-                EstablishmentFailure::EstablishmentFailed { attempts, unresolved }
-            } else if !unresolved.is_empty() {
-                EstablishmentFailure::ResolutionFailed(unresolved)
-            } else {
-                let why = "no address of the remote endpoint fits the local endpoints and interfaces".into();
-                EstablishmentFailure::NoCandidates { properties: Vec::new(), why }
-            },
-            ctx,
-        );
+        let failure = if !attempts.is_empty() {
+            EstablishmentFailure::EstablishmentFailed { attempts, unresolved }
+        } else if !unresolved.is_empty() {
+            EstablishmentFailure::ResolutionFailed(unresolved)
+        } else {
+            self.why_none.take().unwrap_or_else(|| EstablishmentFailure::NoCandidates {
+                properties: Vec::new(),
+                why: "there is nothing to try".into(),
+            })
+        };
+        self.lose(failure, ctx);
     }
 
     fn time_out(&mut self, after: Duration, ctx: &mut Context<Self>) {

@@ -7,7 +7,7 @@ use crate::flow::{self, Origin};
 use crate::name_resolver::settle_locals;
 use crate::policy_manager::messages::Where;
 use crate::subscription::Subscriber;
-use crate::supervision::{ChildEvent, Plan, Supervise};
+use crate::supervision::{ChildEvent, Plan, Supervise, finish};
 use crate::transport::Services;
 use actix::WeakRecipient;
 use actix::prelude::*;
@@ -54,7 +54,7 @@ pub(crate) fn start(
     }
     let logger = logger.new(o!("listener" => setup.shared.id.as_u64()));
     let counted = services.census.count(Kind::Listener);
-    Supervise::new(Plan::transient())
+    Supervise::new(Plan::permanent())
         .name(format!("listener {}", setup.shared.id))
         .parent(parent)
         .logger(logger.clone())
@@ -125,7 +125,7 @@ impl Listener {
     fn end(&mut self, failure: Option<ListenFailure>, ctx: &mut Context<Self>) {
         self.sockets.close();
         self.setup.shared.end(failure);
-        ctx.stop();
+        finish(ctx);
     }
 
     /// Looks at the connection at hand, and keeps it or refuses it. A panic in a filter leaves it at hand.
@@ -147,7 +147,7 @@ impl Listener {
         let shared =
             flow::Shared::new(Role::Accepted, self.setup.request.properties.clone(), &self.setup.subscribers);
         let connection = shared.handle();
-        flow::carry(&shared, incoming.protocol.clone(), &established);
+        shared.carried_by(incoming.protocol.clone(), &established);
         let mut core = self.setup.shared.lock();
         core.receive(&self.setup.shared, connection);
         drop(core);

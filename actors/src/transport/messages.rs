@@ -38,8 +38,7 @@ impl Initiate {
     ) -> (Connection, Self) {
         let shared = flow::Shared::new(Role::Initiated, request.properties.clone(), subscribers);
         if let Some(message) = first {
-            // It cannot be refused: the queue is empty and open.
-            let _ = shared.send(message);
+            shared.lock().machine.send_first(message);
         }
         (shared.handle(), Self { shared, request, timeout, taken: false })
     }

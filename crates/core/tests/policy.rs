@@ -161,6 +161,12 @@ fn local_endpoints_bind_the_ways() {
 }
 
 #[test]
+fn wishes_for_interfaces_come_before_the_order_of_local_endpoints() {
+    let wanted = TransportProperties::new().avoid(Interface::named("eth0")).prefer(Interface::named("wwan0"));
+    assert_eq!(ways(&from(&["*%eth0", "*%wlan0", "*%wwan0"], wanted), &laptop()), ["wwan0", "wlan0", "eth0"]);
+}
+
+#[test]
 fn a_local_endpoint_that_is_not_ours_is_named() {
     let wish = TransportProperties::new;
     for (local, wanted, why) in [

@@ -71,6 +71,12 @@ impl Inbox {
         self.pulls > 0
     }
 
+    /// Whether somebody wants to pull, and a pull would give something.
+    pub fn is_pull_due(&self) -> bool {
+        let given = !self.messages.is_empty() || self.end != End::Open || self.shut.is_some();
+        self.pulls > 0 && given
+    }
+
     /// Takes a message out by hand, or says that none will come.
     pub fn pull(&mut self) -> Option<Result<Message, ReceiveFailure>> {
         match self.messages.pop_front() {

@@ -173,6 +173,8 @@ pub struct Machine {
     our_end: OurEnd,
     /// Closed by the application while establishing, with messages queued: close once they are delivered.
     close_when_ready: bool,
+    /// The message of `initiate_with_send`, which shares the fate of the establishment.
+    first: Option<MessageId>,
     outbox: Outbox,
     inbox: Inbox,
     outputs: VecDeque<Output>,
@@ -189,6 +191,7 @@ impl Machine {
             state,
             our_end: OurEnd::Open,
             close_when_ready: false,
+            first: None,
             outbox: Outbox::new(Outbox::HIGH_WATER),
             inbox: Inbox::default(),
             outputs: VecDeque::new(),
@@ -221,6 +224,12 @@ impl Machine {
             self.tell(Event::SendError { id, message, reason });
         }
         Ok(id)
+    }
+
+    /// Queues the message of `initiate_with_send`, before any other. Should establishing fail, its fate is the
+    /// EstablishmentError, and no SendError is told (RFC 9622 §9.2.5).
+    pub fn send_first(&mut self, message: Message) {
+        self.first = self.send(message).ok();
     }
 
     /// Asks for one message. The answer is an event, whatever it is, unless the connection is Closed.
@@ -260,6 +269,11 @@ impl Machine {
     /// Whether somebody waits to pull.
     pub fn is_pulled(&self) -> bool {
         self.inbox.is_pulled()
+    }
+
+    /// Whether somebody waits to pull and need wait no longer.
+    pub fn is_pull_due(&self) -> bool {
+        self.inbox.is_pull_due()
     }
 
     /// What is to be written.
@@ -479,9 +493,12 @@ impl Machine {
     }
 
     fn refuse_outbox(&mut self, reason: &SendFailure) {
-        let Self { outbox, outputs, .. } = self;
+        let Self { outbox, outputs, first, .. } = self;
+        let told_already = first.filter(|_| *reason == SendFailure::NotEstablished);
         outbox.refuse_all(|id, message| {
-            outputs.push_back(Output::Event(Event::SendError { id, message, reason: reason.clone() }));
+            if Some(id) != told_already {
+                outputs.push_back(Output::Event(Event::SendError { id, message, reason: reason.clone() }));
+            }
         });
     }
 }
@@ -495,6 +512,20 @@ impl From<Failure> for Input {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_message_of_initiate_with_send_shares_the_fate_of_the_establishment() {
+        let told = |input: fn() -> Input| {
+            let mut machine = Machine::new(Role::Initiated);
+            machine.send_first("first".into());
+            machine.send("second".into()).unwrap();
+            machine.handle(input());
+            std::iter::from_fn(move || machine.poll()).map(|output| format!("{output:?}")).collect::<Vec<_>>()
+        };
+        let failed = told(|| Input::EstablishmentFailed(EstablishmentFailure::Cancelled));
+        assert_eq!(failed.len(), 3, "SendError of the second, EstablishmentError, Release: {failed:?}");
+        assert!(failed[0].contains("SendError { id: MessageId(1)"), "{failed:?}");
+    }
 
     /// For every state, in the situations that matter to it: where each input leads. `-`: it stays where it is.
     const TRANSITIONS: &str = "
