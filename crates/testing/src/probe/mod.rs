@@ -5,11 +5,12 @@ mod trace;
 pub use trace::{Line, Trace};
 
 use actix::prelude::*;
+use neatflow_actors::Credit;
 use neatflow_actors::events::{
     Aborted, AllWritten, Closed, ConnectionError, ConnectionReceived, EstablishmentError, Event, EventKind,
     ListenError, Ready, ReceiveError, Received, SendError, Sent, Stopped, Timeout,
 };
-use neatflow_actors::subscription::{Credit, EventSet, Subscriber};
+use neatflow_actors::subscription::{EventSet, Subscriber};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;

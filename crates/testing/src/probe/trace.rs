@@ -6,6 +6,7 @@ use neatflow_actors::listener::ListenerId;
 use neatflow_core::{MessageId, ReceiveId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 /// What a subscriber heard, in order.
@@ -94,23 +95,23 @@ impl Trace {
         }
     }
 
-    /// As [`check`](Self::check); and this connection has ended, with a fate for each of this many messages and an
-    /// answer to each of this many requests.
+    /// As [`check`](Self::check); and this connection has ended, with a fate for each of these messages and an
+    /// answer to each of these requests.
     ///
     /// # Panics
     /// When it is otherwise.
     #[track_caller]
-    pub fn check_ended(&self, connection: ConnectionId, messages: u64, requests: u64) {
+    pub fn check_ended(&self, connection: ConnectionId, messages: Range<u64>, requests: Range<u64>) {
         self.check();
         let heard: Vec<_> = self.lines.iter().filter(|line| line.connection == Some(connection)).collect();
         let ended = heard.last().is_some_and(|line| line.kind.is_terminal());
         assert!(ended, "#{connection} has not ended:\n{self}");
         let fates: BTreeSet<_> = heard.iter().filter_map(|line| line.message).map(|id| id.0).collect();
-        assert!(fates.into_iter().eq(0..messages), "not every message has its fate ({messages}):\n{self}");
+        assert!(fates.into_iter().eq(messages.clone()), "the fates are not those of {messages:?}:\n{self}");
         let answers: BTreeSet<_> = heard.iter().filter_map(|line| line.receive).map(|id| id.0).collect();
         assert!(
-            answers.into_iter().eq(0..requests),
-            "not every request has its answer ({requests}):\n{self}"
+            answers.into_iter().eq(requests.clone()),
+            "the answers are not those to {requests:?}:\n{self}"
         );
     }
 }
