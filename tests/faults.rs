@@ -59,7 +59,9 @@ fn a_text_that_is_no_endpoint_is_an_error_at_once() {
         assert!(matches!(said("two words:80"), EndpointError::Host(_)));
         assert!(matches!(said("\0:80"), EndpointError::Host(_)));
         assert!(matches!(said("[::1"), EndpointError::Host(_)));
-        for text in [":", "::", "%", "[]:80", "a..b:80", "%eth0:80", "::1%:80", "\u{1F980}:80", "1.2.3.4.5:80"] {
+        for text in
+            [":", "::", "%", "[]:80", "a..b:80", "%eth0:80", "::1%:80", "\u{1F980}:80", "1.2.3.4.5:80"]
+        {
             // Which it is, is not the point: it says something, and does not panic.
             let made = Preconnection::new(&transport).remote(text).initiate();
             drop(made.map(|connection| connection.abort()));
@@ -128,10 +130,7 @@ fn a_local_address_that_is_not_ours_is_no_way_out() {
         let server = echo(V4).await;
         let transport = Transport::start();
         let said = failure(Preconnection::new(&transport).local("192.0.2.77").remote(server)).await;
-        assert!(
-            matches!(said.status(), Status::NoCandidates | Status::EstablishmentFailed),
-            "{said}"
-        );
+        assert!(matches!(said.status(), Status::NoCandidates | Status::EstablishmentFailed), "{said}");
     });
 }
 
@@ -166,7 +165,9 @@ fn without_routes(test: &str) {
         Ok(output) if String::from_utf8_lossy(&output.stdout).contains("running 1 test") => {
             assert!(output.status.success(), "{output:?}");
         }
-        other => skip(&format!("there is a route to everywhere, and unshare gives no network without: {other:?}")),
+        other => {
+            skip(&format!("there is a route to everywhere, and unshare gives no network without: {other:?}"))
+        }
     }
 }
 
@@ -183,8 +184,7 @@ fn the_ways_a_name_can_fail_are_told_apart() {
             dns.on("silent.example", kind, Reply::silence());
         }
         let limit = Duration::from_millis(300);
-        let transport =
-            Transport::builder().name_servers([dns.address()]).resolution_timeout(limit).start();
+        let transport = Transport::builder().name_servers([dns.address()]).resolution_timeout(limit).start();
         let of = async |name: &str| {
             let said = failure(Preconnection::new(&transport).remote((name, 80))).await;
             assert_eq!(said.status(), Status::ResolutionFailed, "{name}: {said}");

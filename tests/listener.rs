@@ -461,7 +461,8 @@ fn an_accept_that_is_dropped_at_any_point_loses_no_connection() {
         assert!(dropped > 0, "it was never tried");
         let peers = connecting.await.unwrap();
         let theirs = peers.iter().map(|peer| peer.local_addr().unwrap()).collect::<HashSet<_>>();
-        let ours = accepted.iter().map(|connection| connection.remote_addr().unwrap()).collect::<HashSet<_>>();
+        let ours =
+            accepted.iter().map(|connection| connection.remote_addr().unwrap()).collect::<HashSet<_>>();
         assert_eq!(ours, theirs);
     });
 }

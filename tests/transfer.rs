@@ -271,7 +271,8 @@ fn a_subscriber_that_keeps_what_it_gets_stops_the_peer_and_nobody_else() {
         });
         within(peer.write_all(&vec![7; first])).await.unwrap();
         for total in [heard, hoarded] {
-            eventually("everybody gets everything", async || total.load(Ordering::Relaxed) == 2 * first).await;
+            eventually("everybody gets everything", async || total.load(Ordering::Relaxed) == 2 * first)
+                .await;
         }
     });
 }
@@ -457,8 +458,11 @@ fn whatever_the_chunks_the_bytes_are_the_same_both_ways() {
             .await;
             let transport = Transport::start();
             let (probe, mut events) = probe();
-            let connection =
-                Preconnection::new(&transport).remote(server).subscribe::<Event, _>(&probe).initiate().unwrap();
+            let connection = Preconnection::new(&transport)
+                .remote(server)
+                .subscribe::<Event, _>(&probe)
+                .initiate()
+                .unwrap();
             let sending = async {
                 let (mut at, mut ids) = (0, Vec::<MessageId>::new());
                 for size in ours {
