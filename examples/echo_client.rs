@@ -1,6 +1,7 @@
 //! A client without an actor: every action has an `async` form, and a transport can have a thread of its own, so
 //! that plain tokio code needs to know nothing of actix. Talks to an echo server in the same process.
 
+use neatflow::Message;
 use neatflow::prelude::*;
 use neatflow::{Error, ReceiveFailure};
 
