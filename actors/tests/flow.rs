@@ -1,7 +1,5 @@
 //! An established connection: what it says, in which order, and what holds it back.
 
-mod support;
-
 use actix::prelude::*;
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
@@ -13,10 +11,14 @@ use neatflow_stacks::Report;
 use neatflow_testing::harness::Harness;
 use neatflow_testing::probe::EventProbe;
 use neatflow_testing::stack::{Operation, Outcome, Peer, SCRIPTED_PANIC, ScriptedStack};
+use neatflow_testing::talk::Talk;
 use neatflow_testing::{paused, quiet_panics, settle};
 use std::time::Duration;
-use support::{Talk, ms};
 use tokio::time::{sleep, timeout};
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
 
 const MARK: usize = neatflow_core::connection::Outbox::HIGH_WATER;
 
