@@ -58,7 +58,8 @@ pub(crate) fn start(
         .name(format!("listener {}", setup.shared.id))
         .parent(parent)
         .logger(logger.clone())
-        .start(|_| Listener {
+        .start(|ctx| Listener {
+            _own: ctx.address(),
             setup,
             services: services.clone(),
             sockets: Sockets::default(),
@@ -75,6 +76,8 @@ async fn plan(services: Arc<Services>, request: Arc<Request>) -> Result<Vec<List
 }
 
 pub(crate) struct Listener {
+    /// Nobody else has its address, and a child whose address nobody has is not restarted.
+    _own: Addr<Self>,
     setup: Setup,
     services: Arc<Services>,
     sockets: Sockets,
