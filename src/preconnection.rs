@@ -5,7 +5,8 @@ use actix::prelude::*;
 use neatflow_actors::flow::Connection;
 use neatflow_actors::listener::{AcceptFilter, Incoming, Listener};
 use neatflow_actors::subscription::{EventSet, Subscriber};
-use neatflow_actors::transport::messages::{Initiate, Listen};
+use neatflow_actors::transport::Transport as Root;
+use neatflow_actors::transport::messages::{Initiate, Listen, ResolveEndpoints};
 use neatflow_core::policy::Request;
 use neatflow_core::properties::Selector;
 use neatflow_core::{
@@ -141,7 +142,7 @@ impl Preconnection {
     }
 
     /// Establishes a connection and sends a first message. Should no connection be established, the
-    /// EstablishmentError is all that is told of the message, besides its SendError. RFC 9622 §9.2.5.
+    /// EstablishmentError is all that is told of the message. RFC 9622 §9.2.5.
     ///
     /// *Errors*: as [`initiate`](Self::initiate).
     pub fn initiate_with_send(&self, message: impl Into<Message>) -> Result<Connection, Error> {
@@ -159,8 +160,18 @@ impl Preconnection {
             return Err(ListenFailure::InvalidConfiguration(why).into());
         }
         let (listener, order) = Listen::new(request, self.subscribers.clone(), self.filters.clone());
-        self.transport.root().do_send(order);
+        self.order(order);
         Ok(listener)
+    }
+
+    /// The endpoints with addresses in place of names. RFC 9622 §7.3.
+    ///
+    /// *Errors*: as [`initiate`](Self::initiate), and [`Error::Resolution`] for the first name without an address.
+    /// *Cancel safety*: safe.
+    pub async fn resolve(&self) -> Result<(Vec<LocalEndpoint>, Vec<RemoteEndpoint>), Error> {
+        let request = self.snapshot()?;
+        let resolving = self.transport.root().send(ResolveEndpoints { request });
+        Ok(resolving.await.map_err(|_| Error::Stopped)??)
     }
 
     fn establish(&self, first: Option<Message>) -> Result<Connection, Error> {
@@ -170,8 +181,20 @@ impl Preconnection {
             return Err(EstablishmentFailure::InvalidConfiguration(why).into());
         }
         let (connection, order) = Initiate::new(request, self.timeout, &self.subscribers, first);
-        self.transport.root().do_send(order);
+        self.order(order);
         Ok(connection)
+    }
+
+    fn order<M>(&self, order: M)
+    where
+        M: actix::Message<Result = ()> + Send + 'static,
+        Root: Handler<M>,
+    {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "one for each connection or listener that the application holds; should the transport be gone, the order's own Drop tells"
+        )]
+        self.transport.root().do_send(order);
     }
 
     /// What was said until now, if it makes sense.

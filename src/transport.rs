@@ -3,6 +3,7 @@
 use actix::prelude::*;
 use neatflow_actors::Count;
 use neatflow_actors::name_resolver::Resolve;
+use neatflow_actors::supervision::{Plan, Supervise};
 use neatflow_actors::transport::messages::TakeCensus;
 use neatflow_actors::transport::{Config, Transport as Root};
 use neatflow_core::{Error, racing};
@@ -106,13 +107,15 @@ impl TransportBuilder {
     /// *Panics* outside of an actix system and a tokio `LocalSet`; there, use [`start_thread`](Self::start_thread).
     pub fn start(self) -> Transport {
         let (root, _) = Root::new(self.config);
-        Transport { root: root.start() }
+        let supervise = supervision(&root);
+        Transport { root: supervise.start(|_| root).addr().clone() }
     }
 
     /// Starts it on another arbiter.
     pub fn start_on(self, arbiter: &ArbiterHandle) -> Transport {
-        let config = self.config;
-        Transport { root: Root::start_in_arbiter(arbiter, move |_| Root::new(config).0) }
+        let (root, _) = Root::new(self.config);
+        let supervise = supervision(&root).on(arbiter);
+        Transport { root: supervise.start(|_| root).addr().clone() }
     }
 
     /// Starts it on a thread of its own, for programs that are not actix's. The thread ends when the last handle
@@ -126,11 +129,17 @@ impl TransportBuilder {
             System::new().block_on(async move {
                 let (root, end) = Root::new(config);
                 // Whoever started us may be gone: then so is the only handle, and the end comes at once.
-                let _ = tell.send(root.start());
+                let supervise = supervision(&root);
+                let _ = tell.send(supervise.start(|_| root).addr().clone());
                 let _ = end.await;
             });
         })?;
         let root = started.recv().map_err(|_| io::Error::other("the transport's thread ended at once"))?;
         Ok(Transport { root })
     }
+}
+
+/// The root is its own supervisor: a panic of it restarts it, and its children live on.
+fn supervision(root: &Root) -> Supervise {
+    Supervise::new(Plan::permanent()).name("transport").logger(root.logger().clone())
 }

@@ -5,9 +5,9 @@
 //! lost if one were refused; they are bounded all the same, by what the application asked for (one answer for
 //! each receive, one fate for each send, one terminal event).
 
+use crate::credit::Credit;
 use crate::flow::{Connection, ConnectionRef};
 use crate::listener::ListenerRef;
-use crate::subscription::Credit;
 use actix::Message as ActorMessage;
 use neatflow_core::{
     ConnectionFailure, EstablishmentFailure, ListenFailure, Message, MessageId, ReceiveFailure, ReceiveId,
@@ -230,8 +230,14 @@ impl Event {
 impl EventKind {
     /// Whether nothing follows it for this subscriber.
     pub const fn is_terminal(self) -> bool {
-        use EventKind as E;
-        matches!(self, E::EstablishmentError | E::Closed | E::ConnectionError | E::ListenError | E::Stopped)
+        matches!(
+            self,
+            Self::EstablishmentError
+                | Self::Closed
+                | Self::ConnectionError
+                | Self::ListenError
+                | Self::Stopped
+        )
     }
 }
 

@@ -3,13 +3,12 @@
 //! The driver is a plain future on the flow's arbiter, outside any actor context, so that it outlives a restart
 //! of its Flow. It decides nothing: it feeds the machine facts and does what the machine puts out.
 
-use super::actor::{Flow, carry};
 use super::linger::linger;
 use super::messages::Ended;
 use super::shared::{Core, Shared};
 use crate::happy_eyeballs::RaceRecord;
 use crate::supervision::catch::contain;
-use actix::Addr;
+use actix::Recipient;
 use bytes::Bytes;
 use futures::channel::oneshot;
 use neatflow_core::connection::{Event, Input, Output, State};
@@ -57,7 +56,7 @@ pub(super) struct Driver {
     race: Option<Outcome>,
     /// Our end is to be sent.
     finishing: bool,
-    flow: Addr<Flow>,
+    flow: Recipient<Ended>,
 }
 
 /// Whether anything moved, in one round.
@@ -69,7 +68,12 @@ enum Round {
 }
 
 impl Driver {
-    pub(super) fn new(shared: Arc<Shared>, lane: Lane, race: Option<Outcome>, flow: Addr<Flow>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        lane: Lane,
+        race: Option<Outcome>,
+        flow: Recipient<Ended>,
+    ) -> Self {
         Self { shared, lane, race, finishing: false, flow }
     }
 
@@ -104,7 +108,7 @@ impl Driver {
         });
         let input = match result {
             Ok(Ok((protocol, established))) => {
-                carry(&self.shared, protocol, &established);
+                self.shared.carried_by(protocol, &established);
                 *self.lane.borrow_mut() = Some(established.wire);
                 Input::Established
             }
@@ -136,10 +140,11 @@ impl Driver {
                 Output::Release => round = Round::Over,
             }
         }
-        if round != Round::Still || core.machine.is_pulled() {
+        if round != Round::Still || core.machine.is_pull_due() {
             core.notify();
         }
-        round
+        // Somebody else may have told the end, when nobody was thought to drive.
+        if core.end.is_some() { Round::Over } else { round }
     }
 
     fn transfer(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Result<bool, Failure> {

@@ -1,20 +1,21 @@
 //! What a connection's handles, driver and actor have in common.
 
-use super::actor::Flow;
 use super::handle::{Connection, ConnectionId, ConnectionRef};
+use super::messages::Inspect;
+use crate::credit::Credit;
 use crate::events::{
     Aborted, AllWritten, Closed, ConnectionError, EstablishmentError, Event, EventKind, Messages, Ready,
     ReceiveError, Received, SendError, Sent, Timeout,
 };
 use crate::happy_eyeballs::RaceRecord;
-use crate::subscription::{Credit, Subscriber, Subscriptions};
-use actix::Addr;
+use crate::subscription::{Subscriber, Subscriptions};
+use actix::Recipient;
 use futures::task::AtomicWaker;
 use neatflow_core::connection::{self, Asker, Input, Machine, Output, Role};
 use neatflow_core::{
     ConnectionFailure, EstablishmentFailure, Message, MessageId, Protocol, SendFailure, TransportProperties,
 };
-use neatflow_stacks::Path;
+use neatflow_stacks::{Established, Path};
 use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,7 +33,7 @@ pub(crate) struct Shared {
     /// Application handles; those inside queued events do not count.
     handles: AtomicUsize,
     carrier: OnceLock<Carrier>,
-    flow: OnceLock<Addr<Flow>>,
+    inspector: OnceLock<Recipient<Inspect>>,
     record: OnceLock<Arc<RaceRecord>>,
     user_data: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
     core: Mutex<Core>,
@@ -82,7 +83,7 @@ impl Shared {
             properties,
             handles: AtomicUsize::new(0),
             carrier: OnceLock::new(),
-            flow: OnceLock::new(),
+            inspector: OnceLock::new(),
             record: OnceLock::new(),
             user_data: Mutex::new(None),
             core: Mutex::new(Core {
@@ -133,20 +134,21 @@ impl Shared {
         self.carrier.get()
     }
 
-    /// Told once, before Ready or ConnectionReceived.
-    pub(crate) fn carried_by(&self, carrier: Carrier) {
+    /// Notes what carries it; before Ready or ConnectionReceived is told.
+    pub(crate) fn carried_by(&self, protocol: Protocol, established: &Established) {
+        let (path, stream) = (established.path.clone(), established.stream);
         // A second carrier would be a second winner: the first one stays.
-        let _ = self.carrier.set(carrier);
+        let _ = self.carrier.set(Carrier { protocol, path, stream });
     }
 
-    /// The actor that supervises it, once it has started.
-    pub(crate) fn flow(&self) -> Option<&Addr<Flow>> {
-        self.flow.get()
+    /// Who answers for it, once its Flow has started.
+    pub(crate) fn inspector(&self) -> Option<&Recipient<Inspect>> {
+        self.inspector.get()
     }
 
-    pub(crate) fn supervised_by(&self, flow: Addr<Flow>) {
+    pub(crate) fn inspected_by(&self, flow: Recipient<Inspect>) {
         // The address stays the same over restarts.
-        let _ = self.flow.set(flow);
+        let _ = self.inspector.set(flow);
     }
 
     /// What its race did, once it is over.
@@ -177,7 +179,7 @@ impl Shared {
     pub(crate) fn give_up(self: &Arc<Self>, why: &str) {
         let mut core = self.lock();
         core.machine.handle(Input::EstablishmentFailed(EstablishmentFailure::Stopped(why.into())));
-        core.machine.handle(Input::Failed(ConnectionFailure::Panicked(why.into())));
+        core.machine.handle(Input::Failed(ConnectionFailure::Stopped(why.into())));
         while let Some(output) = core.machine.poll() {
             if let Output::Event(event) = output {
                 core.tell(self, event);

@@ -6,7 +6,7 @@ use super::record::RaceRecord;
 use crate::census::{Counted, Kind};
 use crate::clock::Clock;
 use crate::flow::RaceOutcome;
-use crate::name_resolver::{Answered, QueryId, Resolve};
+use crate::name_resolver::{Answered, QueryId, Resolve, settle_locals};
 use crate::policy_manager::messages::{Eligible, Rank, Ranked};
 use crate::supervision::{Child, ChildEvent, ChildEventKind, ChildId, ExitReason, Plan, Supervise};
 use crate::transport::Services;
@@ -50,6 +50,7 @@ pub(crate) fn start(order: Order, services: &Arc<Services>, logger: &Logger) {
         unanswered: 0,
         ranking: 0,
         candidates: Vec::new(),
+        why_none: None,
         known: BTreeMap::new(),
         running: BTreeMap::new(),
         landing: Landing::default(),
@@ -77,6 +78,8 @@ pub(crate) struct HappyEyeballs {
     ranking: usize,
     /// As last ranked.
     candidates: Vec<Candidate>,
+    /// Why there were none, when last ranked.
+    why_none: Option<EstablishmentFailure>,
     /// Every candidate there ever was: one that ran may be ranked no more.
     known: BTreeMap<CandidateId, Candidate>,
     running: BTreeMap<CandidateId, Child<Attempting>>,
@@ -96,11 +99,10 @@ impl Actor for HappyEyeballs {
         if let Some(timeout) = self.timeout {
             ctx.run_later(timeout, move |race, ctx| race.time_out(timeout, ctx));
         }
-        let call = self.services.policy.send(Eligible { request: self.request.clone() });
-        ctx.spawn(call.into_actor(self).map(|reply, race, ctx| match reply {
-            Ok(Ok(branches)) => race.resolve(branches, ctx),
-            Ok(Err(failure)) => race.lose(failure, ctx),
-            Err(gone) => race.lose(stopped("policy manager", &gone), ctx),
+        let eligible = eligible(self.services.clone(), self.request.clone());
+        ctx.spawn(eligible.into_actor(self).map(|reply, race, ctx| match reply {
+            Ok((request, branches)) => race.resolve(request, branches, ctx),
+            Err(failure) => race.lose(failure, ctx),
         }));
     }
 }
@@ -116,13 +118,13 @@ impl Drop for HappyEyeballs {
 
 /// NEAT's steps 5 to 8: names to addresses, addresses to candidates.
 impl HappyEyeballs {
-    fn resolve(&mut self, branches: Vec<Branch>, ctx: &mut Context<Self>) {
+    fn resolve(&mut self, request: Arc<Request>, branches: Vec<Branch>, ctx: &mut Context<Self>) {
         self.branches = branches.into();
-        let request = self.request.clone();
+        self.request = request.clone();
         for (index, remote) in request.remotes.iter().enumerate() {
             if let Some(address) = remote.literal() {
                 self.resolved.push(Resolved { remote: index, addresses: vec![address] });
-            } else if let Some(host) = &remote.host {
+            } else if let Some(host) = remote.unresolved() {
                 self.ask(QueryId(index as u64), host.clone(), ctx);
             }
         }
@@ -176,9 +178,10 @@ impl HappyEyeballs {
         }));
     }
 
-    fn ranked(&mut self, Ranked { candidates, roster }: Ranked, ctx: &mut Context<Self>) {
+    fn ranked(&mut self, Ranked { candidates, roster, why_none }: Ranked, ctx: &mut Context<Self>) {
         self.ranking -= 1;
         self.roster = roster;
+        self.why_none = why_none;
         self.known.extend(candidates.iter().map(|candidate| (candidate.id, candidate.clone())));
         let entry = |candidate: &Candidate| Entry { id: candidate.id, priority: candidate.priority };
         let entries = candidates.iter().map(entry).collect();
@@ -229,10 +232,11 @@ impl HappyEyeballs {
             candidate,
             stack,
             landing: self.landing.clone(),
-            race: ctx.address(),
+            reached: ctx.address().recipient(),
+            landed: ctx.address().recipient(),
             _counted: self.services.census.count(Kind::Candidate),
         };
-        let child = Supervise::new(self.services.candidate_plan.clone())
+        let child = Supervise::new(self.services.candidate_plan)
             .name(format!("candidate {id}"))
             .parent(ctx.address().downgrade().recipient())
             .logger(self.logger.new(o!("candidate" => id.0)))
@@ -271,17 +275,17 @@ impl HappyEyeballs {
     fn lost(&mut self, ctx: &mut Context<Self>) {
         let attempts = self.failures.clone();
         let unresolved = self.unresolved.clone();
-        self.lose(
-            if !attempts.is_empty() {
-                EstablishmentFailure::EstablishmentFailed { attempts, unresolved }
-            } else if !unresolved.is_empty() {
-                EstablishmentFailure::ResolutionFailed(unresolved)
-            } else {
-                let why = "no address of the remote endpoint fits the local endpoints and interfaces".into();
-                EstablishmentFailure::NoCandidates { properties: Vec::new(), why }
-            },
-            ctx,
-        );
+        let failure = if !attempts.is_empty() {
+            EstablishmentFailure::EstablishmentFailed { attempts, unresolved }
+        } else if !unresolved.is_empty() {
+            EstablishmentFailure::ResolutionFailed(unresolved)
+        } else {
+            self.why_none.take().unwrap_or_else(|| EstablishmentFailure::NoCandidates {
+                properties: Vec::new(),
+                why: "there is nothing to try".into(),
+            })
+        };
+        self.lose(failure, ctx);
     }
 
     fn time_out(&mut self, after: Duration, ctx: &mut Context<Self>) {
@@ -378,6 +382,19 @@ impl HappyEyeballs {
     fn candidate_of(&self, child: ChildId) -> Option<CandidateId> {
         self.running.iter().find(|(_, running)| running.id() == child).map(|(id, _)| *id)
     }
+}
+
+/// NEAT's step 3, call 1; names among the local endpoints are resolved before.
+async fn eligible(
+    services: Arc<Services>,
+    request: Arc<Request>,
+) -> Result<(Arc<Request>, Vec<Branch>), EstablishmentFailure> {
+    let request = settle_locals(services.resolver.clone(), request)
+        .await
+        .map_err(|failure| EstablishmentFailure::ResolutionFailed(vec![failure]))?;
+    let reply = services.policy.send(Eligible { request: request.clone() }).await;
+    let branches = reply.map_err(|gone| stopped("policy manager", &gone))??;
+    Ok((request, branches))
 }
 
 fn stopped(who: &str, gone: &MailboxError) -> EstablishmentFailure {

@@ -4,9 +4,10 @@ use super::shared::Shared;
 use super::sockets::{AcceptFilter, Held, Sockets};
 use crate::census::{Counted, Kind};
 use crate::flow::{self, Origin};
+use crate::name_resolver::settle_locals;
 use crate::policy_manager::messages::Where;
 use crate::subscription::Subscriber;
-use crate::supervision::{ChildEvent, Plan, Supervise};
+use crate::supervision::{ChildEvent, Plan, Supervise, finish};
 use crate::transport::Services;
 use actix::WeakRecipient;
 use actix::prelude::*;
@@ -53,7 +54,7 @@ pub(crate) fn start(
     }
     let logger = logger.new(o!("listener" => setup.shared.id.as_u64()));
     let counted = services.census.count(Kind::Listener);
-    Supervise::new(Plan::transient())
+    Supervise::new(Plan::permanent())
         .name(format!("listener {}", setup.shared.id))
         .parent(parent)
         .logger(logger.clone())
@@ -64,6 +65,13 @@ pub(crate) fn start(
             logger,
             _counted: counted,
         });
+}
+
+/// Asks where to listen, with names resolved first.
+async fn plan(services: Arc<Services>, request: Arc<Request>) -> Result<Vec<ListenSpec>, ListenFailure> {
+    let request = settle_locals(services.resolver.clone(), request).await?;
+    let gone = |gone| Err(ListenFailure::Stopped(format!("policy manager: {gone}").into()));
+    services.policy.send(Where { request }).await.unwrap_or_else(gone)
 }
 
 pub(crate) struct Listener {
@@ -82,10 +90,8 @@ impl Actor for Listener {
             ctx.spawn(Accepting { rest: None });
             return;
         }
-        let call = self.services.policy.send(Where { request: self.setup.request.clone() });
-        ctx.spawn(call.into_actor(self).map(|reply, listener, ctx| {
-            let specs = reply
-                .unwrap_or_else(|gone| Err(ListenFailure::Stopped(format!("policy manager: {gone}").into())));
+        let planned = plan(self.services.clone(), self.setup.request.clone());
+        ctx.spawn(planned.into_actor(self).map(|specs, listener, ctx| {
             match specs.and_then(|specs| listener.open(specs)) {
                 Ok(()) => {
                     ctx.spawn(Accepting { rest: None });
@@ -119,7 +125,7 @@ impl Listener {
     fn end(&mut self, failure: Option<ListenFailure>, ctx: &mut Context<Self>) {
         self.sockets.close();
         self.setup.shared.end(failure);
-        ctx.stop();
+        finish(ctx);
     }
 
     /// Looks at the connection at hand, and keeps it or refuses it. A panic in a filter leaves it at hand.
@@ -141,7 +147,7 @@ impl Listener {
         let shared =
             flow::Shared::new(Role::Accepted, self.setup.request.properties.clone(), &self.setup.subscribers);
         let connection = shared.handle();
-        flow::carry(&shared, incoming.protocol.clone(), &established);
+        shared.carried_by(incoming.protocol.clone(), &established);
         let mut core = self.setup.shared.lock();
         core.receive(&self.setup.shared, connection);
         drop(core);

@@ -50,11 +50,13 @@ impl fmt::Debug for AcceptFilter {
 /// What a listener listens on, and the connection it is looking at.
 #[derive(Default)]
 pub(super) struct Sockets {
-    acceptors: Vec<(Protocol, Box<dyn Acceptor>)>,
+    acceptors: Acceptors,
     /// Who is asked first, so that a flood on one socket does not starve the others.
     turn: usize,
     held: Option<Held>,
 }
+
+type Acceptors = Vec<(Protocol, Box<dyn Acceptor>)>;
 
 /// A connection between its handshake and the filter's verdict.
 pub(super) struct Held {
@@ -146,8 +148,8 @@ fn open_all(
     specs: &[ListenSpec],
     properties: &Arc<TransportProperties>,
     registry: &Registry,
-) -> Result<Vec<(Protocol, Box<dyn Acceptor>)>, ListenFailure> {
-    let mut acceptors: Vec<(Protocol, Box<dyn Acceptor>)> = Vec::new();
+) -> Result<Acceptors, ListenFailure> {
+    let mut acceptors = Acceptors::new();
     let mut absent = None;
     for spec in specs {
         let mut local = spec.local;

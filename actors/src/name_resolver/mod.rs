@@ -16,6 +16,7 @@
 
 mod actor;
 mod failure;
+mod gather;
 mod hosts;
 mod lookup;
 mod names;
@@ -25,6 +26,7 @@ mod watched;
 pub mod messages;
 
 pub use actor::NameResolver;
+pub(crate) use gather::{settle_locals, settle_remotes};
 pub use messages::{Answered, QueryId, Resolve};
 
 use std::net::SocketAddr;

@@ -109,7 +109,10 @@ impl Handler<Rank> for PolicyManager {
             &self.inventory,
         );
         debug!(self.logger, "call 2"; "candidates" => candidates.len());
-        MessageResult(Ranked { candidates, roster: call.roster })
+        let why_none = candidates
+            .is_empty()
+            .then(|| policy::explain(&call.request, &call.branches, &call.resolved, &self.inventory));
+        MessageResult(Ranked { candidates, roster: call.roster, why_none })
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Ranked {
     pub candidates: Vec<Candidate>,
     /// Which candidate has which id now.
     pub roster: Roster,
+    /// Why there are none, if there are none.
+    pub why_none: Option<EstablishmentFailure>,
 }
 
 // ---------- Said by a listener

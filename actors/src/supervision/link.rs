@@ -83,3 +83,39 @@ fn tell(watcher: &WeakRecipient<Down>, down: Down) {
 fn tell_now(watcher: &Recipient<Down>, down: Down) {
     watcher.do_send(down);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix::prelude::*;
+
+    struct Ear;
+
+    impl Actor for Ear {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Down> for Ear {
+        type Result = ();
+
+        fn handle(&mut self, _: Down, _: &mut Self::Context) {}
+    }
+
+    #[test]
+    fn watchers_that_are_gone_are_forgotten() {
+        System::new().block_on(async {
+            let link = Link::default();
+            let there = Ear.start();
+            for _ in 0..1_000 {
+                let gone = Ear.start();
+                link.watch(gone.downgrade().recipient());
+                drop(gone);
+                actix_rt::task::yield_now().await;
+            }
+            link.watch(there.downgrade().recipient());
+            let Watchers::Waiting(watchers) = &*link.watchers() else { panic!("told") };
+            assert!(watchers.len() < 100, "{} watchers are remembered", watchers.len());
+            assert!(watchers.last().unwrap().upgrade().is_some());
+        });
+    }
+}

@@ -110,7 +110,7 @@
 //! part (its configuration, what lives in the parent), typically `*self = Self::new(self.config.clone())`.
 //! `started` runs for every incarnation, after `restarting`: it is the place for timers and streams. After a
 //! panic `stopping` and `stopped` are not called before a restart; they are called once when the child ends for
-//! good. While it rests before a restart, mail is queued as if it were busy.
+//! good. While it rests before a restart, mail is queued as if it were busy, and what it spawned is kept, unpolled.
 //!
 //! # Limits
 //!

@@ -52,9 +52,6 @@ impl Report {
     }
 
     fn ended(&mut self, what: ChildEventKind, reason: ExitReason) {
-        if self.told {
-            return;
-        }
         self.told = true;
         self.tell(what);
         self.link.ended(Down { child: self.child, name: Arc::clone(&self.name), reason });

@@ -1,18 +1,18 @@
 //! The Transport actor.
 
-use super::messages::{Initiate, Listen, TakeCensus};
+use super::messages::{Initiate, Listen, ResolveEndpoints, TakeCensus};
 use crate::census::Census;
 use crate::flow::{self, Origin};
 use crate::happy_eyeballs::{self, Order};
 use crate::listener::{self, Setup};
-use crate::name_resolver::{self, NameResolver, Resolve};
+use crate::name_resolver::{self, NameResolver, Resolve, settle_locals, settle_remotes};
 use crate::policy_manager::{Interfaces, PolicyManager};
 use crate::registry::Registry;
-use crate::supervision::{ChildEvent, ChildEventKind, Intensity, Plan, Supervise};
+use crate::supervision::{ChildEvent, ChildEventKind, Intensity, Plan, Supervise, finish};
 use actix::WeakRecipient;
 use actix::prelude::*;
 use futures::channel::oneshot;
-use neatflow_core::racing;
+use neatflow_core::{LocalEndpoint, RemoteEndpoint, ResolutionFailure, racing};
 use slog::{Logger, debug, error, o};
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,6 +84,11 @@ impl Transport {
         (Self { config, census, services: None }, end)
     }
 
+    /// Where it logs.
+    pub fn logger(&self) -> &Logger {
+        &self.config.logger
+    }
+
     fn staff(&self, ctx: &Context<Self>) -> Services {
         let Config { registry, resolver, other_resolver, interfaces, racing, candidate_restarts, logger } =
             self.config.clone();
@@ -120,17 +125,20 @@ impl Actor for Transport {
     }
 }
 
-impl Supervised for Transport {}
+impl Supervised for Transport {
+    /// The staff lives on.
+    fn restarting(&mut self, _: &mut Self::Context) {}
+}
 
 impl Handler<Initiate> for Transport {
     type Result = ();
 
     fn handle(&mut self, mut order: Initiate, _: &mut Self::Context) {
         let Some(services) = &self.services else { return };
-        order.taken = true;
         let (outcome, race) = oneshot::channel();
         let logger = self.config.logger.new(o!("flow" => order.shared.id.as_u64()));
         flow::start(order.shared.clone(), Origin::Race(race), &services.census, &logger);
+        order.taken = true;
         let order = Order { request: order.request.clone(), timeout: order.timeout, outcome };
         happy_eyeballs::start(order, services, &logger);
     }
@@ -152,6 +160,21 @@ impl Handler<Listen> for Transport {
     }
 }
 
+impl Handler<ResolveEndpoints> for Transport {
+    type Result = ResponseFuture<Result<(Vec<LocalEndpoint>, Vec<RemoteEndpoint>), ResolutionFailure>>;
+
+    fn handle(&mut self, call: ResolveEndpoints, _: &mut Self::Context) -> Self::Result {
+        let resolver = self.services.as_ref().map(|services| services.resolver.clone());
+        Box::pin(async move {
+            // The staff is hired before the first message is handled.
+            let Some(resolver) = resolver else { return Ok(Default::default()) };
+            let request = settle_locals(resolver.clone(), call.request).await?;
+            let remotes = settle_remotes(resolver, request.clone()).await?;
+            Ok((request.locals.clone(), remotes))
+        })
+    }
+}
+
 impl Handler<TakeCensus> for Transport {
     type Result = MessageResult<TakeCensus>;
 
@@ -168,7 +191,7 @@ impl Handler<ChildEvent> for Transport {
             // A listener that gives up has told its subscribers; without the staff nothing can be established.
             ChildEventKind::GaveUp { .. } if !event.name.starts_with("listener") => {
                 error!(self.config.logger, "stopping: cannot go on without"; "child" => %event.name);
-                ctx.stop();
+                finish(ctx);
             }
             what => debug!(self.config.logger, "child"; "name" => %event.name, "what" => ?what),
         }

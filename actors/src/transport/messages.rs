@@ -7,7 +7,7 @@ use crate::subscription::Subscriber;
 use actix::prelude::*;
 use neatflow_core::connection::Role;
 use neatflow_core::policy::Request;
-use neatflow_core::{ListenFailure, Message as Datum};
+use neatflow_core::{ListenFailure, LocalEndpoint, Message as Datum, RemoteEndpoint, ResolutionFailure};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,8 +38,7 @@ impl Initiate {
     ) -> (Connection, Self) {
         let shared = flow::Shared::new(Role::Initiated, request.properties.clone(), subscribers);
         if let Some(message) = first {
-            // It cannot be refused: the queue is empty and open.
-            let _ = shared.send(message);
+            shared.lock().machine.send_first(message);
         }
         (shared.handle(), Self { shared, request, timeout, taken: false })
     }
@@ -85,6 +84,16 @@ impl Drop for Listen {
             self.shared.end(Some(ListenFailure::Stopped("the transport has stopped".into())));
         }
     }
+}
+
+/// Resolve the endpoints of a preconnection (RFC 9622 §7.3).
+///
+/// Reply: the same endpoints with addresses in place of names. Overflow: the asker waits.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(Vec<LocalEndpoint>, Vec<RemoteEndpoint>), ResolutionFailure>")]
+pub struct ResolveEndpoints {
+    /// What was said until now.
+    pub request: Arc<Request>,
 }
 
 // ---------- Said by anyone

@@ -1,7 +1,9 @@
 //! Any error of this library, for programs that pass them on.
 
 use crate::endpoint::EndpointError;
-use crate::failure::{ConnectionFailure, EstablishmentFailure, ListenFailure, ReceiveFailure, SendFailure};
+use crate::failure::{
+    ConnectionFailure, EstablishmentFailure, ListenFailure, ReceiveFailure, ResolutionFailure, SendFailure,
+};
 use crate::properties::PropertyError;
 use std::io;
 use std::sync::Arc;
@@ -17,6 +19,9 @@ pub enum Error {
     /// A property has no such name or value, or properties contradict each other.
     #[error("{0}")]
     Property(#[from] PropertyError),
+    /// A name has no addresses.
+    #[error("{0}")]
+    Resolution(#[from] ResolutionFailure),
     /// No connection was established.
     #[error("{0}")]
     Establishment(#[from] Arc<EstablishmentFailure>),
@@ -48,6 +53,8 @@ impl From<Error> for io::Error {
         use io::ErrorKind as Kind;
         let kind = match &error {
             Error::Endpoint(_) | Error::Property(_) => Kind::InvalidInput,
+            Error::Resolution(ResolutionFailure::TimedOut { .. }) => Kind::TimedOut,
+            Error::Resolution(_) => Kind::NotFound,
             Error::Establishment(failure) => Self::from(&**failure).kind(),
             Error::Listen(ListenFailure::Bind { reason, .. }) => Self::from(reason).kind(),
             Error::Connection(failure)

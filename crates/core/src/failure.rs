@@ -72,7 +72,7 @@ impl ConnectionFailure {
         match self {
             Self::AbortedLocally | Self::AbortedByPeer => Status::ConnectionAborted,
             Self::TimedOut => Status::Timeout,
-            Self::Panicked(_) | Self::Transport(_) => Status::ProtocolFailed,
+            Self::Panicked(_) | Self::Stopped(_) | Self::Transport(_) => Status::ProtocolFailed,
         }
     }
 }
@@ -396,6 +396,9 @@ pub enum ConnectionFailure {
     /// Code of a stack or a framer panicked; the panic ended this connection only.
     #[error("panicked: {0}")]
     Panicked(Arc<str>),
+    /// What ran it has stopped.
+    #[error("{0}")]
+    Stopped(Arc<str>),
     /// The transport failed.
     #[error("transport failed: {0}")]
     Transport(Failure),
@@ -419,7 +422,7 @@ impl From<&ConnectionFailure> for io::Error {
             ConnectionFailure::AbortedLocally => Kind::ConnectionAborted,
             ConnectionFailure::AbortedByPeer => Kind::ConnectionReset,
             ConnectionFailure::TimedOut => Kind::TimedOut,
-            ConnectionFailure::Panicked(_) => Kind::Other,
+            ConnectionFailure::Panicked(_) | ConnectionFailure::Stopped(_) => Kind::Other,
             ConnectionFailure::Transport(reason) => Self::from(reason).kind(),
         };
         Self::new(kind, failure.to_string())

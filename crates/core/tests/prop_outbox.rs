@@ -52,7 +52,7 @@ impl Arbitrary for Step {
 }
 
 fn pick(g: &mut Gen, of: &[usize]) -> usize {
-    *g.choose(of).unwrap()
+    *g.choose(of).expect("a choice")
 }
 
 fn one_in(g: &mut Gen, n: usize) -> bool {
@@ -112,7 +112,7 @@ impl Pair {
         // A queue is full by its bytes, or by its messages if these have none; an empty one never is.
         let load = self.rest().len().max(self.queue.len());
         let full = load >= 2 * self.high_water && !self.queue.is_empty();
-        let refusal = self.end.clone().or(full.then_some(SendFailure::QueueFull));
+        let refusal = self.end.clone().or_else(|| full.then_some(SendFailure::QueueFull));
 
         let (id, outcome) = self.real.push(message.clone());
 

@@ -77,8 +77,10 @@ fn one_of<T: Copy>(g: &mut Gen, words: &[T]) -> T {
     g.choose(words).copied().unwrap_or(words[0])
 }
 
+/// Any time there is, the longest and the shortest too.
 fn positive_time(g: &mut Gen) -> Option<Duration> {
-    Option::<Duration>::arbitrary(g).filter(|time| !time.is_zero())
+    let time = Duration::new(u64::arbitrary(g) >> (u8::arbitrary(g) % 64), u32::arbitrary(g) % 1_000_000_000);
+    Some(time).filter(|time| !time.is_zero() && bool::arbitrary(g))
 }
 
 impl Arbitrary for Saying {

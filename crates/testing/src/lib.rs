@@ -1,3 +1,30 @@
-//! Under construction.
+//! Test actors without waiting: paused time, and panics that are meant to happen.
+//!
+//! ```
+//! use actix::prelude::*;
+//! use neatflow_testing::paused;
+//! use std::time::Duration;
+//!
+//! struct Egg;
+//!
+//! impl Actor for Egg {
+//!     type Context = Context<Self>;
+//!     fn started(&mut self, ctx: &mut Self::Context) {
+//!         ctx.run_later(Duration::from_secs(600), |_, ctx| ctx.stop());
+//!     }
+//! }
+//!
+//! // Ten minutes of the egg's time, no time at all of ours.
+//! paused(async {
+//!     let egg = Egg.start();
+//!     tokio::time::sleep(Duration::from_secs(601)).await;
+//!     assert!(!egg.connected());
+//! });
+//! ```
 
 pub mod dns;
+mod paused;
+mod quiet;
+
+pub use paused::{paused, run_paused, settle};
+pub use quiet::{QuietPanics, quiet_panics};

@@ -71,6 +71,12 @@ impl Inbox {
         self.pulls > 0
     }
 
+    /// Whether somebody wants to pull, and a pull would give something.
+    pub fn is_pull_due(&self) -> bool {
+        let given = !self.messages.is_empty() || self.end != End::Open || self.shut.is_some();
+        self.pulls > 0 && given
+    }
+
     /// Takes a message out by hand, or says that none will come.
     pub fn pull(&mut self) -> Option<Result<Message, ReceiveFailure>> {
         match self.messages.pop_front() {
@@ -156,5 +162,58 @@ impl Inbox {
         } else {
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_request_goes_before_the_stream() {
+        let mut inbox = Inbox::default();
+        inbox.stream(true);
+        let id = inbox.request();
+        inbox.arrived(Message::new("first"));
+        inbox.arrived(Message::new("second"));
+        assert_eq!(inbox.answer(), Some((Asker::Request(id), Ok(Message::new("first")))));
+        assert_eq!(inbox.answer(), Some((Asker::Stream, Ok(Message::new("second")))));
+        assert_eq!(inbox.answer(), None);
+    }
+
+    #[test]
+    fn the_end_is_told_to_every_request_and_once_to_the_stream() {
+        let mut inbox = Inbox::default();
+        inbox.finished();
+        let (one, two) = (inbox.request(), inbox.request());
+        inbox.stream(true);
+        let end = |asker| Some((asker, Err(ReceiveFailure::Finished)));
+        assert_eq!(inbox.answer(), end(Asker::Request(one)));
+        assert_eq!(inbox.answer(), end(Asker::Request(two)));
+        assert_eq!(inbox.answer(), end(Asker::Stream));
+        assert_eq!(inbox.answer(), None);
+        let late = inbox.request();
+        assert_eq!(inbox.answer(), end(Asker::Request(late)));
+    }
+
+    #[test]
+    fn nothing_arrives_after_the_peers_end() {
+        let mut inbox = Inbox::default();
+        inbox.finished();
+        inbox.arrived(Message::new("ghost"));
+        assert!(inbox.is_exhausted());
+        assert_eq!(inbox.pull(), Some(Err(ReceiveFailure::Finished)));
+    }
+
+    #[test]
+    fn an_inbox_that_is_shut_refuses_every_open_request_once_and_keeps_its_first_reason() {
+        let mut inbox = Inbox::default();
+        let asked = [inbox.request(), inbox.request()];
+        let mut refused = Vec::new();
+        inbox.shut(ReceiveFailure::Closed, |id| refused.push(id));
+        inbox.shut(ReceiveFailure::Finished, |id| refused.push(id));
+        inbox.arrived(Message::new("late"));
+        assert_eq!(refused, asked);
+        assert_eq!(inbox.pull(), Some(Err(ReceiveFailure::Closed)));
     }
 }

@@ -173,6 +173,8 @@ pub struct Machine {
     our_end: OurEnd,
     /// Closed by the application while establishing, with messages queued: close once they are delivered.
     close_when_ready: bool,
+    /// The message of `initiate_with_send`, which shares the fate of the establishment.
+    first: Option<MessageId>,
     outbox: Outbox,
     inbox: Inbox,
     outputs: VecDeque<Output>,
@@ -189,6 +191,7 @@ impl Machine {
             state,
             our_end: OurEnd::Open,
             close_when_ready: false,
+            first: None,
             outbox: Outbox::new(Outbox::HIGH_WATER),
             inbox: Inbox::default(),
             outputs: VecDeque::new(),
@@ -223,6 +226,12 @@ impl Machine {
         Ok(id)
     }
 
+    /// Queues the message of `initiate_with_send`, before any other. Should establishing fail, its fate is the
+    /// EstablishmentError, and no SendError is told (RFC 9622 §9.2.5).
+    pub fn send_first(&mut self, message: Message) {
+        self.first = self.send(message).ok();
+    }
+
     /// Asks for one message. The answer is an event, whatever it is, unless the connection is Closed.
     pub fn receive(&mut self) -> Result<ReceiveId, ReceiveFailure> {
         if self.state == State::Closed {
@@ -239,6 +248,8 @@ impl Machine {
 
     /// Takes a message by hand; `None` if none is here yet. Whoever waits says so by
     /// [`begin_pull`](Self::begin_pull), and lets go by [`end_pull`](Self::end_pull).
+    ///
+    /// *Errors*: why no message will come; `Finished` after the peer's end, also when that closed the connection.
     pub fn pull(&mut self) -> Option<Result<Message, ReceiveFailure>> {
         let pulled = self.inbox.pull();
         self.maybe_closed();
@@ -258,6 +269,11 @@ impl Machine {
     /// Whether somebody waits to pull.
     pub fn is_pulled(&self) -> bool {
         self.inbox.is_pulled()
+    }
+
+    /// Whether somebody waits to pull and need wait no longer.
+    pub fn is_pull_due(&self) -> bool {
+        self.inbox.is_pull_due()
     }
 
     /// What is to be written.
@@ -323,7 +339,6 @@ impl Machine {
             Input::PeerFinished => {
                 self.inbox.finished();
                 self.answer();
-                self.maybe_closed();
             }
             Input::Written(bytes) => self.taken(|outbox, sent| outbox.written(bytes, sent)),
             Input::FrontTaken => self.taken(|outbox, sent| outbox.take_front(sent)),
@@ -364,7 +379,6 @@ impl Machine {
         }
         self.state = State::Established;
         self.tell(Event::Ready);
-        self.answer();
         if self.close_when_ready {
             self.close();
         }
@@ -479,9 +493,12 @@ impl Machine {
     }
 
     fn refuse_outbox(&mut self, reason: &SendFailure) {
-        let Self { outbox, outputs, .. } = self;
+        let Self { outbox, outputs, first, .. } = self;
+        let told_already = first.filter(|_| *reason == SendFailure::NotEstablished);
         outbox.refuse_all(|id, message| {
-            outputs.push_back(Output::Event(Event::SendError { id, message, reason: reason.clone() }));
+            if Some(id) != told_already {
+                outputs.push_back(Output::Event(Event::SendError { id, message, reason: reason.clone() }));
+            }
         });
     }
 }
@@ -489,5 +506,221 @@ impl Machine {
 impl From<Failure> for Input {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_of_initiate_with_send_shares_the_fate_of_the_establishment() {
+        let told = |input: fn() -> Input| {
+            let mut machine = Machine::new(Role::Initiated);
+            machine.send_first("first".into());
+            machine.send("second".into()).unwrap();
+            machine.handle(input());
+            std::iter::from_fn(move || machine.poll()).map(|output| format!("{output:?}")).collect::<Vec<_>>()
+        };
+        let failed = told(|| Input::EstablishmentFailed(EstablishmentFailure::Cancelled));
+        assert_eq!(failed.len(), 3, "SendError of the second, EstablishmentError, Release: {failed:?}");
+        assert!(failed[0].contains("SendError { id: MessageId(1)"), "{failed:?}");
+    }
+
+    /// For every state, in the situations that matter to it: where each input leads. `-`: it stays where it is.
+    const TRANSITIONS: &str = "
+        Establishing        | nothing queued | queued      | queued, closed
+        Stream              | -              | -           | -
+        Close               | Closed         | -           | -
+        Abort               | Closed         | Closed      | Closed
+        Release             | Closed         | Closed      | -
+        Established         | Established    | Established | Closing
+        EstablishmentFailed | Closed         | Closed      | Closed
+        Arrived             | -              | -           | -
+        PeerFinished        | -              | -           | -
+        Written             | -              | -           | -
+        FrontTaken          | -              | -           | -
+        Acknowledged        | -              | -           | -
+        Failed              | -              | -           | -
+
+        Established         | both ends open | ours sent | ours acknowledged | peer's came | both, ours sent
+        Stream              | -              | -         | -                 | -           | -
+        Close               | Closing        | Closing   | Closed            | Closing     | Closing
+        Abort               | Closed         | Closed    | Closed            | Closed      | Closed
+        Release             | Closing        | Closing   | Closed            | Closing     | Closing
+        Established         | -              | -         | -                 | -           | -
+        EstablishmentFailed | -              | -         | -                 | -           | -
+        Arrived             | -              | -         | -                 | -           | -
+        PeerFinished        | -              | -         | Closed            | -           | -
+        Written             | -              | -         | -                 | -           | -
+        FrontTaken          | -              | -         | -                 | -           | -
+        Acknowledged        | -              | -         | -                 | -           | Closed
+        Failed              | Closed         | Closed    | Closed            | Closed      | Closed
+
+        Closing             | queued | ours sent
+        Stream              | -      | -
+        Close               | -      | -
+        Abort               | Closed | Closed
+        Release             | -      | -
+        Established         | -      | -
+        EstablishmentFailed | -      | -
+        Arrived             | -      | -
+        PeerFinished        | -      | -
+        Written             | -      | -
+        FrontTaken          | -      | -
+        Acknowledged        | -      | Closed
+        Failed              | Closed | Closed
+
+        Closed              | -
+        Stream              | -
+        Close               | -
+        Abort               | -
+        Release             | -
+        Established         | -
+        EstablishmentFailed | -
+        Arrived             | -
+        PeerFinished        | -
+        Written             | -
+        FrontTaken          | -
+        Acknowledged        | -
+        Failed              | -";
+
+    #[test]
+    fn every_input_leads_from_every_state_where_the_table_says() {
+        for block in TRANSITIONS.trim().split("\n\n") {
+            let mut rows = block.lines().map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
+            let head = rows.next().unwrap();
+            let rows: Vec<_> = rows.collect();
+            assert_eq!(rows.iter().map(|row| row[0]).collect::<Vec<_>>(), kinds(), "under {}", head[0]);
+            for (input, row) in inputs().into_iter().zip(rows) {
+                for (situation, next) in head[1..].iter().zip(&row[1..]) {
+                    let mut machine = machine_in(head[0], situation);
+                    assert_eq!(machine.state().to_string(), head[0], "{situation}");
+                    machine.handle(input.clone());
+                    let expected = if *next == "-" { head[0] } else { next };
+                    let from = format!("{} from {}, {situation}", row[0], head[0]);
+                    assert_eq!(machine.state().to_string(), expected, "{from}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_closes_and_lets_go_while_establishing_still_has_everything_delivered() {
+        let mut machine = Machine::new(Role::Initiated);
+        let id = machine.send(Message::new("last words")).unwrap();
+        for input in
+            [Input::Close, Input::Release, Input::Established, Input::FrontTaken, Input::Acknowledged]
+        {
+            machine.handle(input);
+        }
+        let outputs: Vec<_> = std::iter::from_fn(|| machine.poll()).collect();
+        assert!(
+            outputs.iter().any(|output| matches!(output, Output::Event(Event::Sent(sent)) if *sent == id))
+        );
+        assert!(matches!(outputs[..], [.., Output::Event(Event::Closed), Output::Release]));
+    }
+
+    #[test]
+    fn a_message_nobody_has_taken_delays_the_end_that_the_peer_asked_for() {
+        let mut machine = machine_in("Established", "ours acknowledged");
+        machine.handle(Input::Arrived(Message::new("unread")));
+        machine.handle(Input::PeerFinished);
+        assert_eq!(machine.state(), State::Established);
+        assert_eq!(machine.pull(), Some(Ok(Message::new("unread"))));
+        assert_eq!(machine.state(), State::Closed);
+    }
+
+    #[test]
+    fn whoever_pulls_is_told_how_it_ended() {
+        let failure = ConnectionFailure::Transport(Failure::Refused);
+        let ends = [
+            ("ours acknowledged", Input::PeerFinished, ReceiveFailure::Finished),
+            ("ours acknowledged", Input::Close, ReceiveFailure::Closed),
+            ("peer's came", Input::Failed(failure.clone()), ReceiveFailure::Connection(failure)),
+        ];
+        for (situation, input, reason) in ends {
+            let mut machine = machine_in("Established", situation);
+            machine.handle(input);
+            assert_eq!(machine.state(), State::Closed);
+            assert_eq!(machine.pull(), Some(Err(reason)));
+        }
+    }
+
+    #[test]
+    fn what_a_transport_says_before_it_won_is_not_told() {
+        let mut machine = machine_in("Establishing", "queued");
+        machine.receive().unwrap();
+        for input in [Input::Written(7), Input::FrontTaken, Input::PeerFinished, Input::Acknowledged] {
+            machine.handle(input);
+            assert!(machine.poll().is_none());
+        }
+        assert_eq!(machine.outbox().pending(), 7);
+    }
+
+    /// One input of each kind, in the order of their declaration.
+    fn inputs() -> [Input; 12] {
+        [
+            Input::Stream(true),
+            Input::Close,
+            Input::Abort,
+            Input::Release,
+            Input::Established,
+            Input::EstablishmentFailed(EstablishmentFailure::Cancelled),
+            Input::Arrived(Message::new("arrival")),
+            Input::PeerFinished,
+            Input::Written(1),
+            Input::FrontTaken,
+            Input::Acknowledged,
+            Input::Failed(ConnectionFailure::TimedOut),
+        ]
+    }
+
+    fn kinds() -> Vec<&'static str> {
+        let kind = |input| match input {
+            Input::Stream(_) => "Stream",
+            Input::Close => "Close",
+            Input::Abort => "Abort",
+            Input::Release => "Release",
+            Input::Established => "Established",
+            Input::EstablishmentFailed(_) => "EstablishmentFailed",
+            Input::Arrived(_) => "Arrived",
+            Input::PeerFinished => "PeerFinished",
+            Input::Written(_) => "Written",
+            Input::FrontTaken => "FrontTaken",
+            Input::Acknowledged => "Acknowledged",
+            Input::Failed(_) => "Failed",
+        };
+        inputs().into_iter().map(kind).collect()
+    }
+
+    fn machine_in(state: &str, situation: &str) -> Machine {
+        let message = || Message::new("message");
+        let (role, sends, inputs) = match (state, situation) {
+            ("Establishing", "nothing queued") => (Role::Initiated, None, vec![]),
+            ("Establishing", "queued") => (Role::Initiated, Some(message()), vec![]),
+            ("Establishing", "queued, closed") => (Role::Initiated, Some(message()), vec![Input::Close]),
+            ("Established", "both ends open") => (Role::Accepted, None, vec![]),
+            ("Established", "ours sent") => (Role::Accepted, Some(message().last()), vec![Input::FrontTaken]),
+            ("Established", "ours acknowledged") => {
+                (Role::Accepted, Some(message().last()), vec![Input::FrontTaken, Input::Acknowledged])
+            }
+            ("Established", "peer's came") => (Role::Accepted, None, vec![Input::PeerFinished]),
+            ("Established", "both, ours sent") => {
+                (Role::Accepted, Some(message().last()), vec![Input::FrontTaken, Input::PeerFinished])
+            }
+            ("Closing", "queued") => (Role::Accepted, Some(message()), vec![Input::Close]),
+            ("Closing", "ours sent") => (Role::Accepted, None, vec![Input::Close]),
+            ("Closed", "-") => (Role::Accepted, None, vec![Input::Abort]),
+            other => panic!("how does one get to {other:?}?"),
+        };
+        let mut machine = Machine::new(role);
+        if let Some(message) = sends {
+            machine.send(message).unwrap();
+        }
+        for input in inputs {
+            machine.handle(input);
+        }
+        machine
     }
 }

@@ -157,3 +157,49 @@ impl Outbox {
         self.pending.max(self.queue.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_messages_need_room_too() {
+        let mut outbox = Outbox::new(2);
+        let refused: Vec<bool> = (0..6).map(|_| outbox.push(Message::default()).1.is_err()).collect();
+        assert_eq!(refused, [false, false, false, false, true, true]);
+        assert_eq!(outbox.pending(), 0);
+        assert!(outbox.is_high());
+    }
+
+    #[test]
+    fn an_empty_queue_takes_a_message_of_any_size() {
+        let mut outbox = Outbox::new(0);
+        assert_eq!(outbox.push(Message::new("long")).1, Ok(()));
+        assert_eq!(outbox.push(Message::new("x")).1, Err((SendFailure::QueueFull, Message::new("x"))));
+    }
+
+    #[test]
+    fn taking_a_half_written_message_leaves_the_next_one_pending() {
+        let mut outbox = filled(&["first", "next"]);
+        outbox.written(3, |id, _| panic!("{id:?} is not written yet"));
+        outbox.take_front(|id, _| assert_eq!(id, MessageId(0)));
+        assert_eq!(outbox.pending(), 4);
+    }
+
+    #[test]
+    fn a_half_written_message_comes_back_whole() {
+        let mut outbox = filled(&["half"]);
+        outbox.written(2, |_, _| {});
+        let mut back = Vec::new();
+        outbox.refuse_all(|_, message| back.push(message));
+        assert_eq!(back, [Message::new("half")]);
+    }
+
+    fn filled(messages: &[&'static str]) -> Outbox {
+        let mut outbox = Outbox::new(100);
+        for message in messages {
+            assert_eq!(outbox.push(Message::new(*message)).1, Ok(()));
+        }
+        outbox
+    }
+}

@@ -40,6 +40,17 @@ macro_rules! endpoint_conversions {
                     .map(|address: IpAddr| address.to_canonical())
             }
 
+            /// The name that has to be looked up, if one has to be.
+            pub fn unresolved(&self) -> Option<&Arc<str>> {
+                self.host.as_ref().filter(|_| self.literal().is_none())
+            }
+
+            /// The same endpoint once its name is resolved: this address instead of the host name.
+            #[must_use]
+            pub fn resolved(self, address: IpAddr) -> Self {
+                Self { host: None, address: Some(address), ..self }
+            }
+
             fn from_parts(parts: parse::Parts) -> Self {
                 let parse::Parts { host, address, port, interface } = parts;
                 Self { host, address, port, interface }

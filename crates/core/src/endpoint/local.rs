@@ -32,12 +32,6 @@ impl LocalEndpoint {
         Self::default()
     }
 
-    /// The same endpoint once its name is resolved: this address instead of the host name.
-    #[must_use]
-    pub fn resolved(self, address: IpAddr) -> Self {
-        Self { host: None, address: Some(address), ..self }
-    }
-
     /// Whether its identifiers go together.
     ///
     /// *Errors*: a host name together with an address, a host or an interface that cannot be one.

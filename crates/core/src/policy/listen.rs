@@ -67,10 +67,10 @@ pub fn listen_plan(request: &Request, inventory: &Inventory) -> Result<Vec<Liste
     Ok(specs)
 }
 
-fn addresses(path: &Path) -> impl Iterator<Item = IpAddr> + use<> {
-    let any = [IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V4(Ipv4Addr::UNSPECIFIED)];
-    path.address.into_iter().chain(any.into_iter().filter({
-        let anywhere = path.address.is_none();
-        move |_| anywhere
-    }))
+/// The address of a path, or else one for each family.
+fn addresses(path: &Path) -> Vec<IpAddr> {
+    match path.address {
+        Some(address) => vec![address],
+        None => vec![Ipv6Addr::UNSPECIFIED.into(), Ipv4Addr::UNSPECIFIED.into()],
+    }
 }

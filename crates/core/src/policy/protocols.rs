@@ -14,13 +14,13 @@ pub(super) fn eligible<'a>(
     wanted: &SelectionProperties,
     role: Role,
 ) -> Result<Vec<&'a StackRow>, Refusal> {
-    let mut stacks: Vec<&StackRow> = Vec::new();
-    for row in &inventory.stacks {
-        let known = stacks.iter().any(|stack| stack.protocol == row.protocol);
-        if !known && row.offers.satisfies(wanted, role) {
-            stacks.push(row);
-        }
-    }
+    // A name means the stack that registered it first.
+    let namesakes = |place: usize, row: &StackRow| {
+        inventory.stacks[..place].iter().any(|earlier| earlier.protocol == row.protocol)
+    };
+    let rows = inventory.stacks.iter().enumerate().filter(|(place, row)| !namesakes(*place, row));
+    let mut stacks: Vec<&StackRow> =
+        rows.map(|(_, row)| row).filter(|row| row.offers.satisfies(wanted, role)).collect();
     if stacks.is_empty() {
         return Err(nothing(inventory, wanted));
     }

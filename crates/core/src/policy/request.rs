@@ -60,7 +60,7 @@ impl Request {
     fn check_locals(&self) -> Result<(), Refusal> {
         for local in &self.locals {
             local.validate()?;
-            if local.host.is_some() && local.literal().is_none() {
+            if local.unresolved().is_some() {
                 return Err(Refusal::Invalid(format!("local endpoint {local} has not been resolved")));
             }
         }

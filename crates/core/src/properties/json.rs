@@ -57,14 +57,16 @@ fn to_value(property: &Descriptor, properties: &TransportProperties) -> Value {
     }
 }
 
-/// A number, if reading it gives the same time again; a float has too few digits for some.
+/// A number, if every reader reads the same time again: floats keep 15 digits, and quick readers no more.
 fn exact_number(seconds: &str) -> Option<Value> {
-    let number = match seconds.parse::<u64>() {
-        Ok(whole) => Value::from(whole),
-        Err(_) => Value::from(seconds.parse::<f64>().ok()?),
-    };
+    const MAX_DIGITS: usize = 15;
+    if let Ok(whole) = seconds.parse::<u64>() {
+        return Some(Value::from(whole));
+    }
+    let digits = seconds.bytes().filter(u8::is_ascii_digit).count();
+    let number = Value::from(seconds.parse::<f64>().ok()?);
     let written = number.to_string();
-    (written == seconds).then_some(number)
+    (digits <= MAX_DIGITS && written == seconds).then_some(number)
 }
 
 fn set_of<'a>(property: &Descriptor, properties: &'a TransportProperties) -> &'a [(Preference, Arc<str>)] {

@@ -1,6 +1,5 @@
 //! Socket options of systems other than Linux: what they have of them, and what they cannot do.
 
-use super::unsupported;
 use neatflow_core::Failure;
 use socket2::Socket;
 use std::io;
@@ -27,7 +26,7 @@ pub(crate) fn bind_interface(socket: &Socket, address: SocketAddr, name: &Arc<st
 #[cfg(not(any(target_vendor = "apple", target_os = "illumos", target_os = "solaris")))]
 pub(crate) fn bind_interface(_: &Socket, _: SocketAddr, name: &Arc<str>) -> Result<(), Failure> {
     match crate::interfaces::interface_index(name) {
-        Ok(_) => Err(unsupported("binding to an interface")),
+        Ok(_) => Err(super::unsupported("binding to an interface")),
         Err(_) => Err(Failure::NoSuchInterface(name.clone())),
     }
 }
@@ -38,29 +37,13 @@ pub(crate) fn set_bind_address_no_port(_: &Socket) -> io::Result<()> {
 }
 
 /// Sets the traffic class of IPv6 packets.
-#[cfg(unix)]
+#[cfg(any(target_os = "macos", target_os = "freebsd", target_os = "netbsd", target_os = "openbsd"))]
 pub(crate) fn set_traffic_class(socket: &Socket, octet: u32) -> io::Result<()> {
-    #[cfg(any(
-        target_vendor = "apple",
-        target_os = "freebsd",
-        target_os = "netbsd",
-        target_os = "openbsd"
-    ))]
-    return socket.set_tclass_v6(octet);
-    #[cfg(not(any(
-        target_vendor = "apple",
-        target_os = "freebsd",
-        target_os = "netbsd",
-        target_os = "openbsd"
-    )))]
-    {
-        let _ = (socket, octet);
-        Ok(())
-    }
+    socket.set_tclass_v6(octet)
 }
 
 /// Cannot mark IPv6 packets; the profile is advice, so they go unmarked.
-#[cfg(not(unix))]
+#[cfg(not(any(target_os = "macos", target_os = "freebsd", target_os = "netbsd", target_os = "openbsd")))]
 pub(crate) fn set_traffic_class(_: &Socket, _: u32) -> io::Result<()> {
     Ok(())
 }

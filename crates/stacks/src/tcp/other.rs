@@ -1,6 +1,5 @@
 //! TCP on systems other than Linux: less can be told of a connection.
 
-use crate::socket::{failure, unsupported};
 use crate::wire::Report;
 use neatflow_core::{Failure, Offer};
 use socket2::{SockRef, Socket};
@@ -22,13 +21,13 @@ pub(super) const NO_SIGNAL: c_int = 0;
 /// Lets several sockets listen on one address.
 #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos"))))]
 pub(super) fn share_port(socket: &Socket) -> Result<(), Failure> {
-    socket.set_reuse_port(true).map_err(failure)
+    socket.set_reuse_port(true).map_err(crate::socket::failure)
 }
 
 /// Cannot let several sockets listen on one address.
 #[cfg(not(all(unix, not(any(target_os = "solaris", target_os = "illumos")))))]
 pub(super) fn share_port(_: &Socket) -> Result<(), Failure> {
-    Err(unsupported("several listeners on one address"))
+    Err(crate::socket::unsupported("several listeners on one address"))
 }
 
 /// There is no such option; whoever asked for the timeout has to keep a timer.
