@@ -58,9 +58,10 @@ pub(crate) fn start(
         .name(format!("listener {}", setup.shared.id))
         .parent(parent)
         .logger(logger.clone())
-        .start(|_| Listener {
+        .start(|ctx| Listener {
             setup,
             services: services.clone(),
+            _address: ctx.address(),
             sockets: Sockets::default(),
             logger,
             _counted: counted,
@@ -77,6 +78,9 @@ async fn plan(services: Arc<Services>, request: Arc<Request>) -> Result<Vec<List
 pub(crate) struct Listener {
     setup: Setup,
     services: Arc<Services>,
+    /// Nobody else has it, and nobody's actor is not restarted. It lives until its handles let go or it says that
+    /// it has finished.
+    _address: Addr<Self>,
     sockets: Sockets,
     logger: Logger,
     _counted: Counted,

@@ -54,7 +54,8 @@ pub(crate) fn not_established(peer: &str, failure: &EstablishmentFailure) -> Tro
         trouble.reason(Some(&attempt.candidate), &attempt.reason);
         trouble.advise(advice_on(&attempt.reason));
     }
-    for unresolved in failure.unresolved() {
+    let hosts = || failure.attempts().iter().filter_map(|attempt| attempt.candidate.host.as_deref());
+    for unresolved in failure.unresolved().iter().filter(|unresolved| matters(unresolved, hosts())) {
         trouble.reason(None, unresolved);
         trouble.advise(Some(advice_on_name(unresolved)));
     }
@@ -110,6 +111,14 @@ fn advice_on(reason: &Failure) -> Option<String> {
         Failure::NotPermitted(_) => "ports below 1024 and some interfaces need privileges".to_owned(),
         _ => return None,
     })
+}
+
+/// Whether a name is worth a word: one that has addresses of one family alone is not, once they are known.
+pub(crate) fn matters<'a>(reason: &ResolutionFailure, mut known: impl Iterator<Item = &'a str>) -> bool {
+    match reason {
+        ResolutionFailure::NoAddresses { name } => !known.any(|host| host == &**name),
+        _ => true,
+    }
 }
 
 fn advice_on_name(reason: &ResolutionFailure) -> String {

@@ -1,7 +1,8 @@
 //! What may be said on the command line.
 
-use clap::{Args as Arguments, Parser, Subcommand, value_parser};
-use neatflow::{LocalEndpoint, RemoteEndpoint};
+use clap::error::ErrorKind;
+use clap::{Args as Arguments, CommandFactory, Parser, Subcommand, value_parser};
+use neatflow::{EndpointError, LocalEndpoint, RemoteEndpoint};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -29,6 +30,18 @@ Examples:
   neatflow connect --local 127.0.0.1 --interface lo localhost 7000
   neatflow connect --dns 9.9.9.9 --dns [2620:fe::fe]:53 example.org 80
   tail -f log | neatflow connect --quit 1 collector.example 7000";
+
+/// clap's own, with the two arguments as they are meant.
+const LISTEN_HELP: &str = "\
+{about-with-newline}
+{usage-heading} {usage}
+
+Arguments:
+  [ADDR]  The address to listen on, or a name of this machine [default: every address, IPv6 and IPv4]
+  PORT    The port to listen on; 0 lets the system choose
+
+Options:
+{options}{after-help}";
 
 const LISTEN_EXAMPLES: &str = "\
 Examples:
@@ -107,19 +120,19 @@ pub(crate) struct Connect {
 /// standard error when standard output carries data. SIGINT and SIGTERM end it gracefully; a second one, at once.
 #[derive(Debug, Arguments)]
 #[command(
-    allow_missing_positional = true,
+    override_usage = "neatflow listen [OPTIONS] [ADDR] PORT",
+    help_template = LISTEN_HELP,
     after_help = LISTEN_EXAMPLES,
     after_long_help = format!("{LISTEN_EXAMPLES}\n\n{EXIT_CODES}")
 )]
 pub(crate) struct Listen {
-    /// The address to listen on.
-    ///
-    /// Default: every one, IPv6 and IPv4.
-    #[arg(value_parser = listening_address)]
-    pub(crate) addr: Option<LocalEndpoint>,
+    /// The port, or the address: `[ADDR] PORT`. clap takes an optional argument before a required one only when
+    /// no option stands between them, so that is done here.
+    #[arg(hide = true, required = true)]
+    first: String,
 
-    /// The port to listen on; 0 lets the system choose.
-    pub(crate) port: u16,
+    #[arg(hide = true)]
+    second: Option<String>,
 
     /// Send back to every peer what it sends.
     #[arg(long, group = "service")]
@@ -180,26 +193,55 @@ pub(crate) struct Telling {
     pub(crate) json: bool,
 }
 
+impl Args {
+    /// What was said; wrong usage and `--help` end the process here.
+    pub(crate) fn said() -> Self {
+        let args = Self::parse();
+        if let Command::Listen(listen) = &args.command
+            && let Err(why) = listen.place()
+        {
+            Self::wrong("listen", &why).exit();
+        }
+        args
+    }
+
+    fn wrong(command: &str, why: &str) -> clap::Error {
+        let mut all = Self::command();
+        all.build();
+        all.find_subcommand_mut(command).unwrap_or(&mut Self::command()).error(ErrorKind::ValueValidation, why)
+    }
+}
+
+impl Listen {
+    /// Where to listen.
+    pub(crate) fn place(&self) -> Result<LocalEndpoint, String> {
+        let (address, port) = match &self.second {
+            None => (LocalEndpoint::new(), &self.first),
+            Some(port) => (listening_address(&self.first)?, port),
+        };
+        match port.parse() {
+            Ok(port) => Ok(address.port(port)),
+            Err(_) => Err(format!("invalid port '{port}': it is a number from 0 to 65535")),
+        }
+    }
+}
+
 fn host(text: &str) -> Result<RemoteEndpoint, String> {
-    let host: RemoteEndpoint = text.parse().map_err(|error: neatflow::EndpointError| error.to_string())?;
+    let host: RemoteEndpoint = text.parse().map_err(|error: EndpointError| error.to_string())?;
     match host.port {
         Some(_) => Err("the port is an argument of its own: HOST PORT".to_owned()),
         None => Ok(host),
     }
 }
 
-fn local(text: &str) -> Result<LocalEndpoint, String> {
-    let local: LocalEndpoint = text.parse().map_err(|error: neatflow::EndpointError| error.to_string())?;
-    match (&local.host, local.literal()) {
-        (Some(host), None) => Err(format!("{host} is a name; give an address of this machine")),
-        _ => Ok(local),
-    }
+fn local(text: &str) -> Result<LocalEndpoint, EndpointError> {
+    text.parse()
 }
 
 fn listening_address(text: &str) -> Result<LocalEndpoint, String> {
-    let address = local(text)?;
+    let address = local(text).map_err(|error| format!("invalid address '{text}': {error}"))?;
     match address.port {
-        Some(_) => Err("the port is an argument of its own: ADDR PORT".to_owned()),
+        Some(_) => Err(format!("invalid address '{text}': the port is an argument of its own: ADDR PORT")),
         None => Ok(address),
     }
 }
@@ -225,7 +267,6 @@ fn some_time(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_definition_is_consistent() {
@@ -250,13 +291,18 @@ mod tests {
 
     #[test]
     fn the_address_to_listen_on_may_be_left_out() {
-        let listen = |line: &[&str]| match Args::try_parse_from(line).map(|args| args.command) {
-            Ok(Command::Listen(listen)) => (listen.addr.map(|addr| addr.to_string()), listen.port),
+        let listen = |line: &str| match Args::try_parse_from(line.split(' ')).map(|args| args.command) {
+            Ok(Command::Listen(listen)) => listen.place().map(|place| place.to_string()),
             other => panic!("{other:?}"),
         };
-        assert_eq!(listen(&["neatflow", "listen", "7000"]), (None, 7000));
-        assert_eq!(listen(&["neatflow", "listen", "::1", "7000"]), (Some("::1".into()), 7000));
-        assert_eq!(listen(&["neatflow", "listen", "--echo", "*", "0"]), (Some("*".into()), 0));
+        assert_eq!(listen("neatflow listen 7000"), Ok("*:7000".into()));
+        assert_eq!(listen("neatflow listen ::1 7000"), Ok("[::1]:7000".into()));
+        assert_eq!(listen("neatflow listen ::1 --echo --max 2 0"), Ok("[::1]:0".into()));
+        assert_eq!(listen("neatflow listen --echo * 0"), Ok("*:0".into()));
+        assert_eq!(listen("neatflow listen localhost 7000"), Ok("localhost:7000".into()));
+        for wrong in ["::1", "localhost", "65536", "7000 ::1", "::1:7000 [::1]:7000", "[::1]:7000 7000"] {
+            assert!(listen(&format!("neatflow listen {wrong}")).is_err(), "{wrong}");
+        }
     }
 
     #[test]

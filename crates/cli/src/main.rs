@@ -14,11 +14,10 @@ mod witness;
 
 use actix::System;
 use args::{Args, Command};
-use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::said();
     System::new()
         .block_on(async {
             match args.command {

@@ -12,7 +12,7 @@ use futures::channel::oneshot;
 use futures::future::try_join_all;
 use neatflow::racing::{Cause, Reason};
 use neatflow::{Connection, Event, Listener, Preconnection, Transport};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -105,9 +105,13 @@ async fn race(
 ) -> Result<(), Wrong> {
     report.step("1. Three candidates race: one is refused, one gets no answer, one wins.");
     let (refusing, silent) = (Refusing::new()?, Silent::new().await?);
-    let places = [("closed", refusing.address), ("silent", silent.address), ("server", server.address)];
+    let places = [
+        ("nobody listens there", refusing.address),
+        ("its backlog is full", silent.address),
+        ("the listener", server.address),
+    ];
     for (what, address) in places {
-        report.note("place", &[("is", json!(what)), ("at", json!(address.to_string()))]);
+        report.note("remote", &[("address", json!(address.to_string())), ("is", json!(what))]);
     }
     let (answers, mut answered) = unbounded_channel();
     let greeter = Greeter::start_in_arbiter(near, {
@@ -132,7 +136,6 @@ async fn race(
 
     report.step("   What each subscriber got, on the arbiter of the client (greeter, near) or the server (far, server):");
     let heard = hear_all(seen, &[Greeter::NAME, NEAR, FAR, SERVER]).await?;
-    heard.values().flatten().for_each(|seen| report.seen(seen));
     let whole = ["Ready", "Sent", "AllWritten", "Received", "Closed"].as_slice();
     let served =
         ["ConnectionReceived", "Received", "Sent", "AllWritten", "ReceiveError", "Closed"].as_slice();
@@ -143,6 +146,7 @@ async fn race(
         (SERVER, served),
     ];
     for (subscriber, expected) in parts {
+        heard[subscriber].iter().for_each(|seen| report.seen(seen));
         let got: Vec<&str> = heard[subscriber].iter().map(|seen| seen.kind.name()).collect();
         expect(&format!("the events of {subscriber}"), &got.as_slice(), &expected)?;
     }
@@ -234,7 +238,10 @@ async fn close(connection: Connection) -> Result<(), Wrong> {
 /// One restart, of a child whose name begins like this, after the panic that was plotted.
 fn expect_restart(report: &Report, restarts: Vec<Restart>, child: &str) -> Result<(), Wrong> {
     for restart in &restarts {
-        let data: Vec<_> = restart.iter().map(|(key, value)| (*key, json!(value))).collect();
+        let data: Vec<_> = restart
+            .iter()
+            .map(|(key, value)| (*key, value.parse::<u64>().map_or_else(|_| json!(value), Value::from)))
+            .collect();
         report.note("restarted", &data);
     }
     let [restart] = restarts.as_slice() else {

@@ -113,7 +113,8 @@ async fn join_first(args: &Listen, mut signals: Signals, report: &Report) -> Res
 }
 
 fn preconnection(args: &Listen) -> Preconnection {
-    let local = args.addr.clone().unwrap_or_default().port(args.port);
+    // It was looked at before anything was begun.
+    let local = args.place().unwrap_or_default();
     let preconnection = Preconnection::new(&Transport::start()).local(local);
     match &args.interface {
         Some(interface) => preconnection.require(Interface::named(interface.as_str())),

@@ -1,6 +1,7 @@
 //! What there is to tell, whatever the form.
 
 use super::Report;
+use crate::advice::matters;
 use neatflow::events::Received;
 use neatflow::racing::{Reason, Record};
 use neatflow::{Candidate, CandidateId, Connection, Event, EventKind, RaceRecord, Status};
@@ -111,6 +112,12 @@ pub(super) fn outcomes(record: &RaceRecord) -> Vec<Outcome<'_>> {
         Outcome { id: candidate.id, candidate: Some(candidate), attempt: None, reason: None }
     });
     tried.chain(others).collect()
+}
+
+/// The names that could not be resolved, if that matters.
+pub(super) fn unresolved(record: &RaceRecord) -> impl Iterator<Item = String> {
+    let hosts = || record.candidates.iter().filter_map(|candidate| candidate.host.as_deref());
+    record.unresolved.iter().filter(move |one| matters(one, hosts())).map(ToString::to_string)
 }
 
 pub(super) fn end(reason: Reason) -> &'static str {

@@ -1,6 +1,6 @@
 //! For programs: one object in a line, whose `type` says what it is. Times are in milliseconds.
 
-use super::facts::{Outcome, Seen, cause, end, millis, outcomes};
+use super::facts::{Outcome, Seen, cause, end, millis, outcomes, unresolved};
 use crate::advice::Trouble;
 use neatflow::{Candidate, Protocol, RaceRecord};
 use serde_json::{Map, Value, json};
@@ -23,11 +23,7 @@ pub(super) fn event(seen: &Seen) -> Value {
 
 pub(super) fn race(record: &RaceRecord) -> Vec<Value> {
     let attempts = outcomes(record).into_iter().map(|outcome| Value::Object(attempt(&outcome)));
-    let unresolved = record.unresolved.iter().map(|failure| {
-        let mut line = object("unresolved");
-        line.insert("reason".into(), json!(failure.to_string()));
-        Value::Object(line)
-    });
+    let unresolved = unresolved(record).map(|reason| json!({ "type": "unresolved", "reason": reason }));
     attempts.chain(unresolved).collect()
 }
 

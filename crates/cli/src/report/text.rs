@@ -1,6 +1,6 @@
 //! For people: calm and aligned.
 
-use super::facts::{Outcome, Seen, cause, end, millis, outcomes};
+use super::facts::{Outcome, Seen, cause, end, millis, outcomes, unresolved};
 use crate::advice::Trouble;
 use neatflow::RaceRecord;
 use serde_json::Value;
@@ -17,7 +17,7 @@ pub(super) fn event(seen: &Seen) -> String {
 pub(super) fn race(record: &RaceRecord) -> Vec<String> {
     let head = ["", "candidate", "priority", "started", "cause", "ended", "how"].map(str::to_owned).to_vec();
     let rows = std::iter::once(head).chain(outcomes(record).iter().map(row)).collect();
-    let unresolved = record.unresolved.iter().map(|failure| format!("  {failure}"));
+    let unresolved = unresolved(record).map(|failure| format!("  {failure}"));
     table(rows).into_iter().chain(unresolved).collect()
 }
 
