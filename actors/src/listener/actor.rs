@@ -59,9 +59,9 @@ pub(crate) fn start(
         .parent(parent)
         .logger(logger.clone())
         .start(|ctx| Listener {
+            _own: ctx.address(),
             setup,
             services: services.clone(),
-            _address: ctx.address(),
             sockets: Sockets::default(),
             logger,
             _counted: counted,
@@ -76,11 +76,10 @@ async fn plan(services: Arc<Services>, request: Arc<Request>) -> Result<Vec<List
 }
 
 pub(crate) struct Listener {
+    /// Nobody else has its address, and a child whose address nobody has is not restarted.
+    _own: Addr<Self>,
     setup: Setup,
     services: Arc<Services>,
-    /// Nobody else has it, and nobody's actor is not restarted. It lives until its handles let go or it says that
-    /// it has finished.
-    _address: Addr<Self>,
     sockets: Sockets,
     logger: Logger,
     _counted: Counted,

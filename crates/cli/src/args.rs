@@ -208,7 +208,9 @@ impl Args {
     fn wrong(command: &str, why: &str) -> clap::Error {
         let mut all = Self::command();
         all.build();
-        all.find_subcommand_mut(command).unwrap_or(&mut Self::command()).error(ErrorKind::ValueValidation, why)
+        all.find_subcommand_mut(command)
+            .unwrap_or(&mut Self::command())
+            .error(ErrorKind::ValueValidation, why)
     }
 }
 
