@@ -51,8 +51,17 @@ pub(crate) fn not_established(peer: &str, failure: &EstablishmentFailure) -> Tro
     };
     let mut trouble = Trouble::new(format!("cannot connect to {peer}: {why}")).status(failure.status());
     for attempt in failure.attempts() {
-        trouble.reason(Some(&attempt.candidate), &attempt.reason);
-        trouble.advise(advice_on(&attempt.reason));
+        match (failure, &attempt.reason) {
+            // It was still waiting for an answer.
+            (E::Timeout { .. }, Failure::Cancelled) => {
+                trouble.reason(Some(&attempt.candidate), "no answer by then");
+                trouble.advise(advice_on(&Failure::TimedOut));
+            }
+            (_, reason) => {
+                trouble.reason(Some(&attempt.candidate), reason);
+                trouble.advise(advice_on(reason));
+            }
+        }
     }
     let hosts = || failure.attempts().iter().filter_map(|attempt| attempt.candidate.host.as_deref());
     for unresolved in failure.unresolved().iter().filter(|unresolved| matters(unresolved, hosts())) {
@@ -65,7 +74,12 @@ pub(crate) fn not_established(peer: &str, failure: &EstablishmentFailure) -> Tro
             trouble.advise(interfaces());
         }
         E::InvalidConfiguration(why) => trouble.reason(None, why),
-        E::Timeout { .. } => trouble.advise(Some("allow more time with --timeout".to_owned())),
+        E::Timeout { .. } => {
+            if trouble.reasons.is_empty() {
+                trouble.reason(None, "nothing had been tried by then");
+            }
+            trouble.advise(Some("allow more time with --timeout".to_owned()));
+        }
         _ => {}
     }
     trouble

@@ -20,7 +20,8 @@ const EXAMPLES: &str = "\
 Examples:
   neatflow connect example.org 80          talk to a server
   neatflow listen --echo 7000              an echo server, IPv6 and IPv4
-  neatflow demo                            see a race, events, and actors that come back";
+  neatflow demo                            see a race, events, and actors that come back
+";
 
 const CONNECT_EXAMPLES: &str = "\
 Examples:
@@ -29,7 +30,8 @@ Examples:
   neatflow connect --timeout 2.5 192.0.2.1 7000 < file
   neatflow connect --local 127.0.0.1 --interface lo localhost 7000
   neatflow connect --dns 9.9.9.9 --dns [2620:fe::fe]:53 example.org 80
-  tail -f log | neatflow connect --quit 1 collector.example 7000";
+  tail -f log | neatflow connect --quit 1 collector.example 7000
+";
 
 /// clap's own, with the two arguments as they are meant.
 const LISTEN_HELP: &str = "\
@@ -48,13 +50,14 @@ Examples:
   neatflow listen --echo 7000              an echo server, IPv6 and IPv4
   neatflow listen --discard --max 2 ::1 0  two connections, on a port the system chooses
   neatflow listen 7000 > file              one connection, to a file
-  neatflow listen --echo --json 7000       events as JSON lines";
+  neatflow listen --echo --json 7000       events as JSON lines
+";
 
 /// A transport service: say whom to reach, and the best way there is found.
 ///
 /// A name is resolved, candidates (protocol, path, address) are raced, and the first to connect carries the flow.
 #[derive(Debug, Parser)]
-#[command(name = "neatflow", version, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(name = "neatflow", version, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n{EXIT_CODES}"))]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -72,7 +75,7 @@ pub(crate) enum Command {
 /// At the end of standard input our side of the connection is ended, and reading goes on until the peer has ended
 /// its side too.
 #[derive(Debug, Arguments)]
-#[command(after_help = CONNECT_EXAMPLES, after_long_help = format!("{CONNECT_EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(after_help = CONNECT_EXAMPLES, after_long_help = format!("{CONNECT_EXAMPLES}\n{EXIT_CODES}"))]
 pub(crate) struct Connect {
     /// Whom to reach: a host name or an address.
     ///
@@ -123,12 +126,12 @@ pub(crate) struct Connect {
     override_usage = "neatflow listen [OPTIONS] [ADDR] PORT",
     help_template = LISTEN_HELP,
     after_help = LISTEN_EXAMPLES,
-    after_long_help = format!("{LISTEN_EXAMPLES}\n\n{EXIT_CODES}")
+    after_long_help = format!("{LISTEN_EXAMPLES}\n{EXIT_CODES}")
 )]
 pub(crate) struct Listen {
     /// The port, or the address: `[ADDR] PORT`. clap takes an optional argument before a required one only when
     /// no option stands between them, so that is done here.
-    #[arg(hide = true, required = true)]
+    #[arg(hide = true, value_name = "PORT")]
     first: String,
 
     #[arg(hide = true)]
@@ -164,7 +167,7 @@ pub(crate) struct Listen {
 /// `demo: ok`, or says what went other than expected.
 #[derive(Debug, Arguments)]
 #[command(
-    after_help = "Examples:\n  neatflow demo\n  neatflow demo --json | jq -c 'select(.type == \"attempt\")'"
+    after_help = "Examples:\n  neatflow demo\n  neatflow demo --json | jq -c 'select(.type == \"attempt\")'\n"
 )]
 pub(crate) struct Demo {
     /// Print JSON, one object in a line.
@@ -208,9 +211,10 @@ impl Args {
     fn wrong(command: &str, why: &str) -> clap::Error {
         let mut all = Self::command();
         all.build();
-        all.find_subcommand_mut(command)
-            .unwrap_or(&mut Self::command())
-            .error(ErrorKind::ValueValidation, why)
+        match all.find_subcommand_mut(command) {
+            Some(command) => command.error(ErrorKind::ValueValidation, why),
+            None => all.error(ErrorKind::ValueValidation, why),
+        }
     }
 }
 

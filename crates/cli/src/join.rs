@@ -108,6 +108,11 @@ async fn hear(
                 finished.send_replace(true);
                 continue;
             }
+            // Left out silently, it would be missed by the peer. On a connection that has failed this does nothing.
+            Some(Event::SendError(_)) => {
+                connection.abort();
+                continue;
+            }
             Some(Event::EstablishmentError(error)) => {
                 report.race(connection);
                 Ended::NotEstablished(error.reason)

@@ -1,5 +1,7 @@
 //! The command from outside: the built binary, loopback, real processes.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 mod connecting;
 mod demo;
 mod failing;

@@ -123,8 +123,8 @@ impl Running {
         };
         Finished {
             code: status.code(),
-            stdout: self.captured.take().map(Captured::to_end).unwrap_or_default(),
-            stderr: String::from_utf8(self.stderr.clone().to_end()).unwrap(),
+            stdout: self.captured.take().map(|captured| captured.all()).unwrap_or_default(),
+            stderr: String::from_utf8(self.stderr.all()).unwrap(),
         }
     }
 
@@ -151,20 +151,32 @@ impl Finished {
 
 /// What a stream of the process has said so far.
 #[derive(Clone, Default)]
-struct Captured(Arc<(Mutex<(Vec<u8>, bool)>, Condvar)>);
+struct Captured(Arc<Stream>);
+
+#[derive(Default)]
+struct Stream {
+    said: Mutex<Said>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct Said {
+    bytes: Vec<u8>,
+    ended: bool,
+}
 
 impl Captured {
     fn new(mut stream: impl Read + Send + 'static) -> Self {
         let new = Self::default();
-        let captured = new.clone();
+        let captured = new.0.clone();
         thread::spawn(move || {
             let mut buffer = [0; 65_536];
             loop {
                 let read = stream.read(&mut buffer).unwrap();
-                let mut said = captured.0.0.lock().unwrap();
-                said.0.extend_from_slice(&buffer[..read]);
-                said.1 = read == 0;
-                captured.0.1.notify_all();
+                let mut said = captured.said.lock().unwrap();
+                said.bytes.extend_from_slice(&buffer[..read]);
+                said.ended = read == 0;
+                captured.more.notify_all();
                 if read == 0 {
                     return;
                 }
@@ -174,34 +186,37 @@ impl Captured {
     }
 
     fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.0.lock().unwrap().0).into_owned()
+        self.0.said.lock().unwrap().text()
     }
 
     #[track_caller]
     fn wait_for<T>(&self, what: &str, mut find: impl FnMut(&str) -> Option<T>) -> T {
         let since = Instant::now();
-        let mut said = self.0.0.lock().unwrap();
+        let mut said = self.0.said.lock().unwrap();
         loop {
-            if let Some(found) = find(&String::from_utf8_lossy(&said.0)) {
+            if let Some(found) = find(&said.text()) {
                 return found;
             }
-            assert!(
-                !said.1 && since.elapsed() < PATIENCE,
-                "no {what} in: {}",
-                String::from_utf8_lossy(&said.0)
-            );
-            said = self.0.1.wait_timeout(said, Duration::from_millis(100)).unwrap().0;
+            assert!(!said.ended && since.elapsed() < PATIENCE, "no {what} in: {}", said.text());
+            said = self.0.more.wait_timeout(said, Duration::from_millis(100)).unwrap().0;
         }
     }
 
-    fn to_end(self) -> Vec<u8> {
+    /// All of it, once it has ended.
+    fn all(&self) -> Vec<u8> {
         let since = Instant::now();
-        let mut said = self.0.0.lock().unwrap();
-        while !said.1 {
+        let mut said = self.0.said.lock().unwrap();
+        while !said.ended {
             assert!(since.elapsed() < PATIENCE, "a stream that does not end");
-            said = self.0.1.wait_timeout(said, Duration::from_millis(100)).unwrap().0;
+            said = self.0.more.wait_timeout(said, Duration::from_millis(100)).unwrap().0;
         }
-        std::mem::take(&mut said.0)
+        std::mem::take(&mut said.bytes)
+    }
+}
+
+impl Said {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
     }
 }
 
