@@ -83,6 +83,10 @@ pub enum Input {
     Written(usize),
     /// A message transport took the message at the front.
     FrontTaken,
+    /// A message transport would not take the message at the front; it may take the next.
+    FrontRefused(SendFailure),
+    /// The network reported an error that ends nothing.
+    SoftError(Failure),
     /// The peer has acknowledged every byte and our end.
     Acknowledged,
     /// The transport failed.
@@ -122,7 +126,7 @@ pub enum Event {
         /// Why.
         reason: SendFailure,
     },
-    /// The transport has taken everything that was queued.
+    /// Nothing is queued any more: the transport has taken it, or would not.
     AllWritten,
     /// A message came.
     Received {
@@ -138,6 +142,8 @@ pub enum Event {
         /// Why.
         reason: ReceiveFailure,
     },
+    /// The network reported an error that ends nothing.
+    SoftError(Failure),
     /// The peer aborted; the terminal event follows.
     Aborted,
     /// Data stayed unacknowledged for too long.
@@ -318,7 +324,12 @@ impl Machine {
             Input::Release => self.close(),
             Input::Established => self.established(),
             // The transport is not ours before it is established; whoever raced it reports.
-            Input::PeerFinished | Input::Written(_) | Input::FrontTaken | Input::Failed(_)
+            Input::PeerFinished
+            | Input::Written(_)
+            | Input::FrontTaken
+            | Input::FrontRefused(_)
+            | Input::SoftError(_)
+            | Input::Failed(_)
                 if self.state == State::Establishing => {}
             Input::EstablishmentFailed(failure) => {
                 if self.state == State::Establishing {
@@ -337,6 +348,8 @@ impl Machine {
             }
             Input::Written(bytes) => self.taken(|outbox, sent| outbox.written(bytes, sent)),
             Input::FrontTaken => self.taken(|outbox, sent| outbox.take_front(sent)),
+            Input::FrontRefused(reason) => self.front_refused(reason),
+            Input::SoftError(reason) => self.tell(Event::SoftError(reason)),
             Input::Acknowledged => {
                 if self.our_end == OurEnd::Sent {
                     self.our_end = OurEnd::Acknowledged;
@@ -446,6 +459,15 @@ impl Machine {
         self.maybe_finish();
     }
 
+    fn front_refused(&mut self, reason: SendFailure) {
+        let Some((id, message)) = self.outbox.refuse_front() else { return };
+        self.tell(Event::SendError { id, message, reason });
+        if self.outbox.is_empty() {
+            self.tell(Event::AllWritten);
+        }
+        self.maybe_finish();
+    }
+
     fn maybe_finish(&mut self) {
         if self.our_end == OurEnd::Due && self.outbox.is_empty() {
             self.our_end = OurEnd::Sent;
@@ -535,6 +557,8 @@ mod tests {
         PeerFinished        | -              | -           | -
         Written             | -              | -           | -
         FrontTaken          | -              | -           | -
+        FrontRefused        | -              | -           | -
+        SoftError           | -              | -           | -
         Acknowledged        | -              | -           | -
         Failed              | -              | -           | -
 
@@ -549,6 +573,8 @@ mod tests {
         PeerFinished        | -              | -         | Closed            | -           | -
         Written             | -              | -         | -                 | -           | -
         FrontTaken          | -              | -         | -                 | -           | -
+        FrontRefused        | -              | -         | -                 | -           | -
+        SoftError           | -              | -         | -                 | -           | -
         Acknowledged        | -              | -         | -                 | -           | Closed
         Failed              | Closed         | Closed    | Closed            | Closed      | Closed
 
@@ -563,6 +589,8 @@ mod tests {
         PeerFinished        | -      | -
         Written             | -      | -
         FrontTaken          | -      | -
+        FrontRefused        | -      | -
+        SoftError           | -      | -
         Acknowledged        | -      | Closed
         Failed              | Closed | Closed
 
@@ -577,6 +605,8 @@ mod tests {
         PeerFinished        | -
         Written             | -
         FrontTaken          | -
+        FrontRefused        | -
+        SoftError           | -
         Acknowledged        | -
         Failed              | -";
 
@@ -617,6 +647,56 @@ mod tests {
     }
 
     #[test]
+    fn a_refused_message_comes_back_and_costs_no_other_message() {
+        let mut machine = Machine::new(Role::Accepted);
+        let ids = ["taken", "too large", "taken too"].map(|text| machine.send(Message::new(text)).unwrap());
+        let refusal = SendFailure::TooLarge { limit: 8 };
+        for input in
+            [Input::FrontTaken, Input::FrontRefused(refusal.clone()), Input::FrontTaken, Input::FrontTaken]
+        {
+            machine.handle(input);
+        }
+        let told: Vec<_> = std::iter::from_fn(|| machine.poll()).collect();
+        let [
+            Output::Event(Event::Sent(first)),
+            Output::Event(Event::SendError { id, message, reason }),
+            Output::Event(Event::Sent(third)),
+            Output::Event(Event::AllWritten),
+        ] = &told[..]
+        else {
+            panic!("{told:?}");
+        };
+        assert_eq!([*first, *id, *third], ids);
+        assert_eq!((message, reason), (&Message::new("too large"), &refusal));
+        assert_eq!(machine.state(), State::Established);
+    }
+
+    #[test]
+    fn a_refused_message_does_not_hold_up_the_close() {
+        let mut machine = machine_in("Closing", "queued");
+        machine.handle(Input::FrontRefused(SendFailure::TooLarge { limit: 1 }));
+        let told: Vec<_> = std::iter::from_fn(|| machine.poll()).collect();
+        assert!(
+            matches!(
+                told[..],
+                [Output::Event(Event::SendError { .. }), Output::Event(Event::AllWritten), Output::Finish]
+            ),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn a_soft_error_is_told_and_ends_nothing() {
+        for (state, situation) in [("Established", "both ends open"), ("Closing", "ours sent")] {
+            let mut machine = machine_in(state, situation);
+            while machine.poll().is_some() {}
+            machine.handle(Input::SoftError(Failure::Refused));
+            assert!(matches!(machine.poll(), Some(Output::Event(Event::SoftError(Failure::Refused)))));
+            assert_eq!(machine.state().to_string(), state);
+        }
+    }
+
+    #[test]
     fn a_message_nobody_has_taken_delays_the_end_that_the_peer_asked_for() {
         let mut machine = machine_in("Established", "ours acknowledged");
         machine.handle(Input::Arrived(Message::new("unread")));
@@ -646,7 +726,11 @@ mod tests {
     fn what_a_transport_says_before_it_won_is_not_told() {
         let mut machine = machine_in("Establishing", "queued");
         machine.receive().unwrap();
-        for input in [Input::Written(7), Input::FrontTaken, Input::PeerFinished, Input::Acknowledged] {
+        let refused = Input::FrontRefused(SendFailure::TooLarge { limit: 1 });
+        let soft = Input::SoftError(Failure::Refused);
+        for input in
+            [Input::Written(7), Input::FrontTaken, refused, soft, Input::PeerFinished, Input::Acknowledged]
+        {
             machine.handle(input);
             assert!(machine.poll().is_none());
         }
@@ -654,7 +738,7 @@ mod tests {
     }
 
     /// One input of each kind, in the order of their declaration.
-    fn inputs() -> [Input; 12] {
+    fn inputs() -> [Input; 14] {
         [
             Input::Stream(true),
             Input::Close,
@@ -666,6 +750,8 @@ mod tests {
             Input::PeerFinished,
             Input::Written(1),
             Input::FrontTaken,
+            Input::FrontRefused(SendFailure::TooLarge { limit: 1 }),
+            Input::SoftError(Failure::Refused),
             Input::Acknowledged,
             Input::Failed(ConnectionFailure::TimedOut),
         ]
@@ -683,6 +769,8 @@ mod tests {
             Input::PeerFinished => "PeerFinished",
             Input::Written(_) => "Written",
             Input::FrontTaken => "FrontTaken",
+            Input::FrontRefused(_) => "FrontRefused",
+            Input::SoftError(_) => "SoftError",
             Input::Acknowledged => "Acknowledged",
             Input::Failed(_) => "Failed",
         };

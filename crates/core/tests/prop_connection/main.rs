@@ -127,6 +127,7 @@ fn the_scripts_reach_every_state_and_make_a_connection_say_everything_it_can_say
         "AllWritten",
         "Received",
         "ReceiveError",
+        "SoftError",
         "Aborted",
         "Timeout",
         "Closed",
@@ -139,6 +140,7 @@ fn the_scripts_reach_every_state_and_make_a_connection_say_everything_it_can_say
         "because a final message was sent before",
         "because the send queue is full",
         "because the connection was not established",
+        "because the message is too large: the limit is 1 bytes",
         "because aborted by the application",
         "because aborted by the peer",
     ];
