@@ -35,7 +35,7 @@ pub use transport::{Transport, TransportBuilder};
 pub mod prelude {
     pub use crate::events::{
         Aborted, AllWritten, Closed, ConnectionError, ConnectionReceived, EstablishmentError, ListenError,
-        Ready, ReceiveError, Received, SendError, Sent, Stopped, Timeout,
+        Ready, ReceiveError, Received, SendError, Sent, SoftError, Stopped, Timeout,
     };
     pub use crate::supervision::supervise;
     pub use crate::{

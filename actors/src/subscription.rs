@@ -5,7 +5,7 @@
 //! from any arbiter. A subscription holds its actor until the terminal event, until it is withdrawn, or until the
 //! actor dies.
 
-use crate::events::{ConnectionReceived, Event, EventKind, EventType, Received};
+use crate::events::{ConnectionReceived, Event, EventKind, EventType, Received, SoftError};
 use actix::prelude::*;
 use futures::task::AtomicWaker;
 use std::fmt;
@@ -193,7 +193,7 @@ impl Subscriptions {
     /// Adds a subscriber, in place of those that have died.
     pub(crate) fn add(&mut self, subscriber: Subscriber, waker: &Arc<AtomicWaker>) {
         self.list.retain(|one| one.subscriber.mouth.is_alive());
-        let window = Arc::new(Window { outstanding: AtomicUsize::new(0), waker: waker.clone() });
+        let window = Arc::new(Window::new(waker));
         self.list.push(Subscription { subscriber, window });
     }
 
@@ -229,17 +229,47 @@ impl Subscriptions {
                     let credit = Credit::of(&one.window);
                     one.subscriber.mouth.deliver(&ConnectionReceived { credit, ..received.clone() }.into());
                 }
+                Event::SoftError(error) => {
+                    if let Some(credit) = Credit::of_soft_error(&one.window) {
+                        one.subscriber.mouth.deliver(&SoftError { credit, ..error.clone() }.into());
+                    }
+                }
                 event => one.subscriber.mouth.deliver(event),
             }
         }
     }
 }
 
+/// How many soft errors a subscriber may hold; those it misses say no more than those it has.
+const SOFT_ERRORS: usize = 16;
+
 /// How many events that hold credit one subscriber has.
 #[derive(Debug)]
 struct Window {
     outstanding: AtomicUsize,
+    /// Soft errors are counted apart: a subscriber busy with messages is to hear of them.
+    soft_errors: AtomicUsize,
     waker: Arc<AtomicWaker>,
+}
+
+impl Window {
+    fn new(waker: &Arc<AtomicWaker>) -> Self {
+        Self { outstanding: AtomicUsize::new(0), soft_errors: AtomicUsize::new(0), waker: waker.clone() }
+    }
+
+    fn counter(&self, share: Share) -> &AtomicUsize {
+        match share {
+            Share::Outstanding => &self.outstanding,
+            Share::SoftErrors => &self.soft_errors,
+        }
+    }
+}
+
+/// Which part of a window a place is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Share {
+    Outstanding,
+    SoftErrors,
 }
 
 /// A place in a subscriber's window, given back when the last copy is dropped. Keep it (or the event it came in)
@@ -248,18 +278,31 @@ struct Window {
 pub struct Credit(#[expect(dead_code, reason = "held for its Drop")] Option<Arc<Place>>);
 
 #[derive(Debug)]
-struct Place(Arc<Window>);
+struct Place(Arc<Window>, Share);
 
 impl Credit {
     fn of(window: &Arc<Window>) -> Self {
-        window.outstanding.fetch_add(1, Ordering::AcqRel);
-        Self(Some(Arc::new(Place(window.clone()))))
+        Self::take(window, Share::Outstanding)
+    }
+
+    /// `None` when the subscriber holds too many already.
+    fn of_soft_error(window: &Arc<Window>) -> Option<Self> {
+        let room = window.soft_errors.load(Ordering::Acquire) < SOFT_ERRORS;
+        room.then(|| Self::take(window, Share::SoftErrors))
+    }
+
+    fn take(window: &Arc<Window>, share: Share) -> Self {
+        window.counter(share).fetch_add(1, Ordering::AcqRel);
+        Self(Some(Arc::new(Place(window.clone(), share))))
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.outstanding.fetch_sub(1, Ordering::AcqRel);
-        self.0.waker.wake();
+        self.0.counter(self.1).fetch_sub(1, Ordering::AcqRel);
+        // Nothing waits for room for soft errors.
+        if self.1 == Share::Outstanding {
+            self.0.waker.wake();
+        }
     }
 }

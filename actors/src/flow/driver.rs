@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures::channel::oneshot;
 use neatflow_core::connection::{Event, Input, Output, State};
 use neatflow_core::{ConnectionFailure, EstablishmentFailure, Failure, Message, Protocol};
-use neatflow_stacks::{Established, StreamWire, Wire};
+use neatflow_stacks::{Established, NotSent, StreamWire, Wire};
 use std::cell::RefCell;
 use std::future::Future;
 use std::io::IoSlice;
@@ -144,10 +144,22 @@ impl Driver {
     }
 
     fn transfer(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Result<bool, Failure> {
+        let heard = self.hear(wire, cx);
         let written = self.write(wire, cx)?;
         let ended = self.end(wire, cx)?;
         let read = self.read(wire, cx)?;
-        Ok(written | ended | read)
+        Ok(heard | written | ended | read)
+    }
+
+    /// Passes on what the network reported, at once or not at all: behind messages that nobody has room for, reports
+    /// would grow old and many.
+    fn hear(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> bool {
+        let Poll::Ready(reason) = wire.control().poll_soft_error(cx) else { return false };
+        let mut core = self.shared.lock();
+        if core.machine.peek().is_none() {
+            core.machine.handle(Input::SoftError(reason));
+        }
+        true
     }
 
     fn write(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Result<bool, Failure> {
@@ -169,7 +181,9 @@ impl Driver {
             Wire::Messages(wire) => {
                 let Some(message) = core.machine.outbox().front() else { return Ok(false) };
                 match wire.poll_send(cx, message) {
-                    Poll::Ready(sent) => sent.map(|()| Input::FrontTaken)?,
+                    Poll::Ready(Ok(())) => Input::FrontTaken,
+                    Poll::Ready(Err(NotSent::Message(reason))) => Input::FrontRefused(reason),
+                    Poll::Ready(Err(NotSent::Wire(failure))) => return Err(failure),
                     Poll::Pending => return Ok(false),
                 }
             }

@@ -2,9 +2,10 @@
 
 use super::actor::Flow;
 use super::handle::{Connection, ConnectionId, ConnectionRef};
+use super::refusals::Refusals;
 use crate::events::{
     Aborted, AllWritten, Closed, ConnectionError, EstablishmentError, Event, EventKind, Messages, Ready,
-    ReceiveError, Received, SendError, Sent, Timeout,
+    ReceiveError, Received, SendError, Sent, SoftError, Timeout,
 };
 use crate::happy_eyeballs::RaceRecord;
 use crate::subscription::{Credit, Subscriber, Subscriptions};
@@ -59,6 +60,8 @@ pub(crate) struct Core {
     pub(crate) end: Option<Result<(), End>>,
     /// The last message that was sent; messages are sent in the order of their ids.
     pub(crate) sent_through: Option<MessageId>,
+    /// Messages that were not sent, for whoever waits for their fate.
+    pub(crate) refusals: Refusals,
     /// Futures that wait for something to change.
     watchers: Vec<Waker>,
 }
@@ -92,6 +95,7 @@ impl Shared {
                 is_ready: role == Role::Accepted,
                 end: None,
                 sent_through: None,
+                refusals: Refusals::default(),
                 watchers: Vec::new(),
             }),
             waker,
@@ -242,7 +246,10 @@ impl Core {
                 self.sent_through = Some(id);
                 Sent { connection, id }.into()
             }
-            E::SendError { id, message, reason } => SendError { connection, id, message, reason }.into(),
+            E::SendError { id, message, reason } => {
+                self.refusals.note(id, &reason);
+                SendError { connection, id, message, reason }.into()
+            }
             E::AllWritten => AllWritten { connection }.into(),
             E::Received { asker, message } => Received {
                 connection,
@@ -254,6 +261,7 @@ impl Core {
             E::ReceiveError { asker, reason } => {
                 ReceiveError { connection, receive: request(asker), reason }.into()
             }
+            E::SoftError(reason) => SoftError { connection, reason, credit: Credit::default() }.into(),
             E::Aborted => Aborted { connection }.into(),
             E::Timeout => Timeout { connection }.into(),
             E::Closed => {
