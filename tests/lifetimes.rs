@@ -5,12 +5,15 @@ mod common;
 
 use actix::prelude::*;
 use common::*;
-use futures::{FutureExt, StreamExt};
 use futures::future::{LocalBoxFuture, pending};
+use futures::{FutureExt, StreamExt};
 use neatflow::events::EventKind;
 use neatflow::prelude::*;
 use neatflow::stacks::{Acceptor, Established, ListenOn, Progress, Stack};
-use neatflow::{Candidate, Error, EstablishmentFailure, Failure, Message, Offers, Protocol, ReceiveFailure, SendFailure, State};
+use neatflow::{
+    Candidate, Error, EstablishmentFailure, Failure, Message, Offers, Protocol, ReceiveFailure, SendFailure,
+    State,
+};
 use neatflow_testing::dns::{DnsServer, RecordType, Reply};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -116,8 +119,10 @@ fn dropping_every_handle_while_racing_cancels_the_race() {
         let under_way = Arc::new(AtomicUsize::new(0));
         let transport = Transport::builder().stack(Stuck(under_way.clone())).start();
         let (probe, mut events) = probe();
-        let preconnection =
-            Preconnection::new(&transport).remote("127.0.0.1:9").remote("127.0.0.1:10").subscribe::<Event, _>(&probe);
+        let preconnection = Preconnection::new(&transport)
+            .remote("127.0.0.1:9")
+            .remote("127.0.0.1:10")
+            .subscribe::<Event, _>(&probe);
         // Queued messages do not keep it, unless it was closed: then they were given for delivery.
         let connection = preconnection.initiate().unwrap();
         connection.send("in vain");
@@ -140,7 +145,9 @@ fn dropping_every_handle_while_racing_cancels_the_race() {
             end(&connection);
             assert_eq!(connection.state(), State::Closed);
             let told = within(connection.closed()).await;
-            assert!(matches!(told, Err(Error::Establishment(why)) if matches!(*why, EstablishmentFailure::Cancelled)));
+            assert!(
+                matches!(told, Err(Error::Establishment(why)) if matches!(*why, EstablishmentFailure::Cancelled))
+            );
             assert_eq!(events.end().await.kind(), EventKind::EstablishmentError);
             empty(&transport).await;
             assert_eq!(under_way.load(Ordering::Relaxed), 0);
@@ -223,7 +230,8 @@ fn a_connection_carries_what_the_application_gives_it() {
         connection.set_user_data(data.clone());
         within(connection.ready()).await.unwrap();
         drop((connection, other));
-        eventually("what the connection carried is dropped with it", async || Arc::strong_count(&data) == 1).await;
+        eventually("what the connection carried is dropped with it", async || Arc::strong_count(&data) == 1)
+            .await;
     });
 }
 
@@ -269,7 +277,8 @@ fn a_report_tells_what_is_measured_while_there_is_something_to_measure() {
         }
         connection.close();
         within(connection.closed()).await.unwrap();
-        eventually("there is nothing to measure", async || connection.report().await == Default::default()).await;
+        eventually("there is nothing to measure", async || connection.report().await == Default::default())
+            .await;
     });
 }
 
@@ -389,7 +398,8 @@ fn a_transport_on_another_arbiter_ends_its_connections_with_it() {
         arbiter.stop();
         let told = events.to_the_end().await;
         let Some(Event::ConnectionError(_)) = told.last() else { panic!("{told:?}") };
-        let answered = |event: &Event| matches!(event, Event::ReceiveError(failed) if failed.receive == asked);
+        let answered =
+            |event: &Event| matches!(event, Event::ReceiveError(failed) if failed.receive == asked);
         assert!(told.iter().any(answered), "{told:?}");
         assert!(within(connection.closed()).await.is_err());
         assert!(within(listener.accept()).await.is_none());
