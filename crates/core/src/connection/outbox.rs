@@ -56,7 +56,7 @@ impl Outbox {
         if let Some(reason) = self.refusal() {
             return (id, Err((reason, message)));
         }
-        if message.context.is_final {
+        if message.is_final() {
             self.end = End::Final;
         }
         self.pending = self.pending.saturating_add(message.len());
@@ -122,7 +122,7 @@ impl Outbox {
                 return;
             }
             bytes -= rest;
-            sent(entry.id, entry.message.context.is_final);
+            sent(entry.id, entry.message.is_final());
             self.queue.pop_front();
         }
     }
@@ -136,7 +136,7 @@ impl Outbox {
     pub fn take_front(&mut self, sent: impl FnOnce(MessageId, bool)) {
         if let Some(entry) = self.queue.pop_front() {
             self.pending = self.pending.saturating_sub(entry.message.len() - entry.written);
-            sent(entry.id, entry.message.context.is_final);
+            sent(entry.id, entry.message.is_final());
         }
     }
 

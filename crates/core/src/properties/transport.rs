@@ -1,6 +1,8 @@
 //! Everything an application asks of a transport, in one value.
 
-use super::{ConnectionProperties, Direction, Multipath, Preference, SelectionProperties, Selector};
+use super::{
+    ConnectionProperties, Direction, MessageProperties, Multipath, Preference, SelectionProperties, Selector,
+};
 
 /// Everything an application asks of a transport: how to choose it, and how to run it.
 ///
@@ -20,6 +22,8 @@ pub struct TransportProperties {
     pub selection: SelectionProperties,
     /// How to run what was chosen (RFC 9622 §8.1).
     pub connection: ConnectionProperties,
+    /// What holds for every message of which nothing else is said (RFC 9622 §9.1.3).
+    pub message: MessageProperties,
 }
 
 impl TransportProperties {
