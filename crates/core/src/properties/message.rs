@@ -1,6 +1,9 @@
 //! Message properties: what may be said of a single message, or of all messages of a connection (RFC 9622 §9.1.3).
 
-use super::CapacityProfile;
+use super::descriptor::{Access, Accessors, Descriptor, Kind, Scope};
+use super::names::same_words;
+use super::text::Text;
+use super::{CapacityProfile, Value};
 use std::time::Duration;
 
 /// What is said of a message.
@@ -155,6 +158,87 @@ impl MessageProperties {
         self.no_segmentation.unwrap_or_default()
     }
 }
+
+/// A row for a field that has a default of its own, or (`as "..."`) takes it from the connection.
+macro_rules! row {
+    ($name:literal, $section:literal, $unit:expr, $field:ident, default $value:expr, $default:literal, $neatpy:expr) => {
+        Descriptor {
+            default: $default,
+            unit: $unit,
+            neatpy: Some($neatpy),
+            access: Access::Message(Accessors {
+                get: |said| said.$field.unwrap_or($value).into(),
+                set: |said, value| {
+                    said.$field = Some(Text::from_value(value)?);
+                    Ok(())
+                },
+                said: |said| said.$field.is_some(),
+                reset: |said| said.$field = None,
+            }),
+            read_only: false,
+            ..received($name, kind_of(|m| &m.$field), concat!("RFC 9622 ", $section), $neatpy)
+        }
+    };
+    ($name:literal, $section:literal, $field:ident, as $default:literal, $neatpy:expr, $neatpy_default:expr) => {
+        Descriptor {
+            default: $default,
+            neatpy_default: Some($neatpy_default),
+            access: Access::Message(Accessors {
+                get: |said| said.$field.map_or(Value::Text($default.into()), Into::into),
+                set: |said, value| {
+                    let inherited = matches!(value, Value::Text(text) if same_words($default, text));
+                    said.$field = if inherited { None } else { Some(Text::from_value(value)?) };
+                    Ok(())
+                },
+                said: |said| said.$field.is_some(),
+                reset: |said| said.$field = None,
+            }),
+            read_only: false,
+            ..received($name, kind_of(|m| &m.$field), concat!("RFC 9622 ", $section), $neatpy)
+        }
+    };
+}
+
+/// The kind of a field, by its type.
+const fn kind_of<T: Text>(_field: fn(&MessageProperties) -> &Option<T>) -> Kind {
+    T::KIND
+}
+
+/// A row for what can only be read, and only from a message that was received.
+const fn received(name: &'static str, kind: Kind, section: &'static str, neatpy: &'static str) -> Descriptor {
+    Descriptor {
+        name,
+        kind,
+        unit: None,
+        section,
+        default: "",
+        scope: Scope::Message,
+        read_only: true,
+        neatpy: Some(neatpy),
+        neatpy_default: None,
+        access: Access::ReadOnly,
+    }
+}
+
+const CODE_POINTS: &[&str] = &["Not-ECT", "ECT(1)", "ECT(0)", "CE"];
+
+/// The ten message properties, in the order of the RFC, and the three that only a received message has. The RFC gives
+/// the latter no names for programs: these are NEATPy's.
+pub(super) const TABLE: [Descriptor; 13] = [
+    row!("msgLifetime", "§9.1.3.1", Some("s"), msg_lifetime, default Lifetime::Infinite, "Infinite", "msg-lifetime"),
+    row!("msgPriority", "§9.1.3.2", None, msg_priority, default MessageProperties::DEFAULT_PRIORITY, "100", "msg-prio"),
+    row!("msgOrdered", "§9.1.3.3", msg_ordered, as "as preserveOrder", "msg-ordered", "true"),
+    row!("safelyReplayable", "§9.1.3.4", None, safely_replayable, default false, "false", "idempotent"),
+    row!("final", "§9.1.3.5", None, is_final, default false, "false", "final"),
+    row!("msgChecksumLen", "§9.1.3.6", Some("bytes"), msg_checksum_len, default Coverage::Full, "Full Coverage", "msg-checksum-len"),
+    row!("msgReliable", "§9.1.3.7", msg_reliable, as "as reliability", "msg-reliable", "true"),
+    row!("msgCapacityProfile", "§9.1.3.8", msg_capacity_profile, as "as connCapacityProfile", "msg-capacity-profile", CapacityProfile::Default.name()),
+    row!("noFragmentation", "§9.1.3.9", None, no_fragmentation, default false, "false", "singular-transmission"),
+    row!("noSegmentation", "§9.1.3.10", None, no_segmentation, default false, "false", "singular-transmission"),
+    received("ecn", Kind::Enumeration(CODE_POINTS), "RFC 9622 §9.3.3.1", "ecn"),
+    received("earlyData", Kind::Boolean, "RFC 9622 §9.3.3.2", "early-data"),
+    received("receivingFinalMessages", Kind::Boolean, "RFC 9622 §9.3.3.3", "receiving-final-messages"),
+];
 
 #[cfg(test)]
 mod tests {
