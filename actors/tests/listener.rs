@@ -230,6 +230,28 @@ fn a_filter_that_panics_restarts_the_listener_with_the_same_sockets_and_the_conn
 }
 
 #[test]
+fn a_stack_that_panics_while_accepting_restarts_the_listener_with_the_same_sockets() {
+    let _quiet = quiet_panics(SCRIPTED_PANIC);
+    paused(async {
+        let network = ScriptedStack::new();
+        let harness = Harness::new(&network);
+        let probe = EventProbe::start();
+        let listener = harness.at("192.0.2.100").tell(&probe).listen();
+        let [here] = listener.listening().await.unwrap()[..] else { panic!() };
+        for _ in 0..3 {
+            network.panic_accepting(here).unwrap();
+            let peer = network.dial(here).unwrap();
+            assert_eq!(received(&probe).await.remote_addr(), Some(peer.path().remote));
+        }
+        assert_eq!((network.listening(), listener.addresses()), (vec![here], vec![here]));
+        // A restarted listener still hears its handle.
+        listener.stop();
+        probe.end().await;
+        assert!(network.listening().is_empty());
+    });
+}
+
+#[test]
 fn a_filter_that_always_panics_over_one_connection_refuses_that_one_only() {
     let _quiet = quiet_panics("not this one");
     paused(async {
