@@ -32,11 +32,11 @@ pub use preconnection::{IntoLocal, IntoRemote, Preconnection};
 pub use transport::{Transport, TransportBuilder};
 
 /// What a program that uses neatflow usually names. It goes together with actix's prelude: what that has, too, is left
-/// out ([`Message`](crate::Message)).
+/// out ([`Message`](crate::Message), [`SendError`](crate::events::SendError)).
 pub mod prelude {
     pub use crate::events::{
         Aborted, AllWritten, Closed, ConnectionError, ConnectionReceived, EstablishmentError, ListenError,
-        Ready, ReceiveError, Received, SendError, Sent, Stopped, Timeout,
+        Ready, ReceiveError, Received, Sent, Stopped, Timeout,
     };
     pub use crate::supervision::supervise;
     pub use crate::{
