@@ -1,5 +1,7 @@
 //! Connections are established: over both families, past addresses that refuse, and with programs nobody here wrote.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 #[expect(dead_code, reason = "each file uses some of it")]
 mod common;
 
@@ -49,7 +51,7 @@ async fn hello_world(family: IpAddr) {
     connection.close();
     within(connection.closed()).await.unwrap();
     assert_eq!(connection.state(), State::Closed);
-    let told = kinds(&events.to_the_end().await);
+    let told = kinds(&events.until_terminal().await);
     use EventKind as E;
     assert_eq!(told, [E::Ready, E::Sent, E::Sent, E::AllWritten, E::Closed]);
 }
@@ -100,8 +102,7 @@ fn several_remote_endpoints_are_alternatives_in_their_order() {
         let (_holder, refusing) = vacant(V4);
         let server = echo(V4).await;
         let transport = Transport::start();
-        let connection =
-            Preconnection::new(&transport).remote(refusing).remote(server).initiate().unwrap();
+        let connection = Preconnection::new(&transport).remote(refusing).remote(server).initiate().unwrap();
         within(connection.ready()).await.unwrap();
         assert_eq!(connection.remote_addr(), Some(server));
         assert_eq!(connection.race().unwrap().failures.len(), 1);
@@ -130,8 +131,7 @@ fn a_local_endpoint_is_where_the_connection_comes_from() {
         let (holder, local) = vacant(V4);
         drop(holder);
         let transport = Transport::start();
-        let connection =
-            Preconnection::new(&transport).local(local).remote(server).initiate().unwrap();
+        let connection = Preconnection::new(&transport).local(local).remote(server).initiate().unwrap();
         within(connection.ready()).await.unwrap();
         assert_eq!(connection.local_addr(), Some(local));
     });
@@ -143,12 +143,11 @@ fn a_first_message_goes_with_the_establishment() {
         let server = echo(V4).await;
         let transport = Transport::start();
         let (probe, mut events) = probe();
-        let preconnection =
-            Preconnection::new(&transport).remote(server).subscribe::<Event, _>(&probe);
+        let preconnection = Preconnection::new(&transport).remote(server).subscribe::<Event, _>(&probe);
         let connection = preconnection.initiate_with_send("first").unwrap();
         assert_eq!(receive_bytes(&connection, 5).await, b"first");
         connection.close();
-        let told = kinds(&events.to_the_end().await);
+        let told = kinds(&events.until_terminal().await);
         assert_eq!(told, [EventKind::Ready, EventKind::Sent, EventKind::AllWritten, EventKind::Closed]);
     });
 }
@@ -222,8 +221,7 @@ fn openssl_greets_a_listener_and_gives_up_on_what_it_hears() {
         let transport = Transport::start();
         let listener = Preconnection::new(&transport).local("127.0.0.1:0").listen().unwrap();
         let address = within(listener.listening()).await.unwrap()[0];
-        let Some(mut openssl) =
-            Program::start("openssl", &["s_client", "-connect", &address.to_string()])
+        let Some(mut openssl) = Program::start("openssl", &["s_client", "-connect", &address.to_string()])
         else {
             return;
         };

@@ -1,5 +1,7 @@
 //! Bad input and faults: each is one typed error or event, nothing hangs, and nothing follows the end.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 #[expect(dead_code, reason = "each file uses some of it")]
 mod common;
 
@@ -25,7 +27,7 @@ async fn failure(preconnection: Preconnection) -> Arc<EstablishmentFailure> {
     let connection = preconnection.subscribe::<Event, _>(&probe).initiate().unwrap();
     let message = connection.send("in vain").id();
     let asked = connection.receive();
-    let told = events.to_the_end().await;
+    let told = events.until_terminal().await;
     use EventKind as E;
     assert_eq!(kinds(&told), [E::SendError, E::ReceiveError, E::EstablishmentError]);
     let [Event::SendError(send), Event::ReceiveError(receive), Event::EstablishmentError(end)] = &told[..]
@@ -59,7 +61,9 @@ fn a_text_that_is_no_endpoint_is_an_error_at_once() {
         assert!(matches!(said("two words:80"), EndpointError::Host(_)));
         assert!(matches!(said("\0:80"), EndpointError::Host(_)));
         assert!(matches!(said("[::1"), EndpointError::Host(_)));
-        for text in [":", "::", "%", "[]:80", "a..b:80", "%eth0:80", "::1%:80", "\u{1F980}:80", "1.2.3.4.5:80"] {
+        for text in
+            [":", "::", "%", "[]:80", "a..b:80", "%eth0:80", "::1%:80", "\u{1F980}:80", "1.2.3.4.5:80"]
+        {
             // Which it is, is not the point: it says something, and does not panic.
             let made = Preconnection::new(&transport).remote(text).initiate();
             drop(made.map(|connection| connection.abort()));
@@ -128,10 +132,7 @@ fn a_local_address_that_is_not_ours_is_no_way_out() {
         let server = echo(V4).await;
         let transport = Transport::start();
         let said = failure(Preconnection::new(&transport).local("192.0.2.77").remote(server)).await;
-        assert!(
-            matches!(said.status(), Status::NoCandidates | Status::EstablishmentFailed),
-            "{said}"
-        );
+        assert!(matches!(said.status(), Status::NoCandidates | Status::EstablishmentFailed), "{said}");
     });
 }
 
@@ -166,7 +167,9 @@ fn without_routes(test: &str) {
         Ok(output) if String::from_utf8_lossy(&output.stdout).contains("running 1 test") => {
             assert!(output.status.success(), "{output:?}");
         }
-        other => skip(&format!("there is a route to everywhere, and unshare gives no network without: {other:?}")),
+        other => {
+            skip(&format!("there is a route to everywhere, and unshare gives no network without: {other:?}"))
+        }
     }
 }
 
@@ -183,8 +186,7 @@ fn the_ways_a_name_can_fail_are_told_apart() {
             dns.on("silent.example", kind, Reply::silence());
         }
         let limit = Duration::from_millis(300);
-        let transport =
-            Transport::builder().name_servers([dns.address()]).resolution_timeout(limit).start();
+        let transport = Transport::builder().name_servers([dns.address()]).resolution_timeout(limit).start();
         let of = async |name: &str| {
             let said = failure(Preconnection::new(&transport).remote((name, 80))).await;
             assert_eq!(said.status(), Status::ResolutionFailed, "{name}: {said}");
@@ -260,10 +262,7 @@ fn requirements_nothing_can_meet_are_named_before_any_packet_is_sent() {
 
 /// A connection with every event, and the peer's end of it.
 async fn accepted(transport: &Transport) -> (Connection, Events, TcpStream) {
-    let listener = Preconnection::new(transport).local("127.0.0.1:0").listen().unwrap();
-    let address = within(listener.listening()).await.unwrap()[0];
-    let peer = TcpStream::connect(address).await.unwrap();
-    let connection = within(listener.accept()).await.unwrap();
+    let (connection, peer) = pair(transport).await;
     let (probe, events) = probe();
     connection.subscribe::<Event, _>(&probe);
     (connection, events, peer)
@@ -300,7 +299,7 @@ fn a_peer_that_resets_in_mid_transfer_gives_back_what_was_queued() {
         let mut some = vec![0; 1000];
         within(peer.read_exact(&mut some)).await.unwrap();
         reset(peer);
-        let told = events.to_the_end().await;
+        let told = events.until_terminal().await;
         let (last, before) = told.split_last().unwrap();
         let Event::ConnectionError(end) = last else { panic!("{last:?}") };
         assert_eq!(end.reason, ConnectionFailure::AbortedByPeer);
@@ -335,7 +334,7 @@ fn a_reset_is_noticed_while_nobody_reads_or_writes() {
         let (_connection, mut events, peer) = accepted(&transport).await;
         events.silence().await;
         reset(peer);
-        let told = kinds(&events.to_the_end().await);
+        let told = kinds(&events.until_terminal().await);
         assert_eq!(told, [EventKind::Aborted, EventKind::ConnectionError]);
     });
 }
@@ -350,7 +349,7 @@ fn what_arrived_before_the_reset_is_still_there_to_be_read() {
         let Event::Received(received) = events.next().await else { panic!() };
         assert_eq!(received.to_string(), "last words");
         reset(peer);
-        let told = kinds(&events.to_the_end().await);
+        let told = kinds(&events.until_terminal().await);
         assert_eq!(told, [EventKind::Aborted, EventKind::ConnectionError]);
         assert_eq!(
             within(connection.received()).await,
@@ -370,7 +369,7 @@ fn abort_gives_back_what_was_queued_and_resets_the_peer() {
         assert_eq!(connection.state(), State::Closed);
         connection.abort();
         connection.close();
-        let told = events.to_the_end().await;
+        let told = events.until_terminal().await;
         use EventKind as E;
         assert_eq!(kinds(&told), [E::SendError, E::ReceiveError, E::ConnectionError]);
         let [Event::SendError(send), Event::ReceiveError(receive), Event::ConnectionError(end)] = &told[..]

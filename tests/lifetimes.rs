@@ -5,30 +5,20 @@ mod common;
 
 use actix::prelude::*;
 use common::*;
-use futures::{FutureExt, StreamExt};
 use futures::future::{LocalBoxFuture, pending};
+use futures::{FutureExt, StreamExt};
 use neatflow::events::EventKind;
 use neatflow::prelude::*;
 use neatflow::stacks::{Acceptor, Established, ListenOn, Progress, Stack};
-use neatflow::{Candidate, Error, EstablishmentFailure, Failure, Message, Offers, Protocol, ReceiveFailure, SendFailure, State};
+use neatflow::{
+    Candidate, Error, EstablishmentFailure, Failure, Message, Offers, Protocol, ReceiveFailure, SendFailure,
+    State,
+};
 use neatflow_testing::dns::{DnsServer, RecordType, Reply};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
-
-/// A connection and its peer.
-async fn pair(transport: &Transport) -> (Connection, TcpStream) {
-    let listener = Preconnection::new(transport).local("127.0.0.1:0").listen().unwrap();
-    let here = within(listener.listening()).await.unwrap()[0];
-    let peer = TcpStream::connect(here).await.unwrap();
-    (within(listener.accept()).await.unwrap(), peer)
-}
-
-/// Nobody of this transport is left.
-async fn empty(transport: &Transport) {
-    eventually("everybody has ended", async || transport.census().await.unwrap() == Default::default()).await;
-}
 
 // ---------- Handles
 
@@ -47,10 +37,10 @@ fn dropping_the_last_handle_closes_gracefully() {
         drop(other);
         assert!(read_all(&mut peer).await == pattern(0, 300_000), "something else came");
         drop(peer);
-        let told = events.to_the_end().await;
+        let told = events.until_terminal().await;
         assert_eq!(kinds(&told), [EventKind::Sent, EventKind::AllWritten, EventKind::Closed]);
         drop(told);
-        empty(&transport).await;
+        nobody_is_left(&transport).await;
     });
 }
 
@@ -116,8 +106,10 @@ fn dropping_every_handle_while_racing_cancels_the_race() {
         let under_way = Arc::new(AtomicUsize::new(0));
         let transport = Transport::builder().stack(Stuck(under_way.clone())).start();
         let (probe, mut events) = probe();
-        let preconnection =
-            Preconnection::new(&transport).remote("127.0.0.1:9").remote("127.0.0.1:10").subscribe::<Event, _>(&probe);
+        let preconnection = Preconnection::new(&transport)
+            .remote("127.0.0.1:9")
+            .remote("127.0.0.1:10")
+            .subscribe::<Event, _>(&probe);
         // Queued messages do not keep it, unless it was closed: then they were given for delivery.
         let connection = preconnection.initiate().unwrap();
         connection.send("in vain");
@@ -127,12 +119,12 @@ fn dropping_every_handle_while_racing_cancels_the_race() {
         drop(connection);
         events.silence().await;
         drop(other);
-        let told = events.to_the_end().await;
+        let told = events.until_terminal().await;
         assert_eq!(kinds(&told), [EventKind::SendError, EventKind::EstablishmentError]);
         let Some(Event::EstablishmentError(end)) = told.last() else { panic!() };
         assert!(matches!(&*end.reason, EstablishmentFailure::Cancelled), "{}", end.reason);
         eventually("no attempt is under way", async || under_way.load(Ordering::Relaxed) == 0).await;
-        empty(&transport).await;
+        nobody_is_left(&transport).await;
         // So do close and abort.
         for end in [Connection::close, Connection::abort] {
             let connection = preconnection.initiate().unwrap();
@@ -140,9 +132,11 @@ fn dropping_every_handle_while_racing_cancels_the_race() {
             end(&connection);
             assert_eq!(connection.state(), State::Closed);
             let told = within(connection.closed()).await;
-            assert!(matches!(told, Err(Error::Establishment(why)) if matches!(*why, EstablishmentFailure::Cancelled)));
+            assert!(
+                matches!(told, Err(Error::Establishment(why)) if matches!(*why, EstablishmentFailure::Cancelled))
+            );
             assert_eq!(events.end().await.kind(), EventKind::EstablishmentError);
-            empty(&transport).await;
+            nobody_is_left(&transport).await;
             assert_eq!(under_way.load(Ordering::Relaxed), 0);
         }
     });
@@ -161,7 +155,7 @@ fn dropping_every_handle_while_resolving_cancels_it() {
         eventually("the server was asked", async || dns.queries("slow.example", RecordType::A) > 0).await;
         drop(connection);
         assert_eq!(events.end().await.kind(), EventKind::EstablishmentError);
-        empty(&transport).await;
+        nobody_is_left(&transport).await;
     });
 }
 
@@ -174,7 +168,7 @@ fn a_handle_that_is_dropped_at_once_leaves_nothing_behind() {
         let preconnection = Preconnection::new(&transport).remote(server).subscribe::<Event, _>(&probe);
         drop(preconnection.initiate().unwrap());
         assert_eq!(events.end().await.kind(), EventKind::EstablishmentError);
-        empty(&transport).await;
+        nobody_is_left(&transport).await;
     });
 }
 
@@ -198,7 +192,7 @@ fn what_was_sent_before_a_close_is_delivered_even_if_that_needs_establishing() {
         drop(connection);
         within(closed).await.unwrap();
         assert_eq!(within(told).await.unwrap(), b"one, two");
-        empty(&transport).await;
+        nobody_is_left(&transport).await;
     });
 }
 
@@ -223,7 +217,8 @@ fn a_connection_carries_what_the_application_gives_it() {
         connection.set_user_data(data.clone());
         within(connection.ready()).await.unwrap();
         drop((connection, other));
-        eventually("what the connection carried is dropped with it", async || Arc::strong_count(&data) == 1).await;
+        eventually("what the connection carried is dropped with it", async || Arc::strong_count(&data) == 1)
+            .await;
     });
 }
 
@@ -269,7 +264,8 @@ fn a_report_tells_what_is_measured_while_there_is_something_to_measure() {
         }
         connection.close();
         within(connection.closed()).await.unwrap();
-        eventually("there is nothing to measure", async || connection.report().await == Default::default()).await;
+        eventually("there is nothing to measure", async || connection.report().await == Default::default())
+            .await;
     });
 }
 
@@ -387,9 +383,10 @@ fn a_transport_on_another_arbiter_ends_its_connections_with_it() {
         let listener = Preconnection::new(&transport).local("127.0.0.1:0").listen().unwrap();
         within(listener.listening()).await.unwrap();
         arbiter.stop();
-        let told = events.to_the_end().await;
+        let told = events.until_terminal().await;
         let Some(Event::ConnectionError(_)) = told.last() else { panic!("{told:?}") };
-        let answered = |event: &Event| matches!(event, Event::ReceiveError(failed) if failed.receive == asked);
+        let answered =
+            |event: &Event| matches!(event, Event::ReceiveError(failed) if failed.receive == asked);
         assert!(told.iter().any(answered), "{told:?}");
         assert!(within(connection.closed()).await.is_err());
         assert!(within(listener.accept()).await.is_none());

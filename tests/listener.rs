@@ -1,5 +1,7 @@
 //! Listeners: where they can listen, whom they accept, and how they end.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 #[expect(dead_code, reason = "each file uses some of it")]
 mod common;
 
@@ -461,7 +463,8 @@ fn an_accept_that_is_dropped_at_any_point_loses_no_connection() {
         assert!(dropped > 0, "it was never tried");
         let peers = connecting.await.unwrap();
         let theirs = peers.iter().map(|peer| peer.local_addr().unwrap()).collect::<HashSet<_>>();
-        let ours = accepted.iter().map(|connection| connection.remote_addr().unwrap()).collect::<HashSet<_>>();
+        let ours =
+            accepted.iter().map(|connection| connection.remote_addr().unwrap()).collect::<HashSet<_>>();
         assert_eq!(ours, theirs);
     });
 }

@@ -1,5 +1,7 @@
 //! Who hears of what: event sets, several subscribers on several arbiters, streams, and futures that are dropped.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 #[expect(dead_code, reason = "each file uses some of it")]
 mod common;
 
@@ -13,7 +15,6 @@ use quickcheck::QuickCheck;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// Notes what it is told, each event by a handler of its own.
@@ -57,14 +58,6 @@ fn kinds_of(noted: &Noted) -> Vec<E> {
 
 async fn wait_for(noted: &Noted, kind: E) {
     eventually(&format!("{kind}"), async || kinds_of(noted).contains(&kind)).await;
-}
-
-/// A connection and its peer.
-async fn pair(transport: &Transport) -> (Connection, TcpStream) {
-    let listener = Preconnection::new(transport).local("127.0.0.1:0").listen().unwrap();
-    let here = within(listener.listening()).await.unwrap()[0];
-    let peer = TcpStream::connect(here).await.unwrap();
-    (within(listener.accept()).await.unwrap(), peer)
 }
 
 // ---------- Sets and subscribers

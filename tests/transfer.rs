@@ -1,5 +1,7 @@
 //! Bytes: all of them, in order, both ways, and never more in memory than asked for.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 #[expect(dead_code, reason = "each file uses some of it")]
 mod common;
 
@@ -174,7 +176,7 @@ fn what_the_queue_refuses_comes_back_and_what_it_took_arrives() {
         connection.close();
         go.send(()).unwrap();
         assert_eq!(within(total).await.unwrap(), taken.len() * CHUNK);
-        let told = events.to_the_end().await;
+        let told = events.until_terminal().await;
         let sent = told.iter().filter_map(|event| match event {
             Event::Sent(sent) => Some(sent.id),
             _ => None,
@@ -271,7 +273,8 @@ fn a_subscriber_that_keeps_what_it_gets_stops_the_peer_and_nobody_else() {
         });
         within(peer.write_all(&vec![7; first])).await.unwrap();
         for total in [heard, hoarded] {
-            eventually("everybody gets everything", async || total.load(Ordering::Relaxed) == 2 * first).await;
+            eventually("everybody gets everything", async || total.load(Ordering::Relaxed) == 2 * first)
+                .await;
         }
     });
 }
@@ -329,7 +332,7 @@ fn a_final_message_ends_one_direction_and_the_other_lives_on() {
         within(connection.closed()).await.unwrap();
         use EventKind as E;
         assert_eq!(
-            kinds(&events.to_the_end().await),
+            kinds(&events.until_terminal().await),
             [E::SendError, E::Ready, E::Sent, E::AllWritten, E::Closed]
         );
         let late = connection.send("far too late");
@@ -457,8 +460,11 @@ fn whatever_the_chunks_the_bytes_are_the_same_both_ways() {
             .await;
             let transport = Transport::start();
             let (probe, mut events) = probe();
-            let connection =
-                Preconnection::new(&transport).remote(server).subscribe::<Event, _>(&probe).initiate().unwrap();
+            let connection = Preconnection::new(&transport)
+                .remote(server)
+                .subscribe::<Event, _>(&probe)
+                .initiate()
+                .unwrap();
             let sending = async {
                 let (mut at, mut ids) = (0, Vec::<MessageId>::new());
                 for size in ours {
@@ -482,7 +488,7 @@ fn whatever_the_chunks_the_bytes_are_the_same_both_ways() {
             let arrived = within(told).await.unwrap();
             assert!(arrived == pattern(0, out), "{} of {out} bytes arrived", arrived.len());
             within(connection.closed()).await.unwrap();
-            let sent = events.to_the_end().await;
+            let sent = events.until_terminal().await;
             sent.iter().filter(|event| event.kind() == EventKind::Sent).count() == ids.len() + 1
         })
     }
