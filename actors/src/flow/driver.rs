@@ -11,7 +11,7 @@ use crate::supervision::catch::contain;
 use actix::Recipient;
 use bytes::Bytes;
 use futures::channel::oneshot;
-use neatflow_core::connection::{Event, Input, Output, State};
+use neatflow_core::connection::{Input, Output, State};
 use neatflow_core::{ConnectionFailure, EstablishmentFailure, Failure, Message, Protocol};
 use neatflow_stacks::{Established, StreamWire, Wire};
 use std::cell::RefCell;
@@ -236,13 +236,10 @@ impl Driver {
     }
 }
 
-/// The next output, unless it is a message that nobody has room for: what follows it waits behind it. Once the
-/// application has closed, nothing waits.
+/// The next output. A message waits until everyone who wants it has room; nothing but the answers after it waits
+/// with it.
 fn next_output(core: &mut Core) -> Option<Output> {
-    let waits = matches!(core.machine.peek(), Some(Output::Event(Event::Received { .. })))
-        && core.machine.state() == State::Established
-        && !core.may_receive();
-    if waits { None } else { core.machine.poll() }
+    if core.may_receive() { core.machine.poll() } else { core.machine.poll_without_room() }
 }
 
 /// What one read brings; `None` at the peer's end.

@@ -171,6 +171,8 @@ impl Drop for ReceivedFuture {
         if self.waits {
             let shared = self.shared.clone();
             self.wait(&mut shared.lock(), false);
+            // What it waited for may be for others now.
+            shared.waker.wake();
         }
     }
 }

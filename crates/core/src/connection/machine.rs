@@ -252,7 +252,7 @@ impl Machine {
     /// *Errors*: why no message will come; `Finished` after the peer's end, also when that closed the connection.
     pub fn pull(&mut self) -> Option<Result<Message, ReceiveFailure>> {
         let pulled = self.inbox.pull();
-        self.maybe_closed();
+        self.answer();
         pulled
     }
 
@@ -264,6 +264,7 @@ impl Machine {
     /// That one waits no longer.
     pub fn end_pull(&mut self) {
         self.inbox.end_pull();
+        self.answer();
     }
 
     /// Whether somebody waits to pull.
@@ -303,7 +304,9 @@ impl Machine {
             State::Closing => true,
             State::Establishing | State::Closed => false,
         };
-        matters && self.our_end == OurEnd::Sent
+        // Who was not asked to send our end yet has sent none to be acknowledged.
+        let asked = !self.outputs.iter().any(|output| matches!(output, Output::Finish));
+        matters && self.our_end == OurEnd::Sent && asked
     }
 
     /// Feeds it.
@@ -357,9 +360,19 @@ impl Machine {
         self.outputs.pop_front()
     }
 
-    /// What [`poll`](Self::poll) would give next.
-    pub fn peek(&self) -> Option<&Output> {
-        self.outputs.front()
+    /// As [`poll`](Self::poll), for when nobody has room for a message: a Received stays, with the answers after
+    /// it, and everything else goes past. What ends the connection does not wait.
+    pub fn poll_without_room(&mut self) -> Option<Output> {
+        if self.state != State::Established {
+            return self.poll();
+        }
+        let is_received = |output: &Output| matches!(output, Output::Event(Event::Received { .. }));
+        let is_answer = |output: &Output| {
+            is_received(output) || matches!(output, Output::Event(Event::ReceiveError { .. }))
+        };
+        let held = self.outputs.iter().position(is_received).unwrap_or(self.outputs.len());
+        let next = self.outputs.iter().enumerate().position(|(n, output)| n < held || !is_answer(output))?;
+        self.outputs.remove(next)
     }
 
     fn tell(&mut self, event: Event) {
@@ -525,6 +538,45 @@ mod tests {
         let failed = told(|| Input::EstablishmentFailed(EstablishmentFailure::Cancelled));
         assert_eq!(failed.len(), 3, "SendError of the second, EstablishmentError, Release: {failed:?}");
         assert!(failed[0].contains("SendError { id: MessageId(1)"), "{failed:?}");
+    }
+
+    #[test]
+    fn our_end_is_not_acknowledged_before_it_was_asked_for() {
+        let mut machine = machine_in("Established", "both ends open");
+        machine.handle(Input::Close);
+        assert!(!machine.wants_acknowledgement());
+        while machine.poll().is_some() {}
+        assert!(machine.wants_acknowledgement());
+    }
+
+    #[test]
+    fn without_room_a_message_holds_up_nothing_but_the_answers_after_it() {
+        let mut machine = machine_in("Established", "both ends open");
+        machine.handle(Input::Stream(true));
+        for text in ["one", "two"] {
+            machine.handle(Input::Arrived(Message::new(text)));
+        }
+        machine.send(Message::new("out").last()).unwrap();
+        machine.handle(Input::FrontTaken);
+        machine.handle(Input::PeerFinished);
+        let mut past = Vec::new();
+        past.extend(std::iter::from_fn(|| machine.poll_without_room()));
+        use Output::{Event as Told, Finish, Release};
+        assert!(matches!(past[..], [Told(Event::Sent(_)), Told(Event::AllWritten), Finish]), "{past:?}");
+
+        machine.handle(Input::Acknowledged);
+        let rest: Vec<_> = std::iter::from_fn(|| machine.poll_without_room()).collect();
+        let [
+            Told(Event::Received { .. }),
+            Told(Event::Received { .. }),
+            Told(end),
+            Told(Event::Closed),
+            Release,
+        ] = &rest[..]
+        else {
+            panic!("{rest:?}")
+        };
+        assert!(matches!(end, Event::ReceiveError { .. }));
     }
 
     /// For every state, in the situations that matter to it: where each input leads. `-`: it stays where it is.
