@@ -20,19 +20,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
 
-/// A connection and its peer.
-async fn pair(transport: &Transport) -> (Connection, TcpStream) {
-    let listener = Preconnection::new(transport).local("127.0.0.1:0").listen().unwrap();
-    let here = within(listener.listening()).await.unwrap()[0];
-    let peer = TcpStream::connect(here).await.unwrap();
-    (within(listener.accept()).await.unwrap(), peer)
-}
-
-/// Nobody of this transport is left.
-async fn empty(transport: &Transport) {
-    eventually("everybody has ended", async || transport.census().await.unwrap() == Default::default()).await;
-}
-
 // ---------- Handles
 
 #[test]
@@ -50,10 +37,10 @@ fn dropping_the_last_handle_closes_gracefully() {
         drop(other);
         assert!(read_all(&mut peer).await == pattern(0, 300_000), "something else came");
         drop(peer);
-        let told = events.to_the_end().await;
+        let told = events.until_terminal().await;
         assert_eq!(kinds(&told), [EventKind::Sent, EventKind::AllWritten, EventKind::Closed]);
         drop(told);
-        empty(&transport).await;
+        nobody_is_left(&transport).await;
     });
 }
 
@@ -132,12 +119,12 @@ fn dropping_every_handle_while_racing_cancels_the_race() {
         drop(connection);
         events.silence().await;
         drop(other);
-        let told = events.to_the_end().await;
+        let told = events.until_terminal().await;
         assert_eq!(kinds(&told), [EventKind::SendError, EventKind::EstablishmentError]);
         let Some(Event::EstablishmentError(end)) = told.last() else { panic!() };
         assert!(matches!(&*end.reason, EstablishmentFailure::Cancelled), "{}", end.reason);
         eventually("no attempt is under way", async || under_way.load(Ordering::Relaxed) == 0).await;
-        empty(&transport).await;
+        nobody_is_left(&transport).await;
         // So do close and abort.
         for end in [Connection::close, Connection::abort] {
             let connection = preconnection.initiate().unwrap();
@@ -149,7 +136,7 @@ fn dropping_every_handle_while_racing_cancels_the_race() {
                 matches!(told, Err(Error::Establishment(why)) if matches!(*why, EstablishmentFailure::Cancelled))
             );
             assert_eq!(events.end().await.kind(), EventKind::EstablishmentError);
-            empty(&transport).await;
+            nobody_is_left(&transport).await;
             assert_eq!(under_way.load(Ordering::Relaxed), 0);
         }
     });
@@ -168,7 +155,7 @@ fn dropping_every_handle_while_resolving_cancels_it() {
         eventually("the server was asked", async || dns.queries("slow.example", RecordType::A) > 0).await;
         drop(connection);
         assert_eq!(events.end().await.kind(), EventKind::EstablishmentError);
-        empty(&transport).await;
+        nobody_is_left(&transport).await;
     });
 }
 
@@ -181,7 +168,7 @@ fn a_handle_that_is_dropped_at_once_leaves_nothing_behind() {
         let preconnection = Preconnection::new(&transport).remote(server).subscribe::<Event, _>(&probe);
         drop(preconnection.initiate().unwrap());
         assert_eq!(events.end().await.kind(), EventKind::EstablishmentError);
-        empty(&transport).await;
+        nobody_is_left(&transport).await;
     });
 }
 
@@ -205,7 +192,7 @@ fn what_was_sent_before_a_close_is_delivered_even_if_that_needs_establishing() {
         drop(connection);
         within(closed).await.unwrap();
         assert_eq!(within(told).await.unwrap(), b"one, two");
-        empty(&transport).await;
+        nobody_is_left(&transport).await;
     });
 }
 
@@ -396,7 +383,7 @@ fn a_transport_on_another_arbiter_ends_its_connections_with_it() {
         let listener = Preconnection::new(&transport).local("127.0.0.1:0").listen().unwrap();
         within(listener.listening()).await.unwrap();
         arbiter.stop();
-        let told = events.to_the_end().await;
+        let told = events.until_terminal().await;
         let Some(Event::ConnectionError(_)) = told.last() else { panic!("{told:?}") };
         let answered =
             |event: &Event| matches!(event, Event::ReceiveError(failed) if failed.receive == asked);
