@@ -184,7 +184,7 @@ impl Pair {
         let told = self.real.refuse_front();
         assert_eq!(told, expected, "the message at the front comes back, whole");
         let Some((id, message)) = told else { return };
-        if message.context.is_final && self.end == Some(SendFailure::AfterFinal) {
+        if message.is_final() && self.end == Some(SendFailure::AfterFinal) {
             self.end = None;
         }
         self.fates.push(id);

@@ -205,7 +205,7 @@ impl Witness {
                 let given = self.fate(*id, fate);
                 assert!(message == given, "message {id:?} comes back as it was");
                 // One that was refused at once was not taken, and is judged where it was sent.
-                let was_final = given.context.is_final;
+                let was_final = given.is_final();
                 self.final_taken &= !(*reason == TOO_LARGE && was_final);
             }
             Event::AllWritten => {
