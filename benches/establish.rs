@@ -50,12 +50,15 @@ fn main() -> Result<(), Failure> {
 
 /// `cargo bench` passes `--bench`. Whoever runs this without it, `cargo test --benches` say, only wants to see it run.
 fn scale() -> Scale {
-    let has = |flag: &str| env::args().any(|argument| argument == flag);
-    match (has("--bench"), has("--quick")) {
+    match (asked("--bench"), asked("--quick")) {
         (false, _) => Scale { rounds: 2, each: 20 },
         (true, true) => Scale { rounds: 10, each: 200 },
         (true, false) => Scale { rounds: 40, each: 1_000 },
     }
+}
+
+fn asked(flag: &str) -> bool {
+    env::args().any(|argument| argument == flag)
 }
 
 /// Accepts on a thread of its own, and keeps each connection until its peer is gone.
@@ -150,6 +153,9 @@ fn report(figures: &Figures) -> io::Result<()> {
     println!("ratio     median over median, by round: {middle:.2} ({low:.2} .. {high:.2})");
     json.push(format!(r#""ratio":{{"min":{low:.3},"median":{middle:.3},"max":{high:.3}}}"#));
 
+    if !asked("--bench") {
+        return Ok(());
+    }
     let path = target().join("bench/establish.json");
     fs::create_dir_all(path.parent().unwrap_or(&path))?;
     fs::write(&path, format!("{{{}}}\n", json.join(",")))?;

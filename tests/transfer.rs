@@ -1,5 +1,7 @@
 //! Bytes: all of them, in order, both ways, and never more in memory than asked for.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 #[expect(dead_code, reason = "each file uses some of it")]
 mod common;
 
@@ -174,7 +176,7 @@ fn what_the_queue_refuses_comes_back_and_what_it_took_arrives() {
         connection.close();
         go.send(()).unwrap();
         assert_eq!(within(total).await.unwrap(), taken.len() * CHUNK);
-        let told = events.to_the_end().await;
+        let told = events.until_terminal().await;
         let sent = told.iter().filter_map(|event| match event {
             Event::Sent(sent) => Some(sent.id),
             _ => None,
@@ -330,7 +332,7 @@ fn a_final_message_ends_one_direction_and_the_other_lives_on() {
         within(connection.closed()).await.unwrap();
         use EventKind as E;
         assert_eq!(
-            kinds(&events.to_the_end().await),
+            kinds(&events.until_terminal().await),
             [E::SendError, E::Ready, E::Sent, E::AllWritten, E::Closed]
         );
         let late = connection.send("far too late");
@@ -486,7 +488,7 @@ fn whatever_the_chunks_the_bytes_are_the_same_both_ways() {
             let arrived = within(told).await.unwrap();
             assert!(arrived == pattern(0, out), "{} of {out} bytes arrived", arrived.len());
             within(connection.closed()).await.unwrap();
-            let sent = events.to_the_end().await;
+            let sent = events.until_terminal().await;
             sent.iter().filter(|event| event.kind() == EventKind::Sent).count() == ids.len() + 1
         })
     }

@@ -42,7 +42,12 @@ impl Harness {
 
     /// With any configuration; start from [`config`](Self::config).
     pub fn with(config: Config) -> Self {
-        Self { root: Transport::new(config).0.start() }
+        Self::of(Transport::new(config).0.start())
+    }
+
+    /// With a transport that runs already.
+    pub fn of(root: Addr<Transport>) -> Self {
+        Self { root }
     }
 
     /// These stacks and no other, no names, the interfaces described above, and no log.
