@@ -34,7 +34,7 @@ fn a_peer_that_reads_slowly_gets_everything() {
 
 #[test]
 fn a_slow_reader_of_standard_output_gets_everything() {
-    let data = noise(16 << 20);
+    let data = noise(64 << 20);
     let all = data.clone();
     let peer = Peer::new(move |mut stream| stream.write_all(&all).unwrap());
     let mut client = neatflow(&["connect", "127.0.0.1", &peer.port()]);
@@ -42,7 +42,7 @@ fn a_slow_reader_of_standard_output_gets_everything() {
     #[cfg(target_os = "linux")]
     assert!(client.most_memory() < MEMORY, "{} MiB", client.most_memory());
     drop(client.stdin());
-    assert_same(&read_slowly(client.stdout(), Duration::from_millis(20)), &data);
+    assert_same(&read_slowly(client.stdout(), Duration::from_millis(10)), &data);
     client.finish().expect(0);
     peer.done();
 }
