@@ -277,6 +277,18 @@ fn a_resolver_that_never_answers_costs_its_time_and_no_more() {
 }
 
 #[test]
+fn a_local_name_that_is_never_answered_costs_its_time_and_no_more() {
+    paused(async {
+        let names = ScriptedResolver::new().never("silent.example");
+        let harness = Harness::with_names(&ScriptedStack::new(), names);
+        let start = tokio::time::Instant::now();
+        let failure = failure_of(harness.to("192.0.2.1:1").from("silent.example")).await;
+        assert!(matches!(failure.unresolved(), [ResolutionFailure::TimedOut { .. }]), "{failure}");
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    });
+}
+
+#[test]
 fn a_resolver_that_never_answers_does_not_keep_a_lost_race_open() {
     paused(async {
         let names = ScriptedResolver::new().never("silent.example");

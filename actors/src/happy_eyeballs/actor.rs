@@ -418,7 +418,7 @@ async fn eligible(
     services: Arc<Services>,
     request: Arc<Request>,
 ) -> Result<(Arc<Request>, Vec<Branch>), EstablishmentFailure> {
-    let request = settle_locals(services.resolver.clone(), request)
+    let request = settle_locals(services.resolver.clone(), services.patience, request)
         .await
         .map_err(|failure| EstablishmentFailure::ResolutionFailed(vec![failure]))?;
     let reply = services.policy.send(Eligible { request: request.clone() }).await;

@@ -70,7 +70,7 @@ pub(crate) fn start(
 
 /// Asks where to listen, with names resolved first.
 async fn plan(services: Arc<Services>, request: Arc<Request>) -> Result<Vec<ListenSpec>, ListenFailure> {
-    let request = settle_locals(services.resolver.clone(), request).await?;
+    let request = settle_locals(services.resolver.clone(), services.patience, request).await?;
     let gone = |gone| Err(ListenFailure::Stopped(format!("policy manager: {gone}").into()));
     services.policy.send(Where { request }).await.unwrap_or_else(gone)
 }

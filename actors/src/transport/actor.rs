@@ -172,12 +172,13 @@ impl Handler<ResolveEndpoints> for Transport {
     type Result = ResponseFuture<Result<(Vec<LocalEndpoint>, Vec<RemoteEndpoint>), ResolutionFailure>>;
 
     fn handle(&mut self, call: ResolveEndpoints, _: &mut Self::Context) -> Self::Result {
-        let resolver = self.services.as_ref().map(|services| services.resolver.clone());
+        let services = self.services.clone();
         Box::pin(async move {
             // The staff is hired before the first message is handled.
-            let Some(resolver) = resolver else { return Ok(Default::default()) };
-            let request = settle_locals(resolver.clone(), call.request).await?;
-            let remotes = settle_remotes(resolver, request.clone()).await?;
+            let Some(services) = services else { return Ok(Default::default()) };
+            let (resolver, patience) = (&services.resolver, services.patience);
+            let request = settle_locals(resolver.clone(), patience, call.request).await?;
+            let remotes = settle_remotes(resolver.clone(), patience, request.clone()).await?;
             Ok((request.locals.clone(), remotes))
         })
     }

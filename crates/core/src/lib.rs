@@ -24,8 +24,8 @@ pub use failure::{
     Attempt, ConnectionFailure, EstablishmentFailure, Failure, ListenFailure, ReceiveFailure,
     ResolutionFailure, SendFailure, Status,
 };
-pub use message::{Message, MessageContext, MessageId, ReceiveId};
+pub use message::{Ecn, Message, MessageContext, MessageId, ReceiveId};
 pub use properties::{
-    Offer, Offers, Preference, SelectionProperties, SelectionProperty, TransportProperties,
+    MessageProperties, Offer, Offers, Preference, SelectionProperties, SelectionProperty, TransportProperties,
 };
 pub use time::Time;

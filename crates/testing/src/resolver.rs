@@ -27,6 +27,8 @@ use crate::stack::SCRIPTED_PANIC;
 pub struct ScriptedResolver {
     names: BTreeMap<String, Script>,
     asked: Asked,
+    /// Who waits in vain.
+    unanswered: Vec<Recipient<Answered>>,
 }
 
 /// Which names were asked for, in order; a copy sees what the resolver sees.
@@ -132,6 +134,9 @@ impl Handler<Resolve> for ScriptedResolver {
             ..Script::default()
         });
         assert!(!script.panics, "{SCRIPTED_PANIC}");
+        if script.endless {
+            self.unanswered.push(answers.clone());
+        }
         let parts = script.parts.len();
         for (index, (after, result)) in script.parts.into_iter().enumerate() {
             let last = !script.endless && (script.babbles || index + 1 == parts);

@@ -1,8 +1,8 @@
 //! Listening without a network.
 
-use super::ScriptedStack;
 use super::association::Trunk;
-use super::link::Link;
+use super::link::{Link, WireEnd};
+use super::{SCRIPTED_PANIC, ScriptedStack};
 use neatflow_core::Failure;
 use neatflow_stacks::{Acceptor, Established};
 use std::collections::VecDeque;
@@ -18,8 +18,15 @@ pub(super) struct Backlog {
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<Result<Arc<Link>, Failure>>,
+    waiting: VecDeque<Waiting>,
     waker: Option<Waker>,
+}
+
+/// What accepting brings.
+pub(super) enum Waiting {
+    Link(Arc<Link>),
+    Failure(Failure),
+    Panic,
 }
 
 impl Backlog {
@@ -34,9 +41,9 @@ impl Backlog {
         self.local.port() == to.port() && (here == to.ip() || anywhere)
     }
 
-    pub(super) fn push(&self, connection: Result<Arc<Link>, Failure>) {
+    pub(super) fn push(&self, next: Waiting) {
         let mut state = self.lock();
-        state.waiting.push_back(connection);
+        state.waiting.push_back(next);
         state.waker.take().into_iter().for_each(Waker::wake);
     }
 
@@ -68,7 +75,11 @@ impl Acceptor for ScriptedAcceptor {
             return Poll::Pending;
         };
         drop(state);
-        let link = next?;
+        let link = match next {
+            Waiting::Link(link) => link,
+            Waiting::Failure(failure) => return Poll::Ready(Err(failure)),
+            Waiting::Panic => panic!("{SCRIPTED_PANIC}"),
+        };
         let trunk = Trunk::new(self.stack.net.clone(), link.path.clone(), self.stack.obtains.clone());
         Poll::Ready(Ok(self.stack.carry(link, trunk)))
     }
@@ -78,8 +89,10 @@ impl Drop for ScriptedAcceptor {
     fn drop(&mut self) {
         self.stack.net.lock().backlogs.retain(|backlog| !Arc::ptr_eq(backlog, &self.backlog));
         // Who waits in the backlog of a socket that is closed is reset.
-        for link in self.backlog.lock().waiting.drain(..).flatten() {
-            link.leave(super::link::WireEnd::Aborted);
+        for next in self.backlog.lock().waiting.drain(..) {
+            if let Waiting::Link(link) = next {
+                link.leave(WireEnd::Aborted);
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ pub use link::Operation;
 pub use outcome::Outcome;
 pub use peer::Peer;
 
-use acceptor::{Backlog, ScriptedAcceptor};
+use acceptor::{Backlog, ScriptedAcceptor, Waiting};
 use association::Trunk;
 use attempt::Running;
 use futures::FutureExt;
@@ -269,7 +269,7 @@ impl ScriptedStack {
         let (from, to) = (address(from), address(to));
         let backlog = self.backlog(to)?;
         let link = Link::new(Path::new(to, from), None);
-        backlog.push(Ok(link.clone()));
+        backlog.push(Waiting::Link(link.clone()));
         Ok(Peer::new(link, None))
     }
 
@@ -277,7 +277,15 @@ impl ScriptedStack {
     ///
     /// *Errors*: nobody listens there.
     pub fn trouble(&self, at: impl ToString, failure: Failure) -> Result<(), Failure> {
-        self.backlog(address(at))?.push(Err(failure));
+        self.backlog(address(at))?.push(Waiting::Failure(failure));
+        Ok(())
+    }
+
+    /// The next time the listener on this address accepts, the stack panics.
+    ///
+    /// *Errors*: nobody listens there.
+    pub fn panic_accepting(&self, at: impl ToString) -> Result<(), Failure> {
+        self.backlog(address(at))?.push(Waiting::Panic);
         Ok(())
     }
 
