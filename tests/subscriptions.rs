@@ -427,3 +427,24 @@ fn somebody_who_waits_reads_although_no_subscriber_does() {
         events.silence().await;
     });
 }
+
+#[test]
+fn a_message_that_nobody_hears_holds_up_no_send() {
+    run(async {
+        let transport = Transport::start();
+        let (connection, mut peer) = pair(&transport).await;
+        let mut pulled = Box::pin(connection.received());
+        assert!((&mut pulled).now_or_never().is_none());
+        peer.write_all(b"for nobody").await.unwrap();
+        tokio::time::sleep(SILENCE).await;
+        drop(pulled);
+        // It is here, it is asked for, and there is no subscriber.
+        connection.receive();
+        within(connection.send(Message::new("all the same").last())).await.unwrap();
+        assert_eq!(read_all(&mut peer).await, b"all the same");
+        let (probe, mut events) = probe();
+        connection.subscribe::<Event, _>(&probe);
+        let Event::Received(late) = events.next().await else { panic!() };
+        assert_eq!(late.to_string(), "for nobody");
+    });
+}
