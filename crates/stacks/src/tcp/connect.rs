@@ -25,7 +25,8 @@ pub(super) async fn connect(candidate: Candidate, progress: Progress) -> Result<
     socket::reactor()?;
     let remote = socket::scoped(remote_of(&candidate)?, candidate.interface.as_ref())?;
     let socket = prepared(&candidate, remote)?;
-    let stream = TcpSocket::from_std_stream(socket.into()).connect(remote).await.map_err(unanswered)?;
+    let stream = TcpSocket::from_std_stream(socket.into()).connect(remote).await;
+    let stream = stream.map_err(|error| unanswered(error, &candidate))?;
     let established = established(stream, &candidate)?;
     progress.reached(Stage::Transport);
     Ok(established)
@@ -106,7 +107,12 @@ fn established(stream: TcpStream, candidate: &Candidate) -> Result<Established, 
 }
 
 /// Why the handshake failed.
-fn unanswered(error: io::Error) -> Failure {
+fn unanswered(error: io::Error, candidate: &Candidate) -> Failure {
+    // Nobody asked for a local address: this host has none of the family (or, for long, no free port).
+    if error.kind() == io::ErrorKind::AddrNotAvailable && candidate.local.is_none() {
+        let why = format!("no local address to reach {} from: {error}", candidate.remote);
+        return Failure::Unreachable(Arc::from(why));
+    }
     // A host that does not speak TCP at all answered (ICMP: protocol unreachable).
     #[cfg(unix)]
     if error.raw_os_error() == Some(libc::ENOPROTOOPT) {
