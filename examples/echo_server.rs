@@ -1,4 +1,6 @@
-//! An echo server: one actor for all connections. Listens on the port given, 7000 by default.
+//! An echo server: one actor for all connections. It listens on every address, IPv6 and IPv4, on the port given as the
+//! argument (7000 by default), and runs until it is interrupted. A flow is read only when it is asked for a message, so
+//! a peer that sends faster than it reads is held back, not buffered.
 
 use actix::prelude::*;
 use neatflow::prelude::*;
@@ -33,7 +35,7 @@ impl Handler<Received> for Echo {
     }
 }
 
-/// The peer has finished: so do we, once everything was echoed.
+/// The peer has finished, or is gone: so do we, once everything was echoed.
 impl Handler<ReceiveError> for Echo {
     type Result = ();
 

@@ -5,9 +5,9 @@
 //! lost if one were refused; they are bounded all the same, by what the application asked for (one answer for
 //! each receive, one fate for each send, one terminal event).
 
+use crate::credit::Credit;
 use crate::flow::{Connection, ConnectionRef};
 use crate::listener::ListenerRef;
-use crate::subscription::Credit;
 use actix::Message as ActorMessage;
 use neatflow_core::{
     ConnectionFailure, EstablishmentFailure, Failure, ListenFailure, Message, MessageId, ReceiveFailure,

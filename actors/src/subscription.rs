@@ -5,6 +5,7 @@
 //! from any arbiter. A subscription holds its actor until the terminal event, until it is withdrawn, or until the
 //! actor dies.
 
+use crate::credit::Window;
 use crate::events::{ConnectionReceived, Event, EventKind, EventType, Received, SoftError};
 use actix::prelude::*;
 use futures::task::AtomicWaker;
@@ -193,8 +194,7 @@ impl Subscriptions {
     /// Adds a subscriber, in place of those that have died.
     pub(crate) fn add(&mut self, subscriber: Subscriber, waker: &Arc<AtomicWaker>) {
         self.list.retain(|one| one.subscriber.mouth.is_alive());
-        let window = Arc::new(Window::new(waker));
-        self.list.push(Subscription { subscriber, window });
+        self.list.push(Subscription { subscriber, window: Window::new(waker) });
     }
 
     pub(crate) fn remove(&mut self, id: SubscriptionId) {
@@ -215,94 +215,27 @@ impl Subscriptions {
         self.list
             .iter()
             .filter(|one| one.subscriber.kinds.contains(kind) && one.subscriber.mouth.is_alive())
-            .all(|one| one.window.outstanding.load(Ordering::Acquire) < size)
+            .all(|one| one.window.has_room(size))
     }
 
     pub(crate) fn deliver(&self, event: &Event) {
         for one in self.list.iter().filter(|one| one.subscriber.kinds.contains(event.kind())) {
             match event {
                 Event::Received(received) => {
-                    let credit = Credit::of(&one.window);
+                    let credit = one.window.credit();
                     one.subscriber.mouth.deliver(&Received { credit, ..received.clone() }.into());
                 }
                 Event::ConnectionReceived(received) => {
-                    let credit = Credit::of(&one.window);
+                    let credit = one.window.credit();
                     one.subscriber.mouth.deliver(&ConnectionReceived { credit, ..received.clone() }.into());
                 }
                 Event::SoftError(error) => {
-                    if let Some(credit) = Credit::of_soft_error(&one.window) {
+                    if let Some(credit) = one.window.credit_for_soft_error() {
                         one.subscriber.mouth.deliver(&SoftError { credit, ..error.clone() }.into());
                     }
                 }
                 event => one.subscriber.mouth.deliver(event),
             }
-        }
-    }
-}
-
-/// How many soft errors a subscriber may hold; those it misses say no more than those it has.
-const SOFT_ERRORS: usize = 16;
-
-/// How many events that hold credit one subscriber has.
-#[derive(Debug)]
-struct Window {
-    outstanding: AtomicUsize,
-    /// Soft errors are counted apart: a subscriber busy with messages is to hear of them.
-    soft_errors: AtomicUsize,
-    waker: Arc<AtomicWaker>,
-}
-
-impl Window {
-    fn new(waker: &Arc<AtomicWaker>) -> Self {
-        Self { outstanding: AtomicUsize::new(0), soft_errors: AtomicUsize::new(0), waker: waker.clone() }
-    }
-
-    fn counter(&self, share: Share) -> &AtomicUsize {
-        match share {
-            Share::Outstanding => &self.outstanding,
-            Share::SoftErrors => &self.soft_errors,
-        }
-    }
-}
-
-/// Which part of a window a place is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Share {
-    Outstanding,
-    SoftErrors,
-}
-
-/// A place in a subscriber's window, given back when the last copy is dropped. Keep it (or the event it came in)
-/// as long as the message still occupies you, and the flow will not run ahead of you.
-#[derive(Clone, Debug, Default)]
-pub struct Credit(#[expect(dead_code, reason = "held for its Drop")] Option<Arc<Place>>);
-
-#[derive(Debug)]
-struct Place(Arc<Window>, Share);
-
-impl Credit {
-    fn of(window: &Arc<Window>) -> Self {
-        Self::take(window, Share::Outstanding)
-    }
-
-    /// `None` when the subscriber holds too many already.
-    fn of_soft_error(window: &Arc<Window>) -> Option<Self> {
-        let room = window.soft_errors.load(Ordering::Acquire) < SOFT_ERRORS;
-        room.then(|| Self::take(window, Share::SoftErrors))
-    }
-
-    fn take(window: &Arc<Window>, share: Share) -> Self {
-        window.counter(share).fetch_add(1, Ordering::AcqRel);
-        Self(Some(Arc::new(Place(window.clone(), share))))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.counter(self.1).fetch_sub(1, Ordering::AcqRel);
-        // Nothing waits for room for soft errors.
-        if self.1 == Share::Outstanding {
-            self.0.waker.wake();
         }
     }
 }

@@ -20,7 +20,7 @@ mod shared;
 mod waiting;
 
 pub use actor::Flow;
-pub(crate) use actor::{Origin, carry, start};
+pub(crate) use actor::{Origin, start};
 pub(crate) use driver::RaceOutcome;
 pub use handle::{Connection, ConnectionId, ConnectionRef};
 pub(crate) use shared::Shared;

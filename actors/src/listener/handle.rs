@@ -109,6 +109,8 @@ impl Listener {
     /// Withdraws a subscription.
     pub fn unsubscribe(&self, subscription: SubscriptionId) {
         self.shared.lock().subscribers.remove(subscription);
+        // It may have been the one that had no room.
+        self.shared.waker.wake();
     }
 
     /// The terminal event, for whoever subscribes after it.

@@ -1,9 +1,10 @@
 //! What a listener's handles and its actor have in common.
 
 use super::handle::{Listener, ListenerId, ListenerRef};
+use crate::credit::Credit;
 use crate::events::{ConnectionReceived, Event, EventKind, ListenError, Stopped};
 use crate::flow::Connection;
-use crate::subscription::{Credit, Subscriber, Subscriptions};
+use crate::subscription::{Subscriber, Subscriptions};
 use futures::task::AtomicWaker;
 use neatflow_core::ListenFailure;
 use std::collections::VecDeque;

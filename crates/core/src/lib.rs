@@ -26,6 +26,6 @@ pub use failure::{
 };
 pub use message::{Ecn, Message, MessageContext, MessageId, ReceiveId};
 pub use properties::{
-    Offer, Offers, Preference, SelectionProperties, SelectionProperty, TransportProperties,
+    MessageProperties, Offer, Offers, Preference, SelectionProperties, SelectionProperty, TransportProperties,
 };
 pub use time::Time;

@@ -1,5 +1,6 @@
 //! What an application sends and receives.
 
+use crate::properties::MessageProperties;
 use bytes::Bytes;
 use std::fmt;
 
@@ -24,9 +25,9 @@ pub struct Message {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MessageContext {
-    /// The last message of its direction. Sent over TCP it is followed by the end of our stream; the other
-    /// direction lives on. Default: false. RFC 9622 §9.1.3.5 (`final`), §9.3.3.3.
-    pub is_final: bool,
+    /// How it is to be sent. Of a received message only `final` is said: that it is the last one (RFC 9622
+    /// §9.3.3.3).
+    pub properties: MessageProperties,
     /// Of a received message: what its packet says of congestion. Default: none, where the transport does not
     /// tell. RFC 9622 §9.3.3.1.
     pub ecn: Option<Ecn>,
@@ -77,7 +78,19 @@ impl Message {
     /// Marks the message as the last one of its direction (RFC 9622 §9.1.3.5).
     #[must_use]
     pub fn last(mut self) -> Self {
-        self.context.is_final = true;
+        self.context.properties.is_final = Some(true);
+        self
+    }
+
+    /// Whether it is the last one of its direction (RFC 9622 §9.1.3.5, §9.3.3.3).
+    pub fn is_final(&self) -> bool {
+        self.context.properties.is_final()
+    }
+
+    /// The same with these properties, but for those that were said of it before (RFC 9622 §9.1.3).
+    #[must_use]
+    pub fn with_properties(mut self, properties: &MessageProperties) -> Self {
+        self.context.properties = self.context.properties.or(properties);
         self
     }
 

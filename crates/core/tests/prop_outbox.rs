@@ -110,8 +110,8 @@ impl Pair {
 
     fn push(&mut self, len: usize, is_final: bool) {
         let bytes: Vec<u8> = (0..len as u64).map(|n| (self.pushed * 31 + n) as u8).collect();
-        let mut message = Message::new(bytes);
-        message.context.is_final = is_final;
+        let message = Message::new(bytes);
+        let message = if is_final { message.last() } else { message };
         // A queue is full by its bytes, or by its messages if these have none; an empty one never is.
         let load = self.rest().len().max(self.queue.len());
         let full = load >= 2 * self.high_water && !self.queue.is_empty();
@@ -159,7 +159,7 @@ impl Pair {
             }
             left -= rest;
             self.taken = 0;
-            expected.push((*id, message.context.is_final));
+            expected.push((*id, message.is_final()));
             self.queue.pop_front();
         }
         let mut told = Vec::new();
@@ -170,7 +170,7 @@ impl Pair {
 
     fn take_front(&mut self) {
         assert_eq!(self.real.front(), self.queue.front().map(|(_, message)| message));
-        let expected = self.queue.pop_front().map(|(id, message)| (id, message.context.is_final));
+        let expected = self.queue.pop_front().map(|(id, message)| (id, message.is_final()));
         self.taken = 0;
         let mut told = None;
         self.real.take_front(|id, is_final| told = Some((id, is_final)));
@@ -184,7 +184,7 @@ impl Pair {
         let told = self.real.refuse_front();
         assert_eq!(told, expected, "the message at the front comes back, whole");
         let Some((id, message)) = told else { return };
-        if message.context.is_final && self.end == Some(SendFailure::AfterFinal) {
+        if message.is_final() && self.end == Some(SendFailure::AfterFinal) {
             self.end = None;
         }
         self.fates.push(id);

@@ -246,8 +246,6 @@ impl Machine {
         let id = self.inbox.request();
         if self.inbox.is_shut() {
             self.shut_inbox(ReceiveFailure::Closed);
-        } else {
-            self.answer();
         }
         Ok(id)
     }
@@ -277,6 +275,11 @@ impl Machine {
         self.inbox.is_pulled()
     }
 
+    /// Whether somebody waits to pull and need wait no longer.
+    pub fn is_pull_due(&self) -> bool {
+        self.inbox.is_pull_due()
+    }
+
     /// What is to be written.
     pub fn outbox(&self) -> &Outbox {
         &self.outbox
@@ -304,7 +307,9 @@ impl Machine {
             State::Closing => true,
             State::Establishing | State::Closed => false,
         };
-        matters && self.our_end == OurEnd::Sent
+        // Who was not asked to send our end yet has sent none to be acknowledged.
+        let asked = !self.outputs.iter().any(|output| matches!(output, Output::Finish));
+        matters && self.our_end == OurEnd::Sent && asked
     }
 
     /// Feeds it.
@@ -339,12 +344,11 @@ impl Machine {
             Input::Arrived(message) => {
                 if self.state == State::Established {
                     self.inbox.arrived(message);
-                    self.answer();
                 }
             }
             Input::PeerFinished => {
                 self.inbox.finished();
-                self.answer();
+                self.maybe_closed();
             }
             Input::Written(bytes) => self.taken(|outbox, sent| outbox.written(bytes, sent)),
             Input::FrontTaken => self.taken(|outbox, sent| outbox.take_front(sent)),
@@ -360,14 +364,14 @@ impl Machine {
         }
     }
 
-    /// What to do next; `None` until it is fed again.
-    pub fn poll(&mut self) -> Option<Output> {
+    /// What to do next; `None` until it is fed again. Without `room` for a message, messages stay, and everything
+    /// else goes past them.
+    pub fn poll(&mut self, room: bool) -> Option<Output> {
+        if self.outputs.is_empty() && self.state == State::Established {
+            self.answer(room);
+            self.maybe_closed();
+        }
         self.outputs.pop_front()
-    }
-
-    /// What [`poll`](Self::poll) would give next.
-    pub fn peek(&self) -> Option<&Output> {
-        self.outputs.front()
     }
 
     fn tell(&mut self, event: Event) {
@@ -377,7 +381,6 @@ impl Machine {
     fn stream(&mut self, on: bool) {
         if !self.inbox.is_shut() {
             self.inbox.stream(on);
-            self.answer();
         }
     }
 
@@ -488,20 +491,20 @@ impl Machine {
         }
     }
 
-    fn answer(&mut self) {
-        if self.state != State::Established {
-            return;
-        }
-        while let Some((asker, answer)) = self.inbox.answer() {
-            self.tell(match answer {
-                Ok(message) => Event::Received { asker, message },
-                Err(reason) => Event::ReceiveError { asker, reason },
-            });
-        }
-        self.maybe_closed();
+    /// Answers whoever asked first; false if nothing is there to be said.
+    fn answer(&mut self, room: bool) -> bool {
+        let Some((asker, answer)) = self.inbox.answer(room) else { return false };
+        self.tell(match answer {
+            Ok(message) => Event::Received { asker, message },
+            Err(reason) => Event::ReceiveError { asker, reason },
+        });
+        true
     }
 
+    /// Refuses every request that is open. What has come for those who asked is theirs still, room or not: it is no
+    /// more than one read brought.
     fn shut_inbox(&mut self, reason: ReceiveFailure) {
+        while self.state != State::Establishing && self.answer(true) {}
         let Self { inbox, outputs, .. } = self;
         inbox.shut(reason.clone(), |id| {
             let asker = Asker::Request(id);
@@ -537,11 +540,60 @@ mod tests {
             machine.send_first("first".into());
             machine.send("second".into()).unwrap();
             machine.handle(input());
-            std::iter::from_fn(move || machine.poll()).map(|output| format!("{output:?}")).collect::<Vec<_>>()
+            std::iter::from_fn(move || machine.poll(true))
+                .map(|output| format!("{output:?}"))
+                .collect::<Vec<_>>()
         };
         let failed = told(|| Input::EstablishmentFailed(EstablishmentFailure::Cancelled));
         assert_eq!(failed.len(), 3, "SendError of the second, EstablishmentError, Release: {failed:?}");
         assert!(failed[0].contains("SendError { id: MessageId(1)"), "{failed:?}");
+    }
+
+    #[test]
+    fn our_end_is_not_acknowledged_before_it_was_asked_for() {
+        let mut machine = machine_in("Established", "both ends open");
+        machine.handle(Input::Close);
+        assert!(!machine.wants_acknowledgement());
+        while machine.poll(true).is_some() {}
+        assert!(machine.wants_acknowledgement());
+    }
+
+    #[test]
+    fn without_room_a_message_holds_up_nothing_but_the_answers_after_it() {
+        let mut machine = machine_in("Established", "both ends open");
+        machine.handle(Input::Stream(true));
+        for text in ["one", "two"] {
+            machine.handle(Input::Arrived(Message::new(text)));
+        }
+        machine.send(Message::new("out").last()).unwrap();
+        machine.handle(Input::FrontTaken);
+        machine.handle(Input::PeerFinished);
+        let past: Vec<_> = std::iter::from_fn(|| machine.poll(false)).collect();
+        use Output::{Event as Told, Finish, Release};
+        assert!(matches!(past[..], [Told(Event::Sent(_)), Told(Event::AllWritten), Finish]), "{past:?}");
+
+        machine.handle(Input::Acknowledged);
+        assert!(machine.poll(false).is_none(), "it ends when everything was taken");
+        let rest: Vec<_> = std::iter::from_fn(|| machine.poll(true)).collect();
+        let [
+            Told(Event::Received { .. }),
+            Told(Event::Received { .. }),
+            Told(Event::ReceiveError { .. }),
+            Told(Event::Closed),
+            Release,
+        ] = &rest[..]
+        else {
+            panic!("{rest:?}")
+        };
+    }
+
+    #[test]
+    fn what_has_come_for_those_who_asked_is_theirs_although_the_connection_fails() {
+        let mut machine = machine_in("Established", "both ends open");
+        machine.receive().unwrap();
+        machine.handle(Input::Arrived(Message::new("last words")));
+        machine.handle(Input::Failed(ConnectionFailure::AbortedByPeer));
+        assert!(matches!(machine.poll(false), Some(Output::Event(Event::Received { .. }))));
     }
 
     /// For every state, in the situations that matter to it: where each input leads. `-`: it stays where it is.
@@ -639,7 +691,7 @@ mod tests {
         {
             machine.handle(input);
         }
-        let outputs: Vec<_> = std::iter::from_fn(|| machine.poll()).collect();
+        let outputs: Vec<_> = std::iter::from_fn(|| machine.poll(true)).collect();
         assert!(
             outputs.iter().any(|output| matches!(output, Output::Event(Event::Sent(sent)) if *sent == id))
         );
@@ -656,7 +708,7 @@ mod tests {
         {
             machine.handle(input);
         }
-        let told: Vec<_> = std::iter::from_fn(|| machine.poll()).collect();
+        let told: Vec<_> = std::iter::from_fn(|| machine.poll(true)).collect();
         let [
             Output::Event(Event::Sent(first)),
             Output::Event(Event::SendError { id, message, reason }),
@@ -675,7 +727,7 @@ mod tests {
     fn a_refused_message_does_not_hold_up_the_close() {
         let mut machine = machine_in("Closing", "queued");
         machine.handle(Input::FrontRefused(SendFailure::TooLarge { limit: 1 }));
-        let told: Vec<_> = std::iter::from_fn(|| machine.poll()).collect();
+        let told: Vec<_> = std::iter::from_fn(|| machine.poll(true)).collect();
         assert!(
             matches!(
                 told[..],
@@ -689,9 +741,9 @@ mod tests {
     fn a_soft_error_is_told_and_ends_nothing() {
         for (state, situation) in [("Established", "both ends open"), ("Closing", "ours sent")] {
             let mut machine = machine_in(state, situation);
-            while machine.poll().is_some() {}
+            while machine.poll(true).is_some() {}
             machine.handle(Input::SoftError(Failure::Refused));
-            assert!(matches!(machine.poll(), Some(Output::Event(Event::SoftError(Failure::Refused)))));
+            assert!(matches!(machine.poll(true), Some(Output::Event(Event::SoftError(Failure::Refused)))));
             assert_eq!(machine.state().to_string(), state);
         }
     }
@@ -732,7 +784,7 @@ mod tests {
             [Input::Written(7), Input::FrontTaken, refused, soft, Input::PeerFinished, Input::Acknowledged]
         {
             machine.handle(input);
-            assert!(machine.poll().is_none());
+            assert!(machine.poll(true).is_none());
         }
         assert_eq!(machine.outbox().pending(), 7);
     }

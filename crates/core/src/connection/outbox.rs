@@ -57,7 +57,7 @@ impl Outbox {
         if let Some(reason) = self.refusal() {
             return (id, Err((reason, message)));
         }
-        if message.context.is_final {
+        if message.is_final() {
             self.end = End::Final;
         }
         self.pending = self.pending.saturating_add(message.len());
@@ -123,7 +123,7 @@ impl Outbox {
                 return;
             }
             bytes -= rest;
-            sent(entry.id, entry.message.context.is_final);
+            sent(entry.id, entry.message.is_final());
             self.queue.pop_front();
         }
     }
@@ -137,7 +137,7 @@ impl Outbox {
     pub fn take_front(&mut self, sent: impl FnOnce(MessageId, bool)) {
         if let Some(entry) = self.queue.pop_front() {
             self.pending = self.pending.saturating_sub(entry.message.len() - entry.written);
-            sent(entry.id, entry.message.context.is_final);
+            sent(entry.id, entry.message.is_final());
         }
     }
 
@@ -146,7 +146,7 @@ impl Outbox {
     pub fn refuse_front(&mut self) -> Option<(MessageId, Message)> {
         let entry = self.queue.pop_front()?;
         self.pending = self.pending.saturating_sub(entry.message.len() - entry.written);
-        if entry.message.context.is_final && self.end == End::Final {
+        if entry.message.is_final() && self.end == End::Final {
             self.end = End::Open;
         }
         Some((entry.id, entry.message))

@@ -34,7 +34,7 @@ pub struct ListenSpec {
 pub fn listen_plan(request: &Request, inventory: &Inventory) -> Result<Vec<ListenSpec>, ListenFailure> {
     request.check_to_listen()?;
     let selection = &request.properties.selection;
-    let stacks = protocols::eligible(inventory, selection, Role::Listen)?;
+    let stacks = protocols::eligible(inventory, &request.properties, Role::Listen)?;
     let paths = paths::eligible(request, inventory, Role::Listen)?;
     let temporary = selection.preference_to(SelectionProperty::UseTemporaryLocalAddress, Role::Listen);
 

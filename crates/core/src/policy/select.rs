@@ -40,7 +40,7 @@ pub struct Branch {
 /// with the properties in conflict or the endpoint to blame. Nothing has been sent then.
 pub fn branches(request: &Request, inventory: &Inventory) -> Result<Vec<Branch>, EstablishmentFailure> {
     request.check_to_initiate()?;
-    let stacks = protocols::eligible(inventory, &request.properties.selection, Role::Initiate)?;
+    let stacks = protocols::eligible(inventory, &request.properties, Role::Initiate)?;
     let paths = paths::eligible(request, inventory, Role::Initiate)?;
     let branch = |path: &Path| {
         let path = path.clone();

@@ -16,7 +16,7 @@ pub enum Offer {
 }
 
 /// What a protocol stack offers for each selection property; [`Offer::Never`] where nothing is said, one path at a
-/// time, and both directions.
+/// time, both directions, and every message at most once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Offers {
     features: BTreeMap<SelectionProperty, Offer>,
@@ -52,8 +52,8 @@ impl Offers {
         self
     }
 
-    /// The same, and a message may be delivered more than once: fit only for messages that are safely replayable.
-    /// RFC 9622 §9.1.3.4.
+    /// The same, and a message may arrive more than once (`true`), as over UDP: only applications whose messages are
+    /// all safely replayable can use it. RFC 9622 §9.1.3.4.
     #[must_use]
     pub fn with_duplicates(mut self, duplicates: bool) -> Self {
         self.duplicates = duplicates;
@@ -75,7 +75,7 @@ impl Offers {
         self.direction
     }
 
-    /// Whether a message may be delivered more than once.
+    /// Whether a message may arrive more than once. RFC 9622 §9.1.3.4.
     pub fn duplicates(&self) -> bool {
         self.duplicates
     }
