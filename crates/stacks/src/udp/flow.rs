@@ -95,10 +95,11 @@ impl WireControl for FlowWire {
 
     /// The socket is connected to nobody, so the kernel does not say how much fits one packet.
     fn report(&self) -> Report {
-        let mut report = Report::default();
-        report.max_send = Some(longest_message(self.ends.remote));
-        report.dropped = Some(self.hub.dropped(self.id));
-        report
+        Report {
+            max_send: Some(longest_message(self.ends.remote)),
+            dropped: Some(self.hub.dropped(self.id)),
+            ..Report::default()
+        }
     }
 }
 

@@ -207,23 +207,21 @@ impl Pump {
 
     /// Hands out what came. Whether there may be more.
     fn read(&mut self, hub: &Hub, state: &mut State, cx: &mut Context<'_>) -> bool {
+        let now = hub.now();
         for _ in 0..BUDGET {
             match hub.socket.poll_recv_ready(cx) {
                 Poll::Ready(Ok(())) => {}
                 // Or the reactor has stopped, and everybody with it.
                 Poll::Ready(Err(_)) | Poll::Pending => return false,
             }
-            match hub.socket.try_io(Interest::READABLE, || datagram::receive(&hub.socket)) {
-                Ok((arrived, message)) => {
-                    let ends = Ends { remote: arrived.from, local: hub.local_of(arrived.to) };
-                    match state.demux.arrived(ends, message, hub.now()) {
-                        Wake::Nobody => {}
-                        Wake::Acceptor => self.woken.extend(state.acceptor.take()),
-                        Wake::Flow(id) => self.woken.extend(waker_of(&mut state.flows, id)),
-                    }
-                }
-                // Of a datagram that was sent, or of the moment; or there is none, and the next turn waits.
-                Err(_) => {}
+            let received = hub.socket.try_io(Interest::READABLE, || datagram::receive(&hub.socket));
+            // An error is of a datagram that was sent, or of the moment; or there is none, and the next turn waits.
+            let Ok((arrived, message)) = received else { continue };
+            let ends = Ends { remote: arrived.from, local: hub.local_of(arrived.to) };
+            match state.demux.arrived(ends, message, now) {
+                Wake::Nobody => {}
+                Wake::Acceptor => self.woken.extend(state.acceptor.take()),
+                Wake::Flow(id) => self.woken.extend(waker_of(&mut state.flows, id)),
             }
         }
         true

@@ -114,11 +114,12 @@ impl WireControl for UdpWire {
 
     fn report(&self) -> Report {
         let remote = self.path.remote;
-        let mut report = Report::default();
-        report.max_send = Some(longest_message(remote));
-        report.max_singular =
-            self.socket.as_deref().and_then(|socket| longest_unfragmented(SockRef::from(socket), remote));
-        report
+        let fits = |socket| longest_unfragmented(SockRef::from(socket), remote);
+        Report {
+            max_singular: self.socket.as_deref().and_then(fits),
+            max_send: Some(longest_message(remote)),
+            ..Report::default()
+        }
     }
 
     fn detach(&mut self) -> Option<Box<dyn Portable>> {
