@@ -25,6 +25,9 @@ impl Protocol {
     /// TCP (RFC 9293).
     pub const TCP: Self = Self(Cow::Borrowed("tcp"));
 
+    /// UDP (RFC 768).
+    pub const UDP: Self = Self(Cow::Borrowed("udp"));
+
     /// No protocol: nothing carries the connection yet.
     pub const NONE: Self = Self(Cow::Borrowed("none"));
 

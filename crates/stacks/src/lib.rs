@@ -5,11 +5,13 @@
 
 mod interfaces;
 mod progress;
-#[cfg(feature = "tcp")]
+#[cfg(any(feature = "tcp", feature = "udp"))]
 mod socket;
 mod stack;
 #[cfg(feature = "tcp")]
 pub mod tcp;
+#[cfg(feature = "udp")]
+pub mod udp;
 mod wire;
 
 pub use interfaces::{Interface, interface_index, interfaces};
