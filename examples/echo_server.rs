@@ -1,4 +1,6 @@
-//! An echo server: one actor for all connections. Listens on the port given, 7000 by default.
+//! An echo server: one actor for all connections. It listens on every address, IPv6 and IPv4, on the port given as the
+//! argument (7000 by default), and runs until it is interrupted. A flow is read only when it is asked for a message, so
+//! a peer that sends faster than it reads is held back, not buffered.
 
 use actix::prelude::*;
 use neatflow::prelude::*;
@@ -29,11 +31,19 @@ impl Handler<Received> for Echo {
         for message in &event.messages {
             event.connection.send(message.clone());
         }
+    }
+}
+
+/// The next message is asked for when the last one is on its way: a peer that does not read is not read either.
+impl Handler<Sent> for Echo {
+    type Result = ();
+
+    fn handle(&mut self, event: Sent, _: &mut Self::Context) {
         event.connection.receive();
     }
 }
 
-/// The peer has finished: so do we, once everything was echoed.
+/// The peer has finished, or is gone: so do we, once everything was echoed.
 impl Handler<ReceiveError> for Echo {
     type Result = ();
 
@@ -49,8 +59,8 @@ async fn main() -> Result<(), neatflow::Error> {
     let transport = Transport::start();
     let echo = Echo { connections: Vec::new() }.start();
     let listener = Preconnection::new(&transport)
-        .local(LocalEndpoint::new().port(port.parse().unwrap_or(7000)))
-        .subscribe::<(ConnectionReceived, Received, ReceiveError), _>(&echo)
+        .local(format!("*:{port}"))
+        .subscribe::<(ConnectionReceived, Received, Sent, ReceiveError), _>(&echo)
         .listen()?;
     println!("listening on {:?}", listener.listening().await?);
     std::future::pending().await

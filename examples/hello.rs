@@ -1,5 +1,5 @@
-//! The smallest client: say what you need, greet, print the answer. Expects an echo server on port 7000:
-//! `cargo run --example echo_server`.
+//! The smallest client: says what it needs, greets, prints the answer. It expects an echo server on port 7000;
+//! `cargo run --example echo_server` is one.
 
 use actix::prelude::*;
 use neatflow::prelude::*;

@@ -19,7 +19,7 @@ pub use neatflow_actors::flow::{
 pub use neatflow_actors::listener::{
     AcceptFilter, AcceptFuture, Incoming, Listener, ListenerId, ListenerRef, ListeningFuture,
 };
-pub use neatflow_actors::{Count, RaceRecord, name_resolver, subscription, supervision};
+pub use neatflow_actors::{Count, Credit, RaceRecord, name_resolver, subscription, supervision};
 pub use neatflow_core::connection::State;
 pub use neatflow_core::{
     Attempt, Candidate, CandidateId, ConnectionFailure, EndpointError, Error, EstablishmentFailure, Failure,
@@ -31,16 +31,17 @@ pub use neatflow_stacks as stacks;
 pub use preconnection::{IntoLocal, IntoRemote, Preconnection};
 pub use transport::{Transport, TransportBuilder};
 
-/// What a program that uses neatflow usually names.
+/// What a program that uses neatflow usually names. It goes together with actix's prelude: what that has, too, is left
+/// out ([`Message`](crate::Message), [`SendError`](crate::events::SendError)): import those by name.
 pub mod prelude {
     pub use crate::events::{
         Aborted, AllWritten, Closed, ConnectionError, ConnectionReceived, EstablishmentError, ListenError,
-        Ready, ReceiveError, Received, SendError, Sent, Stopped, Timeout,
+        Ready, ReceiveError, Received, Sent, SoftError, Stopped, Timeout,
     };
     pub use crate::supervision::supervise;
     pub use crate::{
-        Connection, ConnectionRef, Event, Listener, ListenerRef, LocalEndpoint, Message, Preconnection,
-        Preference, RemoteEndpoint, Transport, TransportProperties,
+        Connection, ConnectionRef, Event, Listener, ListenerRef, LocalEndpoint, Preconnection, Preference,
+        RemoteEndpoint, Transport, TransportProperties,
     };
     pub use neatflow_core::SelectionProperty::{
         self, ActiveReadBeforeSend, CongestionControl, FullChecksumRecv, FullChecksumSend, KeepAlive,

@@ -5,6 +5,7 @@
 
 mod census;
 mod clock;
+mod credit;
 pub mod events;
 pub mod flow;
 mod happy_eyeballs;
@@ -17,5 +18,6 @@ pub mod supervision;
 pub mod transport;
 
 pub use census::Count;
+pub use credit::Credit;
 pub use happy_eyeballs::RaceRecord;
 pub use registry::Registry;

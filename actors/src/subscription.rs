@@ -5,7 +5,8 @@
 //! from any arbiter. A subscription holds its actor until the terminal event, until it is withdrawn, or until the
 //! actor dies.
 
-use crate::events::{ConnectionReceived, Event, EventKind, EventType, Received};
+use crate::credit::Window;
+use crate::events::{ConnectionReceived, Event, EventKind, EventType, Received, SoftError};
 use actix::prelude::*;
 use futures::task::AtomicWaker;
 use std::fmt;
@@ -193,8 +194,7 @@ impl Subscriptions {
     /// Adds a subscriber, in place of those that have died.
     pub(crate) fn add(&mut self, subscriber: Subscriber, waker: &Arc<AtomicWaker>) {
         self.list.retain(|one| one.subscriber.mouth.is_alive());
-        let window = Arc::new(Window { outstanding: AtomicUsize::new(0), waker: waker.clone() });
-        self.list.push(Subscription { subscriber, window });
+        self.list.push(Subscription { subscriber, window: Window::new(waker) });
     }
 
     pub(crate) fn remove(&mut self, id: SubscriptionId) {
@@ -215,51 +215,27 @@ impl Subscriptions {
         self.list
             .iter()
             .filter(|one| one.subscriber.kinds.contains(kind) && one.subscriber.mouth.is_alive())
-            .all(|one| one.window.outstanding.load(Ordering::Acquire) < size)
+            .all(|one| one.window.has_room(size))
     }
 
     pub(crate) fn deliver(&self, event: &Event) {
         for one in self.list.iter().filter(|one| one.subscriber.kinds.contains(event.kind())) {
             match event {
                 Event::Received(received) => {
-                    let credit = Credit::of(&one.window);
+                    let credit = one.window.credit();
                     one.subscriber.mouth.deliver(&Received { credit, ..received.clone() }.into());
                 }
                 Event::ConnectionReceived(received) => {
-                    let credit = Credit::of(&one.window);
+                    let credit = one.window.credit();
                     one.subscriber.mouth.deliver(&ConnectionReceived { credit, ..received.clone() }.into());
+                }
+                Event::SoftError(error) => {
+                    if let Some(credit) = one.window.credit_for_soft_error() {
+                        one.subscriber.mouth.deliver(&SoftError { credit, ..error.clone() }.into());
+                    }
                 }
                 event => one.subscriber.mouth.deliver(event),
             }
         }
-    }
-}
-
-/// How many events that hold credit one subscriber has.
-#[derive(Debug)]
-struct Window {
-    outstanding: AtomicUsize,
-    waker: Arc<AtomicWaker>,
-}
-
-/// A place in a subscriber's window, given back when the last copy is dropped. Keep it (or the event it came in)
-/// as long as the message still occupies you, and the flow will not run ahead of you.
-#[derive(Clone, Debug, Default)]
-pub struct Credit(#[expect(dead_code, reason = "held for its Drop")] Option<Arc<Place>>);
-
-#[derive(Debug)]
-struct Place(Arc<Window>);
-
-impl Credit {
-    fn of(window: &Arc<Window>) -> Self {
-        window.outstanding.fetch_add(1, Ordering::AcqRel);
-        Self(Some(Arc::new(Place(window.clone()))))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.outstanding.fetch_sub(1, Ordering::AcqRel);
-        self.0.waker.wake();
     }
 }

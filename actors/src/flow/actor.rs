@@ -2,7 +2,7 @@
 
 use super::driver::{Driver, Lane, Outcome};
 use super::messages::{Ended, Inspect};
-use super::shared::{Carrier, Shared};
+use super::shared::Shared;
 use crate::census::{Census, Counted, Kind};
 use crate::supervision::{Plan, Supervise};
 use actix::prelude::*;
@@ -39,7 +39,7 @@ pub(crate) fn start(shared: Arc<Shared>, origin: Origin, census: &Arc<Census>, l
     let race = match origin {
         Origin::Race(race) => Some(race),
         Origin::Accepted(protocol, established) => {
-            carry(&shared, protocol, &established);
+            shared.carried_by(protocol, &established);
             *lane.borrow_mut() = Some(established.wire);
             None
         }
@@ -50,13 +50,7 @@ pub(crate) fn start(shared: Arc<Shared>, origin: Origin, census: &Arc<Census>, l
         .name(format!("flow {}", shared.id))
         .logger(logger.clone())
         .start(|_| Flow { shared: shared.clone(), lane, origin: Some(race), logger, _counted: counted });
-    shared.supervised_by(flow.addr().clone());
-}
-
-/// Notes what carries the connection; before anyone is told of it.
-pub(crate) fn carry(shared: &Shared, protocol: Protocol, established: &Established) {
-    let (path, stream) = (established.path.clone(), established.stream);
-    shared.carried_by(Carrier { protocol, path, stream });
+    shared.inspected_by(flow.addr().clone().recipient());
 }
 
 impl Actor for Flow {
@@ -64,7 +58,12 @@ impl Actor for Flow {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         if let Some(race) = self.origin.take() {
-            actix_rt::spawn(Driver::new(self.shared.clone(), self.lane.clone(), race, ctx.address()));
+            actix_rt::spawn(Driver::new(
+                self.shared.clone(),
+                self.lane.clone(),
+                race,
+                ctx.address().recipient(),
+            ));
         }
     }
 }

@@ -3,18 +3,17 @@
 //! The driver is a plain future on the flow's arbiter, outside any actor context, so that it outlives a restart
 //! of its Flow. It decides nothing: it feeds the machine facts and does what the machine puts out.
 
-use super::actor::{Flow, carry};
 use super::linger::linger;
 use super::messages::Ended;
-use super::shared::{Core, Shared};
+use super::shared::Shared;
 use crate::happy_eyeballs::RaceRecord;
 use crate::supervision::catch::contain;
-use actix::Addr;
+use actix::Recipient;
 use bytes::Bytes;
 use futures::channel::oneshot;
-use neatflow_core::connection::{Event, Input, Output, State};
+use neatflow_core::connection::{Input, Output, State};
 use neatflow_core::{ConnectionFailure, EstablishmentFailure, Failure, Message, Protocol};
-use neatflow_stacks::{Established, StreamWire, Wire};
+use neatflow_stacks::{Established, NotSent, StreamWire, Wire};
 use std::cell::RefCell;
 use std::future::Future;
 use std::io::IoSlice;
@@ -57,7 +56,7 @@ pub(super) struct Driver {
     race: Option<Outcome>,
     /// Our end is to be sent.
     finishing: bool,
-    flow: Addr<Flow>,
+    flow: Recipient<Ended>,
 }
 
 /// Whether anything moved, in one round.
@@ -69,7 +68,12 @@ enum Round {
 }
 
 impl Driver {
-    pub(super) fn new(shared: Arc<Shared>, lane: Lane, race: Option<Outcome>, flow: Addr<Flow>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        lane: Lane,
+        race: Option<Outcome>,
+        flow: Recipient<Ended>,
+    ) -> Self {
         Self { shared, lane, race, finishing: false, flow }
     }
 
@@ -104,7 +108,7 @@ impl Driver {
         });
         let input = match result {
             Ok(Ok((protocol, established))) => {
-                carry(&self.shared, protocol, &established);
+                self.shared.carried_by(protocol, &established);
                 *self.lane.borrow_mut() = Some(established.wire);
                 Input::Established
             }
@@ -122,7 +126,7 @@ impl Driver {
         let shared = self.shared.clone();
         let mut core = shared.lock();
         let mut round = Round::Still;
-        while let Some(output) = next_output(&mut core) {
+        while let Some(output) = core.next_output() {
             round = Round::Moved;
             match output {
                 Output::Event(event) => core.tell(&shared, event),
@@ -136,7 +140,7 @@ impl Driver {
                 Output::Release => round = Round::Over,
             }
         }
-        if round != Round::Still || core.machine.is_pulled() {
+        if round != Round::Still || core.machine.is_pull_due() {
             core.notify();
         }
         // Somebody else may have told the end, when nobody was thought to drive.
@@ -144,10 +148,18 @@ impl Driver {
     }
 
     fn transfer(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Result<bool, Failure> {
+        let heard = self.hear(wire, cx);
         let written = self.write(wire, cx)?;
         let ended = self.end(wire, cx)?;
         let read = self.read(wire, cx)?;
-        Ok(written | ended | read)
+        Ok(heard | written | ended | read)
+    }
+
+    /// Passes on what the network reported.
+    fn hear(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> bool {
+        let Poll::Ready(reason) = wire.control().poll_soft_error(cx) else { return false };
+        self.shared.lock().machine.handle(Input::SoftError(reason));
+        true
     }
 
     fn write(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Result<bool, Failure> {
@@ -169,7 +181,9 @@ impl Driver {
             Wire::Messages(wire) => {
                 let Some(message) = core.machine.outbox().front() else { return Ok(false) };
                 match wire.poll_send(cx, message) {
-                    Poll::Ready(sent) => sent.map(|()| Input::FrontTaken)?,
+                    Poll::Ready(Ok(())) => Input::FrontTaken,
+                    Poll::Ready(Err(NotSent::Message(reason))) => Input::FrontRefused(reason),
+                    Poll::Ready(Err(NotSent::Wire(failure))) => return Err(failure),
                     Poll::Pending => return Ok(false),
                 }
             }
@@ -230,15 +244,6 @@ impl Driver {
             actix_rt::spawn(linger(wire));
         }
     }
-}
-
-/// The next output, unless it is a message that nobody has room for: what follows it waits behind it. Once the
-/// application has closed, nothing waits.
-fn next_output(core: &mut Core) -> Option<Output> {
-    let waits = matches!(core.machine.peek(), Some(Output::Event(Event::Received { .. })))
-        && core.machine.state() == State::Established
-        && !core.may_receive();
-    if waits { None } else { core.machine.poll() }
 }
 
 /// What one read brings; `None` at the peer's end.

@@ -200,7 +200,7 @@ impl Connection {
     ///
     /// *Cancel safety*: safe.
     pub fn report(&self) -> impl Future<Output = Report> + Send + use<> {
-        let flow = self.shared.flow().cloned();
+        let flow = self.shared.inspector().cloned();
         async move {
             match flow {
                 Some(flow) => flow.send(Inspect).await.unwrap_or_default(),
@@ -211,7 +211,8 @@ impl Connection {
 
     /// Keeps a value of the application's with the connection, in place of any earlier one.
     pub fn set_user_data<T: Any + Send + Sync>(&self, data: T) {
-        *self.shared.user_data() = Some(Arc::new(data));
+        // The earlier value is dropped after the lock is gone: its destructor is the application's code.
+        let _earlier = self.shared.user_data().replace(Arc::new(data));
     }
 
     /// The value kept with the connection, if it has this type.

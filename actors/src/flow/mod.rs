@@ -15,11 +15,12 @@ mod driver;
 mod handle;
 mod linger;
 pub mod messages;
+mod refusals;
 mod shared;
 mod waiting;
 
 pub use actor::Flow;
-pub(crate) use actor::{Origin, carry, start};
+pub(crate) use actor::{Origin, start};
 pub(crate) use driver::RaceOutcome;
 pub use handle::{Connection, ConnectionId, ConnectionRef};
 pub(crate) use shared::Shared;

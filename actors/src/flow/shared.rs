@@ -1,20 +1,22 @@
 //! What a connection's handles, driver and actor have in common.
 
-use super::actor::Flow;
 use super::handle::{Connection, ConnectionId, ConnectionRef};
+use super::messages::Inspect;
+use super::refusals::Refusals;
+use crate::credit::Credit;
 use crate::events::{
     Aborted, AllWritten, Closed, ConnectionError, EstablishmentError, Event, EventKind, Messages, Ready,
-    ReceiveError, Received, SendError, Sent, Timeout,
+    ReceiveError, Received, SendError, Sent, SoftError, Timeout,
 };
 use crate::happy_eyeballs::RaceRecord;
-use crate::subscription::{Credit, Subscriber, Subscriptions};
-use actix::Addr;
+use crate::subscription::{Subscriber, Subscriptions};
+use actix::Recipient;
 use futures::task::AtomicWaker;
 use neatflow_core::connection::{self, Asker, Input, Machine, Output, Role};
 use neatflow_core::{
     ConnectionFailure, EstablishmentFailure, Message, MessageId, Protocol, SendFailure, TransportProperties,
 };
-use neatflow_stacks::Path;
+use neatflow_stacks::{Established, Path};
 use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,7 +34,7 @@ pub(crate) struct Shared {
     /// Application handles; those inside queued events do not count.
     handles: AtomicUsize,
     carrier: OnceLock<Carrier>,
-    flow: OnceLock<Addr<Flow>>,
+    inspector: OnceLock<Recipient<Inspect>>,
     record: OnceLock<Arc<RaceRecord>>,
     user_data: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
     core: Mutex<Core>,
@@ -59,6 +61,8 @@ pub(crate) struct Core {
     pub(crate) end: Option<Result<(), End>>,
     /// The last message that was sent; messages are sent in the order of their ids.
     pub(crate) sent_through: Option<MessageId>,
+    /// Messages that were not sent, for whoever waits for their fate.
+    pub(crate) refusals: Refusals,
     /// Futures that wait for something to change.
     watchers: Vec<Waker>,
 }
@@ -82,7 +86,7 @@ impl Shared {
             properties,
             handles: AtomicUsize::new(0),
             carrier: OnceLock::new(),
-            flow: OnceLock::new(),
+            inspector: OnceLock::new(),
             record: OnceLock::new(),
             user_data: Mutex::new(None),
             core: Mutex::new(Core {
@@ -92,6 +96,7 @@ impl Shared {
                 is_ready: role == Role::Accepted,
                 end: None,
                 sent_through: None,
+                refusals: Refusals::default(),
                 watchers: Vec::new(),
             }),
             waker,
@@ -134,20 +139,21 @@ impl Shared {
         self.carrier.get()
     }
 
-    /// Told once, before Ready or ConnectionReceived.
-    pub(crate) fn carried_by(&self, carrier: Carrier) {
+    /// Notes what carries it; before Ready or ConnectionReceived is told.
+    pub(crate) fn carried_by(&self, protocol: Protocol, established: &Established) {
+        let (path, stream) = (established.path.clone(), established.stream);
         // A second carrier would be a second winner: the first one stays.
-        let _ = self.carrier.set(carrier);
+        let _ = self.carrier.set(Carrier { protocol, path, stream });
     }
 
-    /// The actor that supervises it, once it has started.
-    pub(crate) fn flow(&self) -> Option<&Addr<Flow>> {
-        self.flow.get()
+    /// Who answers for it, once its Flow has started.
+    pub(crate) fn inspector(&self) -> Option<&Recipient<Inspect>> {
+        self.inspector.get()
     }
 
-    pub(crate) fn supervised_by(&self, flow: Addr<Flow>) {
+    pub(crate) fn inspected_by(&self, flow: Recipient<Inspect>) {
         // The address stays the same over restarts.
-        let _ = self.flow.set(flow);
+        let _ = self.inspector.set(flow);
     }
 
     /// What its race did, once it is over.
@@ -179,7 +185,7 @@ impl Shared {
         let mut core = self.lock();
         core.machine.handle(Input::EstablishmentFailed(EstablishmentFailure::Stopped(why.into())));
         core.machine.handle(Input::Failed(ConnectionFailure::Stopped(why.into())));
-        while let Some(output) = core.machine.poll() {
+        while let Some(output) = core.next_output() {
             if let Output::Event(event) = output {
                 core.tell(self, event);
             }
@@ -207,6 +213,12 @@ impl Core {
             Err(End::NotEstablished(reason)) => EstablishmentError { connection, reason }.into(),
             Err(End::Failed(reason)) => ConnectionError { connection, reason }.into(),
         })
+    }
+
+    /// What to do next. Messages wait for room; nothing else does.
+    pub(crate) fn next_output(&mut self) -> Option<Output> {
+        let room = self.may_receive();
+        self.machine.poll(room)
     }
 
     /// Whether the next Received may go out: somebody wants it, and all who do have room.
@@ -243,7 +255,10 @@ impl Core {
                 self.sent_through = Some(id);
                 Sent { connection, id }.into()
             }
-            E::SendError { id, message, reason } => SendError { connection, id, message, reason }.into(),
+            E::SendError { id, message, reason } => {
+                self.refusals.note(id, &reason);
+                SendError { connection, id, message, reason }.into()
+            }
             E::AllWritten => AllWritten { connection }.into(),
             E::Received { asker, message } => Received {
                 connection,
@@ -255,6 +270,7 @@ impl Core {
             E::ReceiveError { asker, reason } => {
                 ReceiveError { connection, receive: request(asker), reason }.into()
             }
+            E::SoftError(reason) => SoftError { connection, reason, credit: Credit::default() }.into(),
             E::Aborted => Aborted { connection }.into(),
             E::Timeout => Timeout { connection }.into(),
             E::Closed => {

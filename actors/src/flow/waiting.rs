@@ -77,6 +77,9 @@ impl Future for SentFuture {
             Err(reason) => return Poll::Ready(Err(reason.clone())),
         };
         let mut core = self.shared.lock();
+        if let Some(reason) = core.refusals.of(id) {
+            return Poll::Ready(Err(reason.clone()));
+        }
         if core.sent_through.is_some_and(|last| id <= last) {
             return Poll::Ready(Ok(()));
         }
@@ -152,13 +155,16 @@ impl Future for ReceivedFuture {
         let shared = this.shared.clone();
         let mut core = shared.lock();
         let pulled = core.machine.pull();
+        let news = !this.waits || pulled.is_some();
         this.wait(&mut core, pulled.is_none());
         if pulled.is_none() {
             core.watch(cx.waker());
         }
         drop(core);
-        // Either the flow has to read, or it may have to tell of an end that this message held up.
-        shared.waker.wake();
+        if news {
+            // Either the flow has to read, or it may have to tell of an end that this message held up.
+            shared.waker.wake();
+        }
         pulled.map_or(Poll::Pending, Poll::Ready)
     }
 }
@@ -168,6 +174,8 @@ impl Drop for ReceivedFuture {
         if self.waits {
             let shared = self.shared.clone();
             self.wait(&mut shared.lock(), false);
+            // What it waited for may be for others now.
+            shared.waker.wake();
         }
     }
 }

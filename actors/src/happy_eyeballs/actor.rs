@@ -47,7 +47,7 @@ pub(crate) fn start(order: Order, services: &Arc<Services>, logger: &Logger) {
         branches: Arc::from([]),
         roster: Roster::default(),
         resolved: Vec::new(),
-        unanswered: 0,
+        unanswered: BTreeMap::new(),
         ranking: 0,
         candidates: Vec::new(),
         why_none: None,
@@ -72,8 +72,8 @@ pub(crate) struct HappyEyeballs {
     branches: Arc<[Branch]>,
     roster: Roster,
     resolved: Vec<Resolved>,
-    /// Questions to the name resolver that are open.
-    unanswered: usize,
+    /// Questions to the name resolver that are open, and their names.
+    unanswered: BTreeMap<QueryId, Arc<str>>,
     /// Calls to the policy manager that are open.
     ranking: usize,
     /// As last ranked.
@@ -132,19 +132,39 @@ impl HappyEyeballs {
     }
 
     fn ask(&mut self, query: QueryId, host: Arc<str>, ctx: &mut Context<Self>) {
-        self.unanswered += 1;
-        let question = Resolve { query, host: host.clone(), answers: ctx.address().recipient() };
+        self.unanswered.insert(query, host.clone());
+        // The resolver keeps its own time and can say more; this is for one that does not, or that is gone.
+        let patience = self.services.patience;
+        ctx.run_later(patience, move |race, ctx| {
+            race.answer_for(query, ctx, |name| ResolutionFailure::TimedOut { name, after: patience })
+        });
+        let question = Resolve { query, host, answers: ctx.address().recipient() };
         let asking = self.services.resolver.send(question);
         ctx.spawn(asking.into_actor(self).map(move |asked, race, ctx| {
             if let Err(gone) = asked {
                 let why = format!("the name resolver is gone: {gone}").into();
-                let result = Err(ResolutionFailure::Other { name: host, why });
-                race.answered(Answered { query, result, last: true }, ctx);
+                race.answer_for(query, ctx, |name| ResolutionFailure::Other { name, why });
             }
         }));
     }
 
+    /// Answers a question that the resolver has left open.
+    fn answer_for(
+        &mut self,
+        query: QueryId,
+        ctx: &mut Context<Self>,
+        why: impl FnOnce(Arc<str>) -> ResolutionFailure,
+    ) {
+        if let Some(name) = self.unanswered.get(&query) {
+            let result = Err(why(name.clone()));
+            self.answered(Answered { query, result, last: true }, ctx);
+        }
+    }
+
     fn answered(&mut self, answer: Answered, ctx: &mut Context<Self>) {
+        if !self.unanswered.contains_key(&answer.query) {
+            return;
+        }
         match answer.result {
             Ok(addresses) => {
                 let remote = answer.query.0 as usize;
@@ -155,12 +175,14 @@ impl HappyEyeballs {
             }
             Err(failure) => {
                 debug!(self.logger, "name not resolved"; "reason" => %failure);
-                if !self.unresolved.contains(&failure) {
+                if !self.unresolved.iter().any(|known| is_same(known, &failure)) {
                     self.unresolved.push(failure);
                 }
             }
         }
-        self.unanswered -= usize::from(answer.last);
+        if answer.last {
+            self.unanswered.remove(&answer.query);
+        }
         self.rank(ctx);
     }
 
@@ -187,7 +209,7 @@ impl HappyEyeballs {
         let entries = candidates.iter().map(entry).collect();
         self.candidates = candidates;
         self.race.handle(Input::Candidates(entries), self.clock.now());
-        if self.unanswered == 0 && self.ranking == 0 {
+        if self.unanswered.is_empty() && self.ranking == 0 {
             self.race.handle(Input::NoMoreCandidates, self.clock.now());
         }
         self.run(ctx);
@@ -232,7 +254,8 @@ impl HappyEyeballs {
             candidate,
             stack,
             landing: self.landing.clone(),
-            race: ctx.address(),
+            reached: ctx.address().recipient(),
+            landed: ctx.address().recipient(),
             _counted: self.services.census.count(Kind::Candidate),
         };
         let child = Supervise::new(self.services.candidate_plan)
@@ -271,8 +294,17 @@ impl HappyEyeballs {
         self.finish(Ok((protocol, established)), ctx);
     }
 
+    /// What was tried, in the order of the starts.
+    fn attempts(&self) -> Vec<Attempt> {
+        let attempt = |id| {
+            let failed = self.failures.iter().find(|attempt| attempt.candidate.id == id);
+            failed.cloned().or_else(|| Some(Attempt::new(self.known.get(&id)?.clone(), Failure::Cancelled)))
+        };
+        self.race.timeline().attempts.iter().filter_map(|record| attempt(record.id)).collect()
+    }
+
     fn lost(&mut self, ctx: &mut Context<Self>) {
-        let attempts = self.failures.clone();
+        let attempts = self.attempts();
         let unresolved = self.unresolved.clone();
         let failure = if !attempts.is_empty() {
             EstablishmentFailure::EstablishmentFailed { attempts, unresolved }
@@ -288,9 +320,7 @@ impl HappyEyeballs {
     }
 
     fn time_out(&mut self, after: Duration, ctx: &mut Context<Self>) {
-        let mut attempts = self.failures.clone();
-        let running = self.running.keys().filter_map(|id| self.known.get(id));
-        attempts.extend(running.map(|candidate| Attempt::new(candidate.clone(), Failure::TimedOut)));
+        let attempts = self.attempts();
         let unresolved = self.unresolved.clone();
         self.lose(EstablishmentFailure::Timeout { after, attempts, unresolved }, ctx);
     }
@@ -388,12 +418,21 @@ async fn eligible(
     services: Arc<Services>,
     request: Arc<Request>,
 ) -> Result<(Arc<Request>, Vec<Branch>), EstablishmentFailure> {
-    let request = settle_locals(services.resolver.clone(), request)
+    let request = settle_locals(services.resolver.clone(), services.patience, request)
         .await
         .map_err(|failure| EstablishmentFailure::ResolutionFailed(vec![failure]))?;
     let reply = services.policy.send(Eligible { request: request.clone() }).await;
     let branches = reply.map_err(|gone| stopped("policy manager", &gone))??;
     Ok((request, branches))
+}
+
+/// Whether the second says no more than the first: how long two questions for one name took differs by chance.
+fn is_same(one: &ResolutionFailure, other: &ResolutionFailure) -> bool {
+    use ResolutionFailure::TimedOut;
+    match (one, other) {
+        (TimedOut { name: one, .. }, TimedOut { name: other, .. }) => one == other,
+        _ => one == other,
+    }
 }
 
 fn stopped(who: &str, gone: &MailboxError) -> EstablishmentFailure {

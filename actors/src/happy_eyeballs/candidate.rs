@@ -1,6 +1,5 @@
 //! One attempt.
 
-use super::actor::HappyEyeballs;
 use super::messages::{Landed, Reached};
 use crate::census::Counted;
 use actix::prelude::*;
@@ -20,7 +19,8 @@ pub(super) struct Attempt {
     pub(super) candidate: Candidate,
     pub(super) stack: Arc<dyn Stack>,
     pub(super) landing: Landing,
-    pub(super) race: Addr<HappyEyeballs>,
+    pub(super) reached: Recipient<Reached>,
+    pub(super) landed: Recipient<Landed>,
     pub(super) _counted: Counted,
 }
 
@@ -28,10 +28,10 @@ impl Actor for Attempt {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let (race, id) = (self.race.clone(), self.candidate.id);
+        let (reached, id) = (self.reached.clone(), self.candidate.id);
         let progress = Progress::new(move |stage| {
             #[expect(clippy::disallowed_methods, reason = "two for each attempt at most")]
-            race.do_send(Reached { id, stage });
+            reached.do_send(Reached { id, stage });
         });
         let connecting = self.stack.connect(&self.candidate, progress);
         ctx.spawn(connecting.into_actor(self).map(|result, attempt, ctx| attempt.land(result, ctx)));
@@ -52,7 +52,7 @@ impl Attempt {
         });
         self.landing.borrow_mut().insert(id, result);
         #[expect(clippy::disallowed_methods, reason = "one for each attempt")]
-        self.race.do_send(Landed { id });
+        self.landed.do_send(Landed { id });
         ctx.stop();
     }
 }

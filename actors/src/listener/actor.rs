@@ -7,7 +7,7 @@ use crate::flow::{self, Origin};
 use crate::name_resolver::settle_locals;
 use crate::policy_manager::messages::Where;
 use crate::subscription::Subscriber;
-use crate::supervision::{ChildEvent, Plan, Supervise};
+use crate::supervision::{ChildEvent, Plan, Supervise, finish};
 use crate::transport::Services;
 use actix::WeakRecipient;
 use actix::prelude::*;
@@ -54,11 +54,12 @@ pub(crate) fn start(
     }
     let logger = logger.new(o!("listener" => setup.shared.id.as_u64()));
     let counted = services.census.count(Kind::Listener);
-    Supervise::new(Plan::transient())
+    Supervise::new(Plan::permanent())
         .name(format!("listener {}", setup.shared.id))
         .parent(parent)
         .logger(logger.clone())
-        .start(|_| Listener {
+        .start(|ctx| Listener {
+            _own: ctx.address(),
             setup,
             services: services.clone(),
             sockets: Sockets::default(),
@@ -69,12 +70,14 @@ pub(crate) fn start(
 
 /// Asks where to listen, with names resolved first.
 async fn plan(services: Arc<Services>, request: Arc<Request>) -> Result<Vec<ListenSpec>, ListenFailure> {
-    let request = settle_locals(services.resolver.clone(), request).await?;
+    let request = settle_locals(services.resolver.clone(), services.patience, request).await?;
     let gone = |gone| Err(ListenFailure::Stopped(format!("policy manager: {gone}").into()));
     services.policy.send(Where { request }).await.unwrap_or_else(gone)
 }
 
 pub(crate) struct Listener {
+    /// Nobody else has its address, and a child whose address nobody has is not restarted.
+    _own: Addr<Self>,
     setup: Setup,
     services: Arc<Services>,
     sockets: Sockets,
@@ -116,16 +119,16 @@ impl Drop for Listener {
 impl Listener {
     fn open(&mut self, specs: Vec<ListenSpec>) -> Result<(), ListenFailure> {
         let properties = &self.setup.request.properties;
-        let addresses = self.sockets.open(specs, properties, &self.services.registry)?;
-        info!(self.logger, "listening"; "on" => ?addresses);
-        self.setup.shared.listening(addresses);
+        let sockets = self.sockets.open(specs, properties, &self.services.registry)?;
+        info!(self.logger, "listening"; "on" => ?sockets);
+        self.setup.shared.listening(sockets);
         Ok(())
     }
 
     fn end(&mut self, failure: Option<ListenFailure>, ctx: &mut Context<Self>) {
         self.sockets.close();
         self.setup.shared.end(failure);
-        ctx.stop();
+        finish(ctx);
     }
 
     /// Looks at the connection at hand, and keeps it or refuses it. A panic in a filter leaves it at hand.
@@ -147,7 +150,7 @@ impl Listener {
         let shared =
             flow::Shared::new(Role::Accepted, self.setup.request.properties.clone(), &self.setup.subscribers);
         let connection = shared.handle();
-        flow::carry(&shared, incoming.protocol.clone(), &established);
+        shared.carried_by(incoming.protocol.clone(), &established);
         let mut core = self.setup.shared.lock();
         core.receive(&self.setup.shared, connection);
         drop(core);

@@ -7,10 +7,13 @@ use neatflow_core::policy::Request;
 use neatflow_core::{LocalEndpoint, RemoteEndpoint, ResolutionFailure};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// The request with addresses in place of the names among its local endpoints. Needs an arbiter.
+/// The request with addresses in place of the names among its local endpoints; each may take as long as
+/// `patience`. Needs an arbiter.
 pub(crate) async fn settle_locals(
     resolver: Recipient<Resolve>,
+    patience: Duration,
     request: Arc<Request>,
 ) -> Result<Arc<Request>, ResolutionFailure> {
     if request.locals.iter().all(|local| local.unresolved().is_none()) {
@@ -18,20 +21,22 @@ pub(crate) async fn settle_locals(
     }
     let mut locals = Vec::new();
     for local in &request.locals {
-        let addresses = addresses(&resolver, local.unresolved()).await?;
+        let addresses = addresses(&resolver, patience, local.unresolved()).await?;
         locals.extend(each(local, addresses, LocalEndpoint::resolved));
     }
     Ok(Arc::new(Request { locals, ..Request::clone(&request) }))
 }
 
-/// The remote endpoints with addresses in place of their names (RFC 9622 §7.3). Needs an arbiter.
+/// The remote endpoints with addresses in place of their names (RFC 9622 §7.3); each may take as long as
+/// `patience`. Needs an arbiter.
 pub(crate) async fn settle_remotes(
     resolver: Recipient<Resolve>,
+    patience: Duration,
     request: Arc<Request>,
 ) -> Result<Vec<RemoteEndpoint>, ResolutionFailure> {
     let mut remotes = Vec::new();
     for remote in &request.remotes {
-        let addresses = addresses(&resolver, remote.unresolved()).await?;
+        let addresses = addresses(&resolver, patience, remote.unresolved()).await?;
         remotes.extend(each(remote, addresses, RemoteEndpoint::resolved));
     }
     Ok(remotes)
@@ -48,6 +53,7 @@ fn each<E: Clone>(endpoint: &E, addresses: Option<Vec<IpAddr>>, at: fn(E, IpAddr
 /// Every address of a name, in the order of the answers; or why it has none.
 async fn addresses(
     resolver: &Recipient<Resolve>,
+    patience: Duration,
     name: Option<&Arc<str>>,
 ) -> Result<Option<Vec<IpAddr>>, ResolutionFailure> {
     let Some(name) = name else { return Ok(None) };
@@ -56,7 +62,11 @@ async fn addresses(
     let gatherer = Gatherer { tell: Some(tell), addresses: Vec::new(), failure: None }.start();
     let question = Resolve { query: QueryId(0), host: name.clone(), answers: gatherer.recipient() };
     resolver.send(question).await.map_err(|error| gone(format!("name resolver: {error}")))?;
-    gathered.await.map_err(|error| gone(error.to_string()))?.map(Some)
+    // The resolver keeps its own time and can say more; this is for one that does not.
+    match tokio::time::timeout(patience, gathered).await {
+        Ok(outcome) => outcome.map_err(|error| gone(error.to_string()))?.map(Some),
+        Err(_) => Err(ResolutionFailure::TimedOut { name: name.clone(), after: patience }),
+    }
 }
 
 /// Collects the answers to one question.

@@ -17,6 +17,9 @@ use slog::{Logger, debug, error, o};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How much longer than a resolution may take a race waits for its answer.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// How a transport is set up.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -25,7 +28,8 @@ pub struct Config {
     pub registry: Registry,
     /// How names are resolved. Default: as the system does.
     pub resolver: name_resolver::Config,
-    /// Who resolves names, in place of the name resolver. Default: nobody.
+    /// Who resolves names, in place of the name resolver. Default: nobody. It has one second longer than
+    /// `resolver.timeout`; what it has not answered by then counts as failed.
     pub other_resolver: Option<Recipient<Resolve>>,
     /// Where interfaces are looked up. Default: the system.
     pub interfaces: Interfaces,
@@ -66,6 +70,8 @@ pub(crate) struct Services {
     pub(crate) registry: Registry,
     pub(crate) racing: racing::Config,
     pub(crate) candidate_plan: Plan,
+    /// How long a race waits for the answer to one question.
+    pub(crate) patience: Duration,
     pub(crate) census: Arc<Census>,
 }
 
@@ -98,6 +104,7 @@ impl Transport {
             let plan = Supervise::new(Plan::permanent()).name(name).parent(parent.clone());
             (plan.logger(logger.clone()), logger)
         };
+        let patience = resolver.timeout.saturating_add(GRACE);
         let (hiring, for_policy) = hire("policy manager");
         let policy = hiring.start(|_| PolicyManager::new(&registry, interfaces, for_policy));
         let resolver = other_resolver.unwrap_or_else(|| {
@@ -110,6 +117,7 @@ impl Transport {
             registry,
             racing,
             candidate_plan: Plan::transient().intensity(candidate_restarts),
+            patience,
             census: self.census.clone(),
         }
     }
@@ -164,12 +172,13 @@ impl Handler<ResolveEndpoints> for Transport {
     type Result = ResponseFuture<Result<(Vec<LocalEndpoint>, Vec<RemoteEndpoint>), ResolutionFailure>>;
 
     fn handle(&mut self, call: ResolveEndpoints, _: &mut Self::Context) -> Self::Result {
-        let resolver = self.services.as_ref().map(|services| services.resolver.clone());
+        let services = self.services.clone();
         Box::pin(async move {
             // The staff is hired before the first message is handled.
-            let Some(resolver) = resolver else { return Ok(Default::default()) };
-            let request = settle_locals(resolver.clone(), call.request).await?;
-            let remotes = settle_remotes(resolver, request.clone()).await?;
+            let Some(services) = services else { return Ok(Default::default()) };
+            let (resolver, patience) = (&services.resolver, services.patience);
+            let request = settle_locals(resolver.clone(), patience, call.request).await?;
+            let remotes = settle_remotes(resolver.clone(), patience, request.clone()).await?;
             Ok((request.locals.clone(), remotes))
         })
     }

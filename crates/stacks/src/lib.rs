@@ -15,4 +15,4 @@ mod wire;
 pub use interfaces::{Interface, interface_index, interfaces};
 pub use progress::{Progress, Stage};
 pub use stack::{Acceptor, Association, Established, ListenOn, Stack};
-pub use wire::{MessageWire, Path, Portable, Report, StreamWire, Wire, WireControl};
+pub use wire::{MessageWire, NotSent, Path, Portable, Report, StreamWire, Wire, WireControl};

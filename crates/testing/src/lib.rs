@@ -23,8 +23,13 @@
 //! ```
 
 pub mod dns;
+pub mod harness;
 mod paused;
+pub mod probe;
 mod quiet;
+pub mod resolver;
+pub mod stack;
+pub mod talk;
 
 pub use paused::{paused, run_paused, settle};
 pub use quiet::{QuietPanics, quiet_panics};

@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 /// The receive queue of one connection.
 ///
 /// Three ways to ask: single requests (each answered exactly once, in order), a standing stream, and pulls that
-/// take a message out by hand. The transport is read only while somebody asks, so the queue holds at most what
+/// take a message out by hand. Whoever waits to pull goes first: an answer may have to wait for room, a pull never.
+/// The transport is read only while somebody asks, so the queue holds at most what
 /// one read brought.
 #[derive(Debug, Default)]
 pub struct Inbox {
@@ -71,6 +72,12 @@ impl Inbox {
         self.pulls > 0
     }
 
+    /// Whether somebody wants to pull, and a pull would give something.
+    pub fn is_pull_due(&self) -> bool {
+        let given = !self.messages.is_empty() || self.end != End::Open || self.shut.is_some();
+        self.pulls > 0 && given
+    }
+
     /// Takes a message out by hand, or says that none will come.
     pub fn pull(&mut self) -> Option<Result<Message, ReceiveFailure>> {
         match self.messages.pop_front() {
@@ -95,9 +102,13 @@ impl Inbox {
         }
     }
 
-    /// The next answer that is due: a message to whoever asked first, or that no message will come.
-    pub fn answer(&mut self) -> Option<(Asker, Result<Message, ReceiveFailure>)> {
+    /// The next answer that is due: a message to whoever asked first, or that no message will come. None while a
+    /// message is here for whoever pulls, or without room for a message.
+    pub fn answer(&mut self, room: bool) -> Option<(Asker, Result<Message, ReceiveFailure>)> {
         let asker = self.asker()?;
+        if !self.messages.is_empty() && (self.pulls > 0 || !room) {
+            return None;
+        }
         let answer = match self.messages.pop_front() {
             Some(message) => Ok(message),
             None => {
@@ -170,9 +181,22 @@ mod tests {
         let id = inbox.request();
         inbox.arrived(Message::new("first"));
         inbox.arrived(Message::new("second"));
-        assert_eq!(inbox.answer(), Some((Asker::Request(id), Ok(Message::new("first")))));
-        assert_eq!(inbox.answer(), Some((Asker::Stream, Ok(Message::new("second")))));
-        assert_eq!(inbox.answer(), None);
+        assert_eq!(inbox.answer(true), Some((Asker::Request(id), Ok(Message::new("first")))));
+        assert_eq!(inbox.answer(true), Some((Asker::Stream, Ok(Message::new("second")))));
+        assert_eq!(inbox.answer(true), None);
+    }
+
+    #[test]
+    fn whoever_waits_to_pull_goes_before_all_others_until_they_have_lost_interest() {
+        let mut inbox = Inbox::default();
+        let id = inbox.request();
+        inbox.begin_pull();
+        inbox.arrived(Message::new("first"));
+        assert_eq!(inbox.answer(true), None);
+        assert!(inbox.is_pull_due() && !inbox.is_hungry());
+        inbox.end_pull();
+        assert_eq!(inbox.answer(false), None);
+        assert_eq!(inbox.answer(true), Some((Asker::Request(id), Ok(Message::new("first")))));
     }
 
     #[test]
@@ -182,12 +206,12 @@ mod tests {
         let (one, two) = (inbox.request(), inbox.request());
         inbox.stream(true);
         let end = |asker| Some((asker, Err(ReceiveFailure::Finished)));
-        assert_eq!(inbox.answer(), end(Asker::Request(one)));
-        assert_eq!(inbox.answer(), end(Asker::Request(two)));
-        assert_eq!(inbox.answer(), end(Asker::Stream));
-        assert_eq!(inbox.answer(), None);
+        assert_eq!(inbox.answer(true), end(Asker::Request(one)));
+        assert_eq!(inbox.answer(true), end(Asker::Request(two)));
+        assert_eq!(inbox.answer(true), end(Asker::Stream));
+        assert_eq!(inbox.answer(true), None);
         let late = inbox.request();
-        assert_eq!(inbox.answer(), end(Asker::Request(late)));
+        assert_eq!(inbox.answer(true), end(Asker::Request(late)));
     }
 
     #[test]

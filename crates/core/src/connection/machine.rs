@@ -83,6 +83,10 @@ pub enum Input {
     Written(usize),
     /// A message transport took the message at the front.
     FrontTaken,
+    /// A message transport would not take the message at the front; it may take the next.
+    FrontRefused(SendFailure),
+    /// The network reported an error that ends nothing.
+    SoftError(Failure),
     /// The peer has acknowledged every byte and our end.
     Acknowledged,
     /// The transport failed.
@@ -122,7 +126,7 @@ pub enum Event {
         /// Why.
         reason: SendFailure,
     },
-    /// The transport has taken everything that was queued.
+    /// Nothing is queued any more: the transport has taken it, or would not.
     AllWritten,
     /// A message came.
     Received {
@@ -138,6 +142,8 @@ pub enum Event {
         /// Why.
         reason: ReceiveFailure,
     },
+    /// The network reported an error that ends nothing.
+    SoftError(Failure),
     /// The peer aborted; the terminal event follows.
     Aborted,
     /// Data stayed unacknowledged for too long.
@@ -240,8 +246,6 @@ impl Machine {
         let id = self.inbox.request();
         if self.inbox.is_shut() {
             self.shut_inbox(ReceiveFailure::Closed);
-        } else {
-            self.answer();
         }
         Ok(id)
     }
@@ -271,6 +275,11 @@ impl Machine {
         self.inbox.is_pulled()
     }
 
+    /// Whether somebody waits to pull and need wait no longer.
+    pub fn is_pull_due(&self) -> bool {
+        self.inbox.is_pull_due()
+    }
+
     /// What is to be written.
     pub fn outbox(&self) -> &Outbox {
         &self.outbox
@@ -298,7 +307,9 @@ impl Machine {
             State::Closing => true,
             State::Establishing | State::Closed => false,
         };
-        matters && self.our_end == OurEnd::Sent
+        // Who was not asked to send our end yet has sent none to be acknowledged.
+        let asked = !self.outputs.iter().any(|output| matches!(output, Output::Finish));
+        matters && self.our_end == OurEnd::Sent && asked
     }
 
     /// Feeds it.
@@ -318,7 +329,12 @@ impl Machine {
             Input::Release => self.close(),
             Input::Established => self.established(),
             // The transport is not ours before it is established; whoever raced it reports.
-            Input::PeerFinished | Input::Written(_) | Input::FrontTaken | Input::Failed(_)
+            Input::PeerFinished
+            | Input::Written(_)
+            | Input::FrontTaken
+            | Input::FrontRefused(_)
+            | Input::SoftError(_)
+            | Input::Failed(_)
                 if self.state == State::Establishing => {}
             Input::EstablishmentFailed(failure) => {
                 if self.state == State::Establishing {
@@ -328,15 +344,16 @@ impl Machine {
             Input::Arrived(message) => {
                 if self.state == State::Established {
                     self.inbox.arrived(message);
-                    self.answer();
                 }
             }
             Input::PeerFinished => {
                 self.inbox.finished();
-                self.answer();
+                self.maybe_closed();
             }
             Input::Written(bytes) => self.taken(|outbox, sent| outbox.written(bytes, sent)),
             Input::FrontTaken => self.taken(|outbox, sent| outbox.take_front(sent)),
+            Input::FrontRefused(reason) => self.front_refused(reason),
+            Input::SoftError(reason) => self.tell(Event::SoftError(reason)),
             Input::Acknowledged => {
                 if self.our_end == OurEnd::Sent {
                     self.our_end = OurEnd::Acknowledged;
@@ -347,14 +364,14 @@ impl Machine {
         }
     }
 
-    /// What to do next; `None` until it is fed again.
-    pub fn poll(&mut self) -> Option<Output> {
+    /// What to do next; `None` until it is fed again. Without `room` for a message, messages stay, and everything
+    /// else goes past them.
+    pub fn poll(&mut self, room: bool) -> Option<Output> {
+        if self.outputs.is_empty() && self.state == State::Established {
+            self.answer(room);
+            self.maybe_closed();
+        }
         self.outputs.pop_front()
-    }
-
-    /// What [`poll`](Self::poll) would give next.
-    pub fn peek(&self) -> Option<&Output> {
-        self.outputs.front()
     }
 
     fn tell(&mut self, event: Event) {
@@ -364,7 +381,6 @@ impl Machine {
     fn stream(&mut self, on: bool) {
         if !self.inbox.is_shut() {
             self.inbox.stream(on);
-            self.answer();
         }
     }
 
@@ -446,6 +462,15 @@ impl Machine {
         self.maybe_finish();
     }
 
+    fn front_refused(&mut self, reason: SendFailure) {
+        let Some((id, message)) = self.outbox.refuse_front() else { return };
+        self.tell(Event::SendError { id, message, reason });
+        if self.outbox.is_empty() {
+            self.tell(Event::AllWritten);
+        }
+        self.maybe_finish();
+    }
+
     fn maybe_finish(&mut self) {
         if self.our_end == OurEnd::Due && self.outbox.is_empty() {
             self.our_end = OurEnd::Sent;
@@ -466,20 +491,20 @@ impl Machine {
         }
     }
 
-    fn answer(&mut self) {
-        if self.state != State::Established {
-            return;
-        }
-        while let Some((asker, answer)) = self.inbox.answer() {
-            self.tell(match answer {
-                Ok(message) => Event::Received { asker, message },
-                Err(reason) => Event::ReceiveError { asker, reason },
-            });
-        }
-        self.maybe_closed();
+    /// Answers whoever asked first; false if nothing is there to be said.
+    fn answer(&mut self, room: bool) -> bool {
+        let Some((asker, answer)) = self.inbox.answer(room) else { return false };
+        self.tell(match answer {
+            Ok(message) => Event::Received { asker, message },
+            Err(reason) => Event::ReceiveError { asker, reason },
+        });
+        true
     }
 
+    /// Refuses every request that is open. What has come for those who asked is theirs still, room or not: it is no
+    /// more than one read brought.
     fn shut_inbox(&mut self, reason: ReceiveFailure) {
+        while self.state != State::Establishing && self.answer(true) {}
         let Self { inbox, outputs, .. } = self;
         inbox.shut(reason.clone(), |id| {
             let asker = Asker::Request(id);
@@ -515,11 +540,60 @@ mod tests {
             machine.send_first("first".into());
             machine.send("second".into()).unwrap();
             machine.handle(input());
-            std::iter::from_fn(move || machine.poll()).map(|output| format!("{output:?}")).collect::<Vec<_>>()
+            std::iter::from_fn(move || machine.poll(true))
+                .map(|output| format!("{output:?}"))
+                .collect::<Vec<_>>()
         };
         let failed = told(|| Input::EstablishmentFailed(EstablishmentFailure::Cancelled));
         assert_eq!(failed.len(), 3, "SendError of the second, EstablishmentError, Release: {failed:?}");
         assert!(failed[0].contains("SendError { id: MessageId(1)"), "{failed:?}");
+    }
+
+    #[test]
+    fn our_end_is_not_acknowledged_before_it_was_asked_for() {
+        let mut machine = machine_in("Established", "both ends open");
+        machine.handle(Input::Close);
+        assert!(!machine.wants_acknowledgement());
+        while machine.poll(true).is_some() {}
+        assert!(machine.wants_acknowledgement());
+    }
+
+    #[test]
+    fn without_room_a_message_holds_up_nothing_but_the_answers_after_it() {
+        let mut machine = machine_in("Established", "both ends open");
+        machine.handle(Input::Stream(true));
+        for text in ["one", "two"] {
+            machine.handle(Input::Arrived(Message::new(text)));
+        }
+        machine.send(Message::new("out").last()).unwrap();
+        machine.handle(Input::FrontTaken);
+        machine.handle(Input::PeerFinished);
+        let past: Vec<_> = std::iter::from_fn(|| machine.poll(false)).collect();
+        use Output::{Event as Told, Finish, Release};
+        assert!(matches!(past[..], [Told(Event::Sent(_)), Told(Event::AllWritten), Finish]), "{past:?}");
+
+        machine.handle(Input::Acknowledged);
+        assert!(machine.poll(false).is_none(), "it ends when everything was taken");
+        let rest: Vec<_> = std::iter::from_fn(|| machine.poll(true)).collect();
+        let [
+            Told(Event::Received { .. }),
+            Told(Event::Received { .. }),
+            Told(Event::ReceiveError { .. }),
+            Told(Event::Closed),
+            Release,
+        ] = &rest[..]
+        else {
+            panic!("{rest:?}")
+        };
+    }
+
+    #[test]
+    fn what_has_come_for_those_who_asked_is_theirs_although_the_connection_fails() {
+        let mut machine = machine_in("Established", "both ends open");
+        machine.receive().unwrap();
+        machine.handle(Input::Arrived(Message::new("last words")));
+        machine.handle(Input::Failed(ConnectionFailure::AbortedByPeer));
+        assert!(matches!(machine.poll(false), Some(Output::Event(Event::Received { .. }))));
     }
 
     /// For every state, in the situations that matter to it: where each input leads. `-`: it stays where it is.
@@ -535,6 +609,8 @@ mod tests {
         PeerFinished        | -              | -           | -
         Written             | -              | -           | -
         FrontTaken          | -              | -           | -
+        FrontRefused        | -              | -           | -
+        SoftError           | -              | -           | -
         Acknowledged        | -              | -           | -
         Failed              | -              | -           | -
 
@@ -549,6 +625,8 @@ mod tests {
         PeerFinished        | -              | -         | Closed            | -           | -
         Written             | -              | -         | -                 | -           | -
         FrontTaken          | -              | -         | -                 | -           | -
+        FrontRefused        | -              | -         | -                 | -           | -
+        SoftError           | -              | -         | -                 | -           | -
         Acknowledged        | -              | -         | -                 | -           | Closed
         Failed              | Closed         | Closed    | Closed            | Closed      | Closed
 
@@ -563,6 +641,8 @@ mod tests {
         PeerFinished        | -      | -
         Written             | -      | -
         FrontTaken          | -      | -
+        FrontRefused        | -      | -
+        SoftError           | -      | -
         Acknowledged        | -      | Closed
         Failed              | Closed | Closed
 
@@ -577,6 +657,8 @@ mod tests {
         PeerFinished        | -
         Written             | -
         FrontTaken          | -
+        FrontRefused        | -
+        SoftError           | -
         Acknowledged        | -
         Failed              | -";
 
@@ -609,11 +691,61 @@ mod tests {
         {
             machine.handle(input);
         }
-        let outputs: Vec<_> = std::iter::from_fn(|| machine.poll()).collect();
+        let outputs: Vec<_> = std::iter::from_fn(|| machine.poll(true)).collect();
         assert!(
             outputs.iter().any(|output| matches!(output, Output::Event(Event::Sent(sent)) if *sent == id))
         );
         assert!(matches!(outputs[..], [.., Output::Event(Event::Closed), Output::Release]));
+    }
+
+    #[test]
+    fn a_refused_message_comes_back_and_costs_no_other_message() {
+        let mut machine = Machine::new(Role::Accepted);
+        let ids = ["taken", "too large", "taken too"].map(|text| machine.send(Message::new(text)).unwrap());
+        let refusal = SendFailure::TooLarge { limit: 8 };
+        for input in
+            [Input::FrontTaken, Input::FrontRefused(refusal.clone()), Input::FrontTaken, Input::FrontTaken]
+        {
+            machine.handle(input);
+        }
+        let told: Vec<_> = std::iter::from_fn(|| machine.poll(true)).collect();
+        let [
+            Output::Event(Event::Sent(first)),
+            Output::Event(Event::SendError { id, message, reason }),
+            Output::Event(Event::Sent(third)),
+            Output::Event(Event::AllWritten),
+        ] = &told[..]
+        else {
+            panic!("{told:?}");
+        };
+        assert_eq!([*first, *id, *third], ids);
+        assert_eq!((message, reason), (&Message::new("too large"), &refusal));
+        assert_eq!(machine.state(), State::Established);
+    }
+
+    #[test]
+    fn a_refused_message_does_not_hold_up_the_close() {
+        let mut machine = machine_in("Closing", "queued");
+        machine.handle(Input::FrontRefused(SendFailure::TooLarge { limit: 1 }));
+        let told: Vec<_> = std::iter::from_fn(|| machine.poll(true)).collect();
+        assert!(
+            matches!(
+                told[..],
+                [Output::Event(Event::SendError { .. }), Output::Event(Event::AllWritten), Output::Finish]
+            ),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn a_soft_error_is_told_and_ends_nothing() {
+        for (state, situation) in [("Established", "both ends open"), ("Closing", "ours sent")] {
+            let mut machine = machine_in(state, situation);
+            while machine.poll(true).is_some() {}
+            machine.handle(Input::SoftError(Failure::Refused));
+            assert!(matches!(machine.poll(true), Some(Output::Event(Event::SoftError(Failure::Refused)))));
+            assert_eq!(machine.state().to_string(), state);
+        }
     }
 
     #[test]
@@ -646,15 +778,19 @@ mod tests {
     fn what_a_transport_says_before_it_won_is_not_told() {
         let mut machine = machine_in("Establishing", "queued");
         machine.receive().unwrap();
-        for input in [Input::Written(7), Input::FrontTaken, Input::PeerFinished, Input::Acknowledged] {
+        let refused = Input::FrontRefused(SendFailure::TooLarge { limit: 1 });
+        let soft = Input::SoftError(Failure::Refused);
+        for input in
+            [Input::Written(7), Input::FrontTaken, refused, soft, Input::PeerFinished, Input::Acknowledged]
+        {
             machine.handle(input);
-            assert!(machine.poll().is_none());
+            assert!(machine.poll(true).is_none());
         }
         assert_eq!(machine.outbox().pending(), 7);
     }
 
     /// One input of each kind, in the order of their declaration.
-    fn inputs() -> [Input; 12] {
+    fn inputs() -> [Input; 14] {
         [
             Input::Stream(true),
             Input::Close,
@@ -666,6 +802,8 @@ mod tests {
             Input::PeerFinished,
             Input::Written(1),
             Input::FrontTaken,
+            Input::FrontRefused(SendFailure::TooLarge { limit: 1 }),
+            Input::SoftError(Failure::Refused),
             Input::Acknowledged,
             Input::Failed(ConnectionFailure::TimedOut),
         ]
@@ -683,6 +821,8 @@ mod tests {
             Input::PeerFinished => "PeerFinished",
             Input::Written(_) => "Written",
             Input::FrontTaken => "FrontTaken",
+            Input::FrontRefused(_) => "FrontRefused",
+            Input::SoftError(_) => "SoftError",
             Input::Acknowledged => "Acknowledged",
             Input::Failed(_) => "Failed",
         };

@@ -37,6 +37,10 @@ impl Network {
         // Four fifths of what is left, each time, and then all of it: every queue is emptied in few turns.
         for turn in 0..10_000 {
             let share = if turn % 2 == 0 { 204 } else { 255 };
+            // Whoever waits to pull pulls when there is something to pull.
+            while witness.machine.is_pull_due() && !witness.arrived.is_empty() {
+                witness.step(&Step::Pull);
+            }
             let Some(step) = self.turn(&witness.machine, share) else { return };
             witness.step(&step);
         }

@@ -1,0 +1,32 @@
+# The menu. `just` alone lists it.
+
+_default:
+    @just --list --unsorted
+
+# Everything that must hold before a change is taken.
+check:
+    .ci/run
+
+# Run the tests, or those whose names contain WHAT.
+test *WHAT:
+    cargo test --workspace {{ WHAT }}
+
+# Run the property tests; those that do not say how many cases they need get CASES.
+prop CASES="10000":
+    QUICKCHECK_TESTS={{ CASES }} cargo test -p neatflow-core --test 'prop_*'
+
+# Run the benchmark against a bare tokio connect; `just bench --quick` takes some seconds.
+bench *FLAGS:
+    cargo bench --bench establish -- {{ FLAGS }}
+
+# Build the documentation, warnings being errors.
+doc *FLAGS:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps {{ FLAGS }}
+
+# Check who depends on whom, the Rust version, and clippy's files.
+arrows:
+    .ci/arrows
+
+# See a race: the main job.
+demo *FLAGS:
+    cargo run --release -- demo {{ FLAGS }}
