@@ -42,6 +42,12 @@ impl Protocol {
     }
 }
 
+impl From<&str> for Protocol {
+    fn from(name: &str) -> Self {
+        Self(Cow::Owned(name.to_owned()))
+    }
+}
+
 impl From<String> for Protocol {
     fn from(name: String) -> Self {
         Self(Cow::Owned(name))

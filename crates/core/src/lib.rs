@@ -14,6 +14,7 @@ pub mod message;
 pub mod policy;
 pub mod properties;
 pub mod racing;
+pub mod security;
 pub mod time;
 
 pub use budget::{Budget, Intensity};
@@ -28,4 +29,5 @@ pub use message::{Ecn, Message, MessageContext, MessageId, ReceiveId};
 pub use properties::{
     MessageProperties, Offer, Offers, Preference, SelectionProperties, SelectionProperty, TransportProperties,
 };
+pub use security::{SecurityError, SecurityParameters};
 pub use time::Time;

@@ -37,6 +37,12 @@ pub(super) fn eligible<'a>(
     Ok(stacks)
 }
 
+/// Their names, for an explanation.
+pub(super) fn names(stacks: &[&StackRow]) -> String {
+    let names: Vec<_> = stacks.iter().map(|stack| stack.protocol.as_str()).collect();
+    names.join(" or ")
+}
+
 struct Score {
     /// Prefers that are satisfied.
     fulfilled: usize,
@@ -68,9 +74,9 @@ fn nothing(inventory: &Inventory, properties: &TransportProperties) -> Refusal {
     let wanted = &properties.selection;
     let violations = inventory.stacks.iter().map(|row| (row, row.offers.violations(wanted)));
     let faults = |(row, violated): &(&StackRow, Vec<SelectionProperty>)| {
-        violated.len() + usize::from(duplicates(&row.offers, properties))
+        (violated.len() + usize::from(duplicates(&row.offers, properties)), violated.len())
     };
-    // The first of equals: the order of registration.
+    // What a word on the messages would make eligible first; among equals the order of registration.
     let Some((nearest, violated)) = violations.min_by_key(faults) else {
         return Refusal::no_path("no protocol stack is registered".to_owned());
     };

@@ -14,7 +14,8 @@ impl TransportProperties {
     /// Sets a property by its name, or by NEATPy's: `("connTimeout", 2.5)`, `("reliability", Preference::Require)`,
     /// `("safelyReplayable", true)`, `("conn-prio", "7")`. Times are in seconds, rates in bit/s; the word of the
     /// default (`Disabled`, `Unlimited`) is a value too. Names are read in any case, and as `snake_case`
-    /// (RFC 9622 §4.1). A name that begins with `_` and is not known is kept with its value
+    /// (RFC 9622 §4.1). NEATPy's values are understood, `-1` for the word of the default among them; its priorities
+    /// are not turned round ([`neatpy::reversed_priority`]). A name that begins with `_` and is not known is kept with its value
     /// ([`VendorProperties`](super::VendorProperties)).
     ///
     /// *Errors*: an unknown name, with the nearest known ones; a name that is only readable; a value the property

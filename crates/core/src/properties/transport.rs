@@ -33,7 +33,7 @@ pub struct TransportProperties {
 impl TransportProperties {
     /// Every property at its default.
     pub fn new() -> Self {
-        <Self as Default>::default()
+        Self::default()
     }
 
     /// Select only what has it. RFC 9622 appendix B.1 (`Require`).
@@ -67,11 +67,9 @@ impl TransportProperties {
     }
 
     /// Whatever it is when nothing is said: the RFC's default for a property, no preference for an interface or a
-    /// provisioning domain. NEATPy (`default`).
-    ///
-    /// It hides [`Default::default`] here; [`new`](Self::new) does the same.
+    /// provisioning domain. NEATPy calls it `default`, which is taken here.
     #[must_use]
-    pub fn default(mut self, what: impl Into<Selector>) -> Self {
+    pub fn with_default(mut self, what: impl Into<Selector>) -> Self {
         match what.into() {
             Selector::Property(property) => self.selection.unset(property),
             place => self.set(place, Preference::NoPreference),
@@ -138,7 +136,7 @@ mod tests {
             .prohibit(SelectionProperty::Reliability)
             .require(Interface::named("eth0"));
         assert_eq!(said.to_string(), "reliability=Prohibit; interface=eth0=Require");
-        let unsaid = said.default(SelectionProperty::Reliability).default(Interface::named("eth0"));
+        let unsaid = said.with_default(SelectionProperty::Reliability).with_default(Interface::named("eth0"));
         assert_eq!(unsaid, TransportProperties::new());
         assert_eq!(unsaid.to_string(), "");
     }
