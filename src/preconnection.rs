@@ -8,7 +8,8 @@ use neatflow_actors::subscription::{EventSet, Subscriber};
 use neatflow_actors::transport::Transport as Root;
 use neatflow_actors::transport::messages::{Initiate, Listen, ResolveEndpoints};
 use neatflow_core::policy::Request;
-use neatflow_core::properties::Selector;
+use neatflow_core::properties::{Selector, Value};
+use neatflow_core::security::{Security, SecurityParameters};
 use neatflow_core::{
     EndpointError, Error, EstablishmentFailure, ListenFailure, LocalEndpoint, Message, RemoteEndpoint,
     TransportProperties,
@@ -40,8 +41,9 @@ pub struct Preconnection {
     timeout: Option<Duration>,
     subscribers: Vec<Subscriber>,
     filters: Vec<AcceptFilter>,
-    /// The first endpoint that was none; told when it matters.
-    wrong: Option<EndpointError>,
+    security: SecurityParameters,
+    /// The first thing that was said and makes no sense; told when it matters.
+    wrong: Option<Error>,
 }
 
 impl Preconnection {
@@ -55,6 +57,7 @@ impl Preconnection {
             timeout: None,
             subscribers: Vec::new(),
             filters: Vec::new(),
+            security: SecurityParameters::disabled(),
             wrong: None,
         }
     }
@@ -64,7 +67,7 @@ impl Preconnection {
     pub fn remote(mut self, remote: impl IntoRemote) -> Self {
         match remote.try_into() {
             Ok(remote) => self.remotes.push(remote),
-            Err(error) => self.go_wrong(error.into()),
+            Err(error) => self.go_wrong(error.into().into()),
         }
         self
     }
@@ -73,7 +76,7 @@ impl Preconnection {
     pub fn local(mut self, local: impl IntoLocal) -> Self {
         match local.try_into() {
             Ok(local) => self.locals.push(local),
-            Err(error) => self.go_wrong(error.into()),
+            Err(error) => self.go_wrong(error.into().into()),
         }
         self
     }
@@ -111,6 +114,23 @@ impl Preconnection {
     /// Select only what does not have it. RFC 9622 §6.2.
     pub fn prohibit(mut self, what: impl Into<Selector>) -> Self {
         self.properties = self.properties.prohibit(what);
+        self
+    }
+
+    /// Sets any property by its name in RFC 9622, or NEATPy's; [`properties::ALL`](neatflow_core::properties::ALL)
+    /// lists them.
+    pub fn set(mut self, name: &str, value: impl Into<Value>) -> Self {
+        if let Err(error) = self.properties.add(name, value) {
+            self.go_wrong(error.into());
+        }
+        self
+    }
+
+    /// How the connection is secured. Default: not at all. RFC 9622 §6.3.
+    ///
+    /// No stack of this version secures anything: whoever asks for security is refused, before anything is sent.
+    pub fn security(mut self, security: SecurityParameters) -> Self {
+        self.security = security;
         self
     }
 
@@ -200,9 +220,14 @@ impl Preconnection {
     /// What was said until now, if it makes sense.
     fn snapshot(&self) -> Result<Arc<Request>, Error> {
         if let Some(wrong) = &self.wrong {
-            return Err(wrong.clone().into());
+            return Err(wrong.clone());
         }
         self.properties.validate()?;
+        self.security.validate()?;
+        if self.security.security == Security::Required {
+            let why = "security is asked for, and no stack here secures anything".into();
+            return Err(EstablishmentFailure::NoCandidates { properties: Vec::new(), why }.into());
+        }
         self.remotes.iter().try_for_each(RemoteEndpoint::validate)?;
         self.locals.iter().try_for_each(LocalEndpoint::validate)?;
         if !self.transport.root().connected() {
@@ -215,7 +240,7 @@ impl Preconnection {
         }))
     }
 
-    fn go_wrong(&mut self, error: EndpointError) {
+    fn go_wrong(&mut self, error: Error) {
         self.wrong.get_or_insert(error);
     }
 }

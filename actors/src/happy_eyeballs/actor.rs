@@ -6,7 +6,7 @@ use super::record::RaceRecord;
 use crate::census::{Counted, Kind};
 use crate::clock::Clock;
 use crate::flow::RaceOutcome;
-use crate::name_resolver::{Answered, QueryId, Resolve, settle_locals};
+use crate::name_resolver::{Answered, QueryId, Resolve, settle};
 use crate::policy_manager::messages::{Eligible, Rank, Ranked};
 use crate::supervision::{Child, ChildEvent, ChildEventKind, ChildId, ExitReason, Plan, Supervise};
 use crate::transport::Services;
@@ -418,7 +418,7 @@ async fn eligible(
     services: Arc<Services>,
     request: Arc<Request>,
 ) -> Result<(Arc<Request>, Vec<Branch>), EstablishmentFailure> {
-    let request = settle_locals(services.resolver.clone(), services.patience, request)
+    let request = settle(services.resolver.clone(), services.patience, request)
         .await
         .map_err(|failure| EstablishmentFailure::ResolutionFailed(vec![failure]))?;
     let reply = services.policy.send(Eligible { request: request.clone() }).await;

@@ -4,7 +4,7 @@ use super::shared::Shared;
 use super::sockets::{AcceptFilter, Held, Sockets};
 use crate::census::{Counted, Kind};
 use crate::flow::{self, Origin};
-use crate::name_resolver::settle_locals;
+use crate::name_resolver::settle;
 use crate::policy_manager::messages::Where;
 use crate::subscription::Subscriber;
 use crate::supervision::{ChildEvent, Plan, Supervise, finish};
@@ -70,7 +70,7 @@ pub(crate) fn start(
 
 /// Asks where to listen, with names resolved first.
 async fn plan(services: Arc<Services>, request: Arc<Request>) -> Result<Vec<ListenSpec>, ListenFailure> {
-    let request = settle_locals(services.resolver.clone(), services.patience, request).await?;
+    let request = settle(services.resolver.clone(), services.patience, request).await?;
     let gone = |gone| Err(ListenFailure::Stopped(format!("policy manager: {gone}").into()));
     services.policy.send(Where { request }).await.unwrap_or_else(gone)
 }

@@ -1,6 +1,7 @@
 //! Every address of a name at once, for those who cannot use them one by one.
 
 use super::messages::{Answered, QueryId, Resolve};
+use super::services::settle_services;
 use actix::prelude::*;
 use futures::channel::oneshot;
 use neatflow_core::policy::Request;
@@ -9,13 +10,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The request with addresses in place of the names among its local endpoints; each may take as long as
-/// `patience`. Needs an arbiter.
-pub(crate) async fn settle_locals(
+/// The request with ports in place of services, and addresses in place of the names among its local endpoints; each
+/// may take as long as `patience`. Needs an arbiter.
+pub(crate) async fn settle(
     resolver: Recipient<Resolve>,
     patience: Duration,
     request: Arc<Request>,
 ) -> Result<Arc<Request>, ResolutionFailure> {
+    let request = settle_services(request).await?;
     if request.locals.iter().all(|local| local.unresolved().is_none()) {
         return Ok(request);
     }

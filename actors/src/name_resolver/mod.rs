@@ -21,12 +21,13 @@ mod hosts;
 mod lookup;
 mod names;
 mod servers;
+mod services;
 mod watched;
 
 pub mod messages;
 
 pub use actor::NameResolver;
-pub(crate) use gather::{settle_locals, settle_remotes};
+pub(crate) use gather::{settle, settle_remotes};
 pub use messages::{Answered, QueryId, Resolve};
 
 use std::net::SocketAddr;

@@ -5,7 +5,7 @@ use crate::census::Census;
 use crate::flow::{self, Origin};
 use crate::happy_eyeballs::{self, Order};
 use crate::listener::{self, Setup};
-use crate::name_resolver::{self, NameResolver, Resolve, settle_locals, settle_remotes};
+use crate::name_resolver::{self, NameResolver, Resolve, settle, settle_remotes};
 use crate::policy_manager::{Interfaces, PolicyManager};
 use crate::registry::Registry;
 use crate::supervision::{ChildEvent, ChildEventKind, Intensity, Plan, Supervise, finish};
@@ -177,7 +177,7 @@ impl Handler<ResolveEndpoints> for Transport {
             // The staff is hired before the first message is handled.
             let Some(services) = services else { return Ok(Default::default()) };
             let (resolver, patience) = (&services.resolver, services.patience);
-            let request = settle_locals(resolver.clone(), patience, call.request).await?;
+            let request = settle(resolver.clone(), patience, call.request).await?;
             let remotes = settle_remotes(resolver.clone(), patience, request.clone()).await?;
             Ok((request.locals.clone(), remotes))
         })

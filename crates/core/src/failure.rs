@@ -229,6 +229,12 @@ pub enum ResolutionFailure {
         /// How long was waited.
         after: Duration,
     },
+    /// This system knows no port of this service.
+    #[error("no such service: {name}")]
+    NoSuchService {
+        /// The service.
+        name: Arc<str>,
+    },
     /// The name is not one that could be asked for.
     #[error("not a host name: {name}: {why}")]
     BadName {
