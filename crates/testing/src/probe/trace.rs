@@ -240,3 +240,85 @@ impl fmt::Display for Line {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::talk::Talk;
+    use crate::{paused, quiet_panics};
+    use EventKind as E;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    /// A connection's trace: each event with the message or the request it settles.
+    fn trace(heard: &[(EventKind, Option<u64>)]) -> Trace {
+        let connection = paused(async { Talk::begin().await.connection.id() });
+        let line = |&(kind, id): &(EventKind, Option<u64>)| Line {
+            at: Duration::ZERO,
+            kind,
+            connection: Some(connection),
+            listener: None,
+            message: id.filter(|_| matches!(kind, E::Sent | E::SendError)).map(MessageId),
+            receive: id.filter(|_| matches!(kind, E::Received | E::ReceiveError)).map(ReceiveId),
+            text: String::new(),
+        };
+        Trace { lines: heard.iter().map(line).collect() }
+    }
+
+    fn fault(heard: &[(EventKind, Option<u64>)]) -> Option<String> {
+        let _quiet = quiet_panics(":\n");
+        let trace = trace(heard);
+        let panic = catch_unwind(AssertUnwindSafe(|| trace.check())).err()?;
+        let said = panic.downcast::<String>().unwrap();
+        Some(said.split(":\n").next().unwrap().to_owned())
+    }
+
+    #[test]
+    fn what_may_be_heard_is_not_reproached() {
+        let heard = [
+            (E::SendError, Some(1)),
+            (E::Ready, None),
+            (E::Sent, Some(0)),
+            (E::AllWritten, None),
+            (E::Received, Some(0)),
+            (E::Received, None),
+            (E::SendError, Some(2)),
+            (E::ReceiveError, Some(1)),
+            (E::Aborted, None),
+            (E::ConnectionError, None),
+        ];
+        assert_eq!(fault(&heard), None);
+    }
+
+    #[test]
+    fn what_may_not_be_heard_is_named() {
+        let cases: &[(&[(EventKind, Option<u64>)], &str)] = &[
+            (&[(E::Closed, None), (E::Closed, None)], "Closed after the terminal event"),
+            (&[(E::ConnectionError, None), (E::AllWritten, None)], "AllWritten after the terminal event"),
+            (&[(E::Sent, Some(1)), (E::Sent, Some(0))], "Sent out of order"),
+            (&[(E::Sent, Some(1)), (E::SendError, Some(1))], "message MessageId(1) was settled twice"),
+            (&[(E::Received, Some(0)), (E::ReceiveError, Some(0))], "request ReceiveId(0) was settled twice"),
+            (&[(E::Received, Some(1)), (E::Received, Some(0))], "Received out of order"),
+            (&[(E::Received, None), (E::Ready, None)], "Received before Ready"),
+            (&[(E::Ready, None), (E::Ready, None)], "Ready came twice"),
+            (&[(E::Ready, None), (E::EstablishmentError, None)], "EstablishmentError after Ready"),
+            (&[(E::Sent, Some(0)), (E::EstablishmentError, None)], "Sent before Ready"),
+            (&[(E::Aborted, None), (E::AllWritten, None)], "AllWritten after Aborted"),
+        ];
+        for (heard, expected) in cases {
+            assert_eq!(fault(heard).as_deref(), Some(*expected));
+        }
+    }
+
+    #[test]
+    fn an_end_without_every_fate_is_none() {
+        let _quiet = quiet_panics(":\n");
+        let trace = trace(&[(E::Ready, None), (E::Sent, Some(0)), (E::Closed, None)]);
+        let connection = trace.lines[0].connection.unwrap();
+        trace.check_ended(connection, 0..1, 0..0);
+        for (messages, requests) in [(0..2, 0..0), (0..1, 0..1), (0..0, 0..0)] {
+            let check =
+                AssertUnwindSafe(|| trace.check_ended(connection, messages.clone(), requests.clone()));
+            assert!(catch_unwind(check).is_err());
+        }
+    }
+}
