@@ -31,6 +31,14 @@ impl Handler<Received> for Echo {
         for message in &event.messages {
             event.connection.send(message.clone());
         }
+    }
+}
+
+/// The next message is asked for when the last one is on its way: a peer that does not read is not read either.
+impl Handler<Sent> for Echo {
+    type Result = ();
+
+    fn handle(&mut self, event: Sent, _: &mut Self::Context) {
         event.connection.receive();
     }
 }
@@ -51,8 +59,8 @@ async fn main() -> Result<(), neatflow::Error> {
     let transport = Transport::start();
     let echo = Echo { connections: Vec::new() }.start();
     let listener = Preconnection::new(&transport)
-        .local(LocalEndpoint::new().port(port.parse().unwrap_or(7000)))
-        .subscribe::<(ConnectionReceived, Received, ReceiveError), _>(&echo)
+        .local(format!("*:{port}"))
+        .subscribe::<(ConnectionReceived, Received, Sent, ReceiveError), _>(&echo)
         .listen()?;
     println!("listening on {:?}", listener.listening().await?);
     std::future::pending().await

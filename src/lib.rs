@@ -36,7 +36,7 @@ pub use transport::{Transport, TransportBuilder};
 pub mod prelude {
     pub use crate::events::{
         Aborted, AllWritten, Closed, ConnectionError, ConnectionReceived, EstablishmentError, ListenError,
-        Ready, ReceiveError, Received, Sent, Stopped, Timeout,
+        Ready, ReceiveError, Received, Sent, SoftError, Stopped, Timeout,
     };
     pub use crate::supervision::supervise;
     pub use crate::{

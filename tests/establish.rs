@@ -1,5 +1,7 @@
 //! Connections are established: over both families, past addresses that refuse, and with programs nobody here wrote.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 #[expect(dead_code, reason = "each file uses some of it")]
 mod common;
 
@@ -49,7 +51,7 @@ async fn hello_world(family: IpAddr) {
     connection.close();
     within(connection.closed()).await.unwrap();
     assert_eq!(connection.state(), State::Closed);
-    let told = kinds(&events.to_the_end().await);
+    let told = kinds(&events.until_terminal().await);
     use EventKind as E;
     assert_eq!(told, [E::Ready, E::Sent, E::Sent, E::AllWritten, E::Closed]);
 }
@@ -145,7 +147,7 @@ fn a_first_message_goes_with_the_establishment() {
         let connection = preconnection.initiate_with_send("first").unwrap();
         assert_eq!(receive_bytes(&connection, 5).await, b"first");
         connection.close();
-        let told = kinds(&events.to_the_end().await);
+        let told = kinds(&events.until_terminal().await);
         assert_eq!(told, [EventKind::Ready, EventKind::Sent, EventKind::AllWritten, EventKind::Closed]);
     });
 }

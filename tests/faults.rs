@@ -1,5 +1,7 @@
 //! Bad input and faults: each is one typed error or event, nothing hangs, and nothing follows the end.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 #[expect(dead_code, reason = "each file uses some of it")]
 mod common;
 
@@ -25,7 +27,7 @@ async fn failure(preconnection: Preconnection) -> Arc<EstablishmentFailure> {
     let connection = preconnection.subscribe::<Event, _>(&probe).initiate().unwrap();
     let message = connection.send("in vain").id();
     let asked = connection.receive();
-    let told = events.to_the_end().await;
+    let told = events.until_terminal().await;
     use EventKind as E;
     assert_eq!(kinds(&told), [E::SendError, E::ReceiveError, E::EstablishmentError]);
     let [Event::SendError(send), Event::ReceiveError(receive), Event::EstablishmentError(end)] = &told[..]
@@ -260,10 +262,7 @@ fn requirements_nothing_can_meet_are_named_before_any_packet_is_sent() {
 
 /// A connection with every event, and the peer's end of it.
 async fn accepted(transport: &Transport) -> (Connection, Events, TcpStream) {
-    let listener = Preconnection::new(transport).local("127.0.0.1:0").listen().unwrap();
-    let address = within(listener.listening()).await.unwrap()[0];
-    let peer = TcpStream::connect(address).await.unwrap();
-    let connection = within(listener.accept()).await.unwrap();
+    let (connection, peer) = pair(transport).await;
     let (probe, events) = probe();
     connection.subscribe::<Event, _>(&probe);
     (connection, events, peer)
@@ -300,7 +299,7 @@ fn a_peer_that_resets_in_mid_transfer_gives_back_what_was_queued() {
         let mut some = vec![0; 1000];
         within(peer.read_exact(&mut some)).await.unwrap();
         reset(peer);
-        let told = events.to_the_end().await;
+        let told = events.until_terminal().await;
         let (last, before) = told.split_last().unwrap();
         let Event::ConnectionError(end) = last else { panic!("{last:?}") };
         assert_eq!(end.reason, ConnectionFailure::AbortedByPeer);
@@ -335,7 +334,7 @@ fn a_reset_is_noticed_while_nobody_reads_or_writes() {
         let (_connection, mut events, peer) = accepted(&transport).await;
         events.silence().await;
         reset(peer);
-        let told = kinds(&events.to_the_end().await);
+        let told = kinds(&events.until_terminal().await);
         assert_eq!(told, [EventKind::Aborted, EventKind::ConnectionError]);
     });
 }
@@ -350,7 +349,7 @@ fn what_arrived_before_the_reset_is_still_there_to_be_read() {
         let Event::Received(received) = events.next().await else { panic!() };
         assert_eq!(received.to_string(), "last words");
         reset(peer);
-        let told = kinds(&events.to_the_end().await);
+        let told = kinds(&events.until_terminal().await);
         assert_eq!(told, [EventKind::Aborted, EventKind::ConnectionError]);
         assert_eq!(
             within(connection.received()).await,
@@ -370,7 +369,7 @@ fn abort_gives_back_what_was_queued_and_resets_the_peer() {
         assert_eq!(connection.state(), State::Closed);
         connection.abort();
         connection.close();
-        let told = events.to_the_end().await;
+        let told = events.until_terminal().await;
         use EventKind as E;
         assert_eq!(kinds(&told), [E::SendError, E::ReceiveError, E::ConnectionError]);
         let [Event::SendError(send), Event::ReceiveError(receive), Event::ConnectionError(end)] = &told[..]

@@ -1,5 +1,7 @@
 //! Listeners: where they can listen, whom they accept, and how they end.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 #[expect(dead_code, reason = "each file uses some of it")]
 mod common;
 

@@ -1,5 +1,7 @@
 //! Bytes: all of them, in order, both ways, and never more in memory than asked for.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 #[expect(dead_code, reason = "each file uses some of it")]
 mod common;
 
@@ -15,8 +17,8 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener as StdListener};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -65,9 +67,16 @@ fn resident() -> Option<usize> {
     Some(line.split_whitespace().nth(1)?.parse::<usize>().ok()? * 1024)
 }
 
+/// Memory is counted for the whole process: who uses much of it waits for its turn.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn sixty_four_mebibytes_reach_a_reader_that_sleeps_and_reads_slowly() {
     const TOTAL: usize = 64 << 20;
+    let _alone = alone();
     let listener = StdListener::bind((V4, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     let reader = std::thread::spawn(move || {
@@ -174,7 +183,7 @@ fn what_the_queue_refuses_comes_back_and_what_it_took_arrives() {
         connection.close();
         go.send(()).unwrap();
         assert_eq!(within(total).await.unwrap(), taken.len() * CHUNK);
-        let told = events.to_the_end().await;
+        let told = events.until_terminal().await;
         let sent = told.iter().filter_map(|event| match event {
             Event::Sent(sent) => Some(sent.id),
             _ => None,
@@ -238,6 +247,7 @@ impl Handler<Forget> for Hoarder {
 
 #[test]
 fn a_subscriber_that_keeps_what_it_gets_stops_the_peer_and_nobody_else() {
+    let _alone = alone();
     run(async {
         const WINDOW: usize = 4;
         let transport = Transport::start();
@@ -330,7 +340,7 @@ fn a_final_message_ends_one_direction_and_the_other_lives_on() {
         within(connection.closed()).await.unwrap();
         use EventKind as E;
         assert_eq!(
-            kinds(&events.to_the_end().await),
+            kinds(&events.until_terminal().await),
             [E::SendError, E::Ready, E::Sent, E::AllWritten, E::Closed]
         );
         let late = connection.send("far too late");
@@ -413,10 +423,10 @@ struct Chunking {
 impl Arbitrary for Chunking {
     fn arbitrary(g: &mut Gen) -> Self {
         let size = |g: &mut Gen| {
-            let most = *g.choose(&[1, 2, 100, 5_000, 70_000, 300_000]).unwrap_or(&1);
+            let most = *g.choose(&[1, 2, 100, 5_000, 70_000]).unwrap_or(&1);
             usize::arbitrary(g) % most
         };
-        let sizes = |g: &mut Gen| (0..usize::arbitrary(g) % 40).map(|_| size(g)).collect();
+        let sizes = |g: &mut Gen| (0..usize::arbitrary(g) % 30).map(|_| size(g)).collect();
         Self { ours: sizes(g), theirs: sizes(g), reads: 1 + size(g) }
     }
 
@@ -486,7 +496,7 @@ fn whatever_the_chunks_the_bytes_are_the_same_both_ways() {
             let arrived = within(told).await.unwrap();
             assert!(arrived == pattern(0, out), "{} of {out} bytes arrived", arrived.len());
             within(connection.closed()).await.unwrap();
-            let sent = events.to_the_end().await;
+            let sent = events.until_terminal().await;
             sent.iter().filter(|event| event.kind() == EventKind::Sent).count() == ids.len() + 1
         })
     }

@@ -4,17 +4,30 @@ use futures::task::AtomicWaker;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// How many soft errors a subscriber may hold; those it misses say no more than those it has.
+const SOFT_ERRORS: usize = 16;
+
 /// How many events that hold credit one subscriber has.
 #[derive(Debug)]
 pub(crate) struct Window {
     outstanding: AtomicUsize,
+    /// Soft errors are counted apart: a subscriber busy with messages is to hear of them.
+    soft_errors: AtomicUsize,
     /// Woken when there is room again.
     waker: Arc<AtomicWaker>,
 }
 
+/// Which part of a window a place is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Share {
+    Outstanding,
+    SoftErrors,
+}
+
 impl Window {
     pub(crate) fn new(waker: &Arc<AtomicWaker>) -> Arc<Self> {
-        Arc::new(Self { outstanding: AtomicUsize::new(0), waker: waker.clone() })
+        let waker = waker.clone();
+        Arc::new(Self { outstanding: AtomicUsize::new(0), soft_errors: AtomicUsize::new(0), waker })
     }
 
     /// Whether there is room for one more, given a window of `size`.
@@ -24,8 +37,25 @@ impl Window {
 
     /// A place in it.
     pub(crate) fn credit(self: &Arc<Self>) -> Credit {
-        self.outstanding.fetch_add(1, Ordering::AcqRel);
-        Credit(Some(Arc::new(Place(self.clone()))))
+        self.take(Share::Outstanding)
+    }
+
+    /// A place for a soft error; `None` when the subscriber holds too many already.
+    pub(crate) fn credit_for_soft_error(self: &Arc<Self>) -> Option<Credit> {
+        let room = self.soft_errors.load(Ordering::Acquire) < SOFT_ERRORS;
+        room.then(|| self.take(Share::SoftErrors))
+    }
+
+    fn take(self: &Arc<Self>, share: Share) -> Credit {
+        self.counter(share).fetch_add(1, Ordering::AcqRel);
+        Credit(Some(Arc::new(Place(self.clone(), share))))
+    }
+
+    fn counter(&self, share: Share) -> &AtomicUsize {
+        match share {
+            Share::Outstanding => &self.outstanding,
+            Share::SoftErrors => &self.soft_errors,
+        }
     }
 }
 
@@ -35,11 +65,14 @@ impl Window {
 pub struct Credit(#[expect(dead_code, reason = "held for its Drop")] Option<Arc<Place>>);
 
 #[derive(Debug)]
-struct Place(Arc<Window>);
+struct Place(Arc<Window>, Share);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.outstanding.fetch_sub(1, Ordering::AcqRel);
-        self.0.waker.wake();
+        self.0.counter(self.1).fetch_sub(1, Ordering::AcqRel);
+        // Nothing waits for room for soft errors.
+        if self.1 == Share::Outstanding {
+            self.0.waker.wake();
+        }
     }
 }

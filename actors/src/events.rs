@@ -10,8 +10,8 @@ use crate::flow::{Connection, ConnectionRef};
 use crate::listener::ListenerRef;
 use actix::Message as ActorMessage;
 use neatflow_core::{
-    ConnectionFailure, EstablishmentFailure, ListenFailure, Message, MessageId, ReceiveFailure, ReceiveId,
-    SendFailure, Status,
+    ConnectionFailure, EstablishmentFailure, Failure, ListenFailure, Message, MessageId, ReceiveFailure,
+    ReceiveId, SendFailure, Status,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -151,7 +151,7 @@ events! {
             /// Why.
             reason: SendFailure,
         }
-        /// The transport has taken everything that was queued. NEAT `on_all_written`.
+        /// Nothing is queued any more: the transport has taken it, or would not. NEAT `on_all_written`.
         AllWritten {}
         /// Messages came: one for a `receive`, one or more for a `stream`. On a byte stream without a framer a
         /// message is what one read brought. RFC 9622 §9.3.2.1; NEAT `on_readable`.
@@ -169,6 +169,15 @@ events! {
             receive: Option<ReceiveId>,
             /// Why.
             reason: ReceiveFailure,
+        }
+        /// The network reported an error that ends nothing (ICMP: nobody listens there, no way to it). A report, not
+        /// a verdict: it may come late, more than once, or never. Told unless `softErrorNotify` is avoided or
+        /// prohibited. RFC 9622 §8.3.1.
+        SoftError[reason] {
+            /// What was reported.
+            reason: Failure,
+            /// Coalescing: a subscriber that holds too many of these misses the next.
+            credit: Credit,
         }
         /// The peer aborted. ConnectionError follows. NEAT `on_aborted`.
         Aborted {}

@@ -20,6 +20,8 @@ impl Registry {
         let mut registry = Self::empty();
         #[cfg(feature = "tcp")]
         registry.register(Arc::new(neatflow_stacks::tcp::Tcp::new()));
+        #[cfg(feature = "udp")]
+        registry.register(Arc::new(neatflow_stacks::udp::Udp::new()));
         registry
     }
 

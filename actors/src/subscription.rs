@@ -6,7 +6,7 @@
 //! actor dies.
 
 use crate::credit::Window;
-use crate::events::{ConnectionReceived, Event, EventKind, EventType, Received};
+use crate::events::{ConnectionReceived, Event, EventKind, EventType, Received, SoftError};
 use actix::prelude::*;
 use futures::task::AtomicWaker;
 use std::fmt;
@@ -228,6 +228,11 @@ impl Subscriptions {
                 Event::ConnectionReceived(received) => {
                     let credit = one.window.credit();
                     one.subscriber.mouth.deliver(&ConnectionReceived { credit, ..received.clone() }.into());
+                }
+                Event::SoftError(error) => {
+                    if let Some(credit) = one.window.credit_for_soft_error() {
+                        one.subscriber.mouth.deliver(&SoftError { credit, ..error.clone() }.into());
+                    }
                 }
                 event => one.subscriber.mouth.deliver(event),
             }

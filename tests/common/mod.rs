@@ -5,7 +5,7 @@ pub(crate) mod programs;
 
 use actix::prelude::*;
 use neatflow::events::{Event, EventKind};
-use neatflow::{Connection, Preconnection, ReceiveFailure, Transport};
+use neatflow::{Connection, Count, Preconnection, ReceiveFailure, Transport};
 use socket2::{Domain, Socket, Type};
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -137,7 +137,7 @@ impl Events {
     }
 
     /// Every event to the last one. Makes sure that they are lawful, and that nothing follows.
-    pub(crate) async fn to_the_end(&mut self) -> Vec<Event> {
+    pub(crate) async fn until_terminal(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
         while !events.last().is_some_and(Event::is_terminal) {
             events.push(self.next().await);
@@ -149,7 +149,7 @@ impl Events {
 
     /// The terminal event.
     pub(crate) async fn end(&mut self) -> Event {
-        self.to_the_end().await.pop().expect("the loop above found one")
+        self.until_terminal().await.pop().expect("the loop above found one")
     }
 
     /// Nothing comes.
@@ -198,6 +198,21 @@ fn lawful(events: &[Event]) {
 /// A connection to this address, with nothing else said.
 pub(crate) fn connect(transport: &Transport, remote: SocketAddr) -> Connection {
     Preconnection::new(transport).remote(remote).initiate().expect("this is an address")
+}
+
+/// A connection that was accepted, and its peer.
+pub(crate) async fn pair(transport: &Transport) -> (Connection, TcpStream) {
+    let preconnection = Preconnection::new(transport).local(SocketAddr::new(V4, 0));
+    let listener = preconnection.listen().expect("this is an address");
+    let here = within(listener.listening()).await.expect("loopback")[0];
+    let peer = TcpStream::connect(here).await.expect("somebody listens");
+    (within(listener.accept()).await.expect("it was not stopped"), peer)
+}
+
+/// Everybody whom this transport has started has ended.
+pub(crate) async fn nobody_is_left(transport: &Transport) {
+    let is = async || transport.census().await.expect("we hold it") == Count::default();
+    eventually("everybody has ended", is).await;
 }
 
 /// A server that sends back whatever comes, for each connection until its end.

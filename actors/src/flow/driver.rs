@@ -5,7 +5,7 @@
 
 use super::linger::linger;
 use super::messages::Ended;
-use super::shared::{Core, Shared};
+use super::shared::Shared;
 use crate::happy_eyeballs::RaceRecord;
 use crate::supervision::catch::contain;
 use actix::Recipient;
@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures::channel::oneshot;
 use neatflow_core::connection::{Input, Output, State};
 use neatflow_core::{ConnectionFailure, EstablishmentFailure, Failure, Message, Protocol};
-use neatflow_stacks::{Established, StreamWire, Wire};
+use neatflow_stacks::{Established, NotSent, StreamWire, Wire};
 use std::cell::RefCell;
 use std::future::Future;
 use std::io::IoSlice;
@@ -126,7 +126,7 @@ impl Driver {
         let shared = self.shared.clone();
         let mut core = shared.lock();
         let mut round = Round::Still;
-        while let Some(output) = next_output(&mut core) {
+        while let Some(output) = core.next_output() {
             round = Round::Moved;
             match output {
                 Output::Event(event) => core.tell(&shared, event),
@@ -148,10 +148,18 @@ impl Driver {
     }
 
     fn transfer(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Result<bool, Failure> {
+        let heard = self.hear(wire, cx);
         let written = self.write(wire, cx)?;
         let ended = self.end(wire, cx)?;
         let read = self.read(wire, cx)?;
-        Ok(written | ended | read)
+        Ok(heard | written | ended | read)
+    }
+
+    /// Passes on what the network reported.
+    fn hear(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> bool {
+        let Poll::Ready(reason) = wire.control().poll_soft_error(cx) else { return false };
+        self.shared.lock().machine.handle(Input::SoftError(reason));
+        true
     }
 
     fn write(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Result<bool, Failure> {
@@ -173,7 +181,9 @@ impl Driver {
             Wire::Messages(wire) => {
                 let Some(message) = core.machine.outbox().front() else { return Ok(false) };
                 match wire.poll_send(cx, message) {
-                    Poll::Ready(sent) => sent.map(|()| Input::FrontTaken)?,
+                    Poll::Ready(Ok(())) => Input::FrontTaken,
+                    Poll::Ready(Err(NotSent::Message(reason))) => Input::FrontRefused(reason),
+                    Poll::Ready(Err(NotSent::Wire(failure))) => return Err(failure),
                     Poll::Pending => return Ok(false),
                 }
             }
@@ -234,12 +244,6 @@ impl Driver {
             actix_rt::spawn(linger(wire));
         }
     }
-}
-
-/// The next output. A message waits until everyone who wants it has room; nothing but the answers after it waits
-/// with it.
-fn next_output(core: &mut Core) -> Option<Output> {
-    if core.may_receive() { core.machine.poll() } else { core.machine.poll_without_room() }
 }
 
 /// What one read brings; `None` at the peer's end.

@@ -15,6 +15,7 @@ mod driver;
 mod handle;
 mod linger;
 pub mod messages;
+mod refusals;
 mod shared;
 mod waiting;
 

@@ -2,10 +2,11 @@
 
 use super::handle::{Connection, ConnectionId, ConnectionRef};
 use super::messages::Inspect;
+use super::refusals::Refusals;
 use crate::credit::Credit;
 use crate::events::{
     Aborted, AllWritten, Closed, ConnectionError, EstablishmentError, Event, EventKind, Messages, Ready,
-    ReceiveError, Received, SendError, Sent, Timeout,
+    ReceiveError, Received, SendError, Sent, SoftError, Timeout,
 };
 use crate::happy_eyeballs::RaceRecord;
 use crate::subscription::{Subscriber, Subscriptions};
@@ -60,6 +61,8 @@ pub(crate) struct Core {
     pub(crate) end: Option<Result<(), End>>,
     /// The last message that was sent; messages are sent in the order of their ids.
     pub(crate) sent_through: Option<MessageId>,
+    /// Messages that were not sent, for whoever waits for their fate.
+    pub(crate) refusals: Refusals,
     /// Futures that wait for something to change.
     watchers: Vec<Waker>,
 }
@@ -93,18 +96,20 @@ impl Shared {
                 is_ready: role == Role::Accepted,
                 end: None,
                 sent_through: None,
+                refusals: Refusals::default(),
                 watchers: Vec::new(),
             }),
             waker,
         })
     }
 
-    /// Queues a message and wakes the driver. The id, and why it was refused if it was; or, on a closed
+    /// Queues a message, with what was said of all messages of the connection, and wakes the driver. The id, and why it was refused if it was; or, on a closed
     /// connection, the message.
     pub(crate) fn send(
         &self,
         message: Message,
     ) -> Result<(MessageId, Option<SendFailure>), (SendFailure, Message)> {
+        let message = message.with_properties(&self.properties.message);
         let mut core = self.lock();
         let refused = core.machine.outbox().refusal();
         let id = core.machine.send(message)?;
@@ -180,7 +185,7 @@ impl Shared {
         let mut core = self.lock();
         core.machine.handle(Input::EstablishmentFailed(EstablishmentFailure::Stopped(why.into())));
         core.machine.handle(Input::Failed(ConnectionFailure::Stopped(why.into())));
-        while let Some(output) = core.machine.poll() {
+        while let Some(output) = core.next_output() {
             if let Output::Event(event) = output {
                 core.tell(self, event);
             }
@@ -208,6 +213,12 @@ impl Core {
             Err(End::NotEstablished(reason)) => EstablishmentError { connection, reason }.into(),
             Err(End::Failed(reason)) => ConnectionError { connection, reason }.into(),
         })
+    }
+
+    /// What to do next. Messages wait for room; nothing else does.
+    pub(crate) fn next_output(&mut self) -> Option<Output> {
+        let room = self.may_receive();
+        self.machine.poll(room)
     }
 
     /// Whether the next Received may go out: somebody wants it, and all who do have room.
@@ -244,7 +255,10 @@ impl Core {
                 self.sent_through = Some(id);
                 Sent { connection, id }.into()
             }
-            E::SendError { id, message, reason } => SendError { connection, id, message, reason }.into(),
+            E::SendError { id, message, reason } => {
+                self.refusals.note(id, &reason);
+                SendError { connection, id, message, reason }.into()
+            }
             E::AllWritten => AllWritten { connection }.into(),
             E::Received { asker, message } => Received {
                 connection,
@@ -256,6 +270,7 @@ impl Core {
             E::ReceiveError { asker, reason } => {
                 ReceiveError { connection, receive: request(asker), reason }.into()
             }
+            E::SoftError(reason) => SoftError { connection, reason, credit: Credit::default() }.into(),
             E::Aborted => Aborted { connection }.into(),
             E::Timeout => Timeout { connection }.into(),
             E::Closed => {

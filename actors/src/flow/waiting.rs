@@ -77,6 +77,9 @@ impl Future for SentFuture {
             Err(reason) => return Poll::Ready(Err(reason.clone())),
         };
         let mut core = self.shared.lock();
+        if let Some(reason) = core.refusals.of(id) {
+            return Poll::Ready(Err(reason.clone()));
+        }
         if core.sent_through.is_some_and(|last| id <= last) {
             return Poll::Ready(Ok(()));
         }

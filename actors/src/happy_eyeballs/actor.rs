@@ -175,7 +175,7 @@ impl HappyEyeballs {
             }
             Err(failure) => {
                 debug!(self.logger, "name not resolved"; "reason" => %failure);
-                if !self.unresolved.contains(&failure) {
+                if !self.unresolved.iter().any(|known| is_same(known, &failure)) {
                     self.unresolved.push(failure);
                 }
             }
@@ -424,6 +424,15 @@ async fn eligible(
     let reply = services.policy.send(Eligible { request: request.clone() }).await;
     let branches = reply.map_err(|gone| stopped("policy manager", &gone))??;
     Ok((request, branches))
+}
+
+/// Whether the second says no more than the first: how long two questions for one name took differs by chance.
+fn is_same(one: &ResolutionFailure, other: &ResolutionFailure) -> bool {
+    use ResolutionFailure::TimedOut;
+    match (one, other) {
+        (TimedOut { name: one, .. }, TimedOut { name: other, .. }) => one == other,
+        _ => one == other,
+    }
 }
 
 fn stopped(who: &str, gone: &MailboxError) -> EstablishmentFailure {

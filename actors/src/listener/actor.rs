@@ -119,9 +119,9 @@ impl Drop for Listener {
 impl Listener {
     fn open(&mut self, specs: Vec<ListenSpec>) -> Result<(), ListenFailure> {
         let properties = &self.setup.request.properties;
-        let addresses = self.sockets.open(specs, properties, &self.services.registry)?;
-        info!(self.logger, "listening"; "on" => ?addresses);
-        self.setup.shared.listening(addresses);
+        let sockets = self.sockets.open(specs, properties, &self.services.registry)?;
+        info!(self.logger, "listening"; "on" => ?sockets);
+        self.setup.shared.listening(sockets);
         Ok(())
     }
 

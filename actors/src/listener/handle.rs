@@ -4,7 +4,7 @@ use super::shared::{Core, Shared, State};
 use crate::flow::Connection;
 use crate::subscription::{EventSet, Subscriber, SubscriptionId};
 use actix::prelude::*;
-use neatflow_core::ListenFailure;
+use neatflow_core::{ListenFailure, Protocol};
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -58,10 +58,12 @@ impl Listener {
 
     /// Where it listens; empty until it does. All sockets have the same port, unless ports were given.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        match &self.shared.lock().state {
-            State::Listening(addresses) => addresses.clone(),
-            _ => Vec::new(),
-        }
+        self.shared.lock().state.addresses()
+    }
+
+    /// Each of its sockets: the protocol, and where it listens; empty until it does.
+    pub fn sockets(&self) -> Vec<(Protocol, SocketAddr)> {
+        self.shared.lock().state.sockets().to_vec()
     }
 
     /// Waits until it listens; the addresses.
@@ -193,7 +195,7 @@ impl Future for ListeningFuture {
     fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<Self::Output> {
         let mut core = self.0.lock();
         match &core.state {
-            State::Listening(addresses) => return Poll::Ready(Ok(addresses.clone())),
+            State::Listening(_) => return Poll::Ready(Ok(core.state.addresses())),
             State::Failed(failure) => return Poll::Ready(Err(failure.clone())),
             State::Stopped => return Poll::Ready(Err(ListenFailure::Stopped("it was told to".into()))),
             State::Opening => {}

@@ -6,7 +6,7 @@ use crate::events::{ConnectionReceived, Event, EventKind, ListenError, Stopped};
 use crate::flow::Connection;
 use crate::subscription::{Subscriber, Subscriptions};
 use futures::task::AtomicWaker;
-use neatflow_core::ListenFailure;
+use neatflow_core::{ListenFailure, Protocol};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,7 +44,7 @@ pub(super) struct Core {
 #[derive(Clone, Debug)]
 pub(super) enum State {
     Opening,
-    Listening(Vec<SocketAddr>),
+    Listening(Vec<(Protocol, SocketAddr)>),
     Failed(ListenFailure),
     Stopped,
 }
@@ -91,9 +91,9 @@ impl Shared {
         self.waker.wake();
     }
 
-    pub(super) fn listening(&self, addresses: Vec<SocketAddr>) {
+    pub(super) fn listening(&self, sockets: Vec<(Protocol, SocketAddr)>) {
         let mut core = self.lock();
-        core.state = State::Listening(addresses);
+        core.state = State::Listening(sockets);
         core.notify();
     }
 
@@ -119,6 +119,24 @@ impl Shared {
 }
 
 impl State {
+    /// Where it listens, each address once.
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        let mut addresses = Vec::new();
+        for (_, address) in self.sockets() {
+            if !addresses.contains(address) {
+                addresses.push(*address);
+            }
+        }
+        addresses
+    }
+
+    pub(super) fn sockets(&self) -> &[(Protocol, SocketAddr)] {
+        match self {
+            Self::Listening(sockets) => sockets,
+            _ => &[],
+        }
+    }
+
     pub(super) fn has_ended(&self) -> bool {
         matches!(self, Self::Failed(_) | Self::Stopped)
     }

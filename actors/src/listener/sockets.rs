@@ -75,7 +75,7 @@ impl Sockets {
         specs: Vec<ListenSpec>,
         properties: &Arc<TransportProperties>,
         registry: &Registry,
-    ) -> Result<Vec<SocketAddr>, ListenFailure> {
+    ) -> Result<Vec<(Protocol, SocketAddr)>, ListenFailure> {
         /// How often a free port is sought that is free on every socket.
         const TRIES: usize = 16;
         let mut last = None;
@@ -83,7 +83,7 @@ impl Sockets {
             match open_all(&specs, properties, registry) {
                 Ok(acceptors) => {
                     self.acceptors = acceptors;
-                    return Ok(self.addresses());
+                    return Ok(self.all());
                 }
                 Err(failure @ ListenFailure::Bind { reason: Failure::LocalAddress(_), .. })
                     if specs.len() > 1 && specs.iter().any(|spec| spec.local.port() == 0) =>
@@ -96,8 +96,8 @@ impl Sockets {
         Err(last.unwrap_or_else(nowhere))
     }
 
-    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
-        self.acceptors.iter().map(|(_, acceptor)| acceptor.local()).collect()
+    fn all(&self) -> Vec<(Protocol, SocketAddr)> {
+        self.acceptors.iter().map(|(protocol, acceptor)| (protocol.clone(), acceptor.local())).collect()
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -179,6 +179,6 @@ fn nowhere() -> ListenFailure {
 
 impl fmt::Debug for Sockets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.addresses()).finish()
+        f.debug_list().entries(self.all()).finish()
     }
 }

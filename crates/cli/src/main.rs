@@ -1,2 +1,30 @@
 //! The `neatflow` command.
-fn main() {}
+
+mod advice;
+mod args;
+mod connect;
+mod demo;
+mod exit;
+mod join;
+mod listen;
+mod report;
+mod signals;
+mod stdio;
+mod witness;
+
+use actix::System;
+use args::{Args, Command};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = Args::said();
+    System::new()
+        .block_on(async {
+            match args.command {
+                Command::Connect(args) => connect::connect(args).await,
+                Command::Listen(args) => listen::listen(args).await,
+                Command::Demo(args) => demo::demo(args).await,
+            }
+        })
+        .into()
+}

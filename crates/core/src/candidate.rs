@@ -25,6 +25,9 @@ impl Protocol {
     /// TCP (RFC 9293).
     pub const TCP: Self = Self(Cow::Borrowed("tcp"));
 
+    /// UDP (RFC 768).
+    pub const UDP: Self = Self(Cow::Borrowed("udp"));
+
     /// No protocol: nothing carries the connection yet.
     pub const NONE: Self = Self(Cow::Borrowed("none"));
 
@@ -36,6 +39,12 @@ impl Protocol {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<&str> for Protocol {
+    fn from(name: &str) -> Self {
+        Self(Cow::Owned(name.to_owned()))
     }
 }
 

@@ -5,6 +5,7 @@ use crate::failure::{
     ConnectionFailure, EstablishmentFailure, ListenFailure, ReceiveFailure, ResolutionFailure, SendFailure,
 };
 use crate::properties::PropertyError;
+use crate::security::SecurityError;
 use std::io;
 use std::sync::Arc;
 use thiserror::Error as ThisError;
@@ -19,6 +20,9 @@ pub enum Error {
     /// A property has no such name or value, or properties contradict each other.
     #[error("{0}")]
     Property(#[from] PropertyError),
+    /// Security parameters make no sense.
+    #[error("{0}")]
+    Security(#[from] SecurityError),
     /// A name has no addresses.
     #[error("{0}")]
     Resolution(#[from] ResolutionFailure),
@@ -52,7 +56,7 @@ impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         use io::ErrorKind as Kind;
         let kind = match &error {
-            Error::Endpoint(_) | Error::Property(_) => Kind::InvalidInput,
+            Error::Endpoint(_) | Error::Property(_) | Error::Security(_) => Kind::InvalidInput,
             Error::Resolution(ResolutionFailure::TimedOut { .. }) => Kind::TimedOut,
             Error::Resolution(_) => Kind::NotFound,
             Error::Establishment(failure) => Self::from(&**failure).kind(),

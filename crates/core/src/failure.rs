@@ -32,6 +32,8 @@ pub enum Status {
     Closed,
     /// More is outstanding than may be.
     Overflow,
+    /// The message is larger than the transport can take.
+    MessageTooLarge,
 }
 
 impl fmt::Display for Status {
@@ -84,8 +86,17 @@ impl SendFailure {
             Self::Closed | Self::AfterFinal => Status::Closed,
             Self::QueueFull => Status::Overflow,
             Self::NotEstablished => Status::EstablishmentFailed,
+            Self::TooLarge { .. } => Status::MessageTooLarge,
             Self::Connection(reason) => reason.status(),
+            Self::Transport(reason) => reason.status(),
         }
+    }
+}
+
+impl Failure {
+    /// The reason in one word.
+    pub fn status(&self) -> Status {
+        ConnectionFailure::from(self.clone()).status()
     }
 }
 
@@ -445,6 +456,15 @@ pub enum SendFailure {
     /// No connection was established.
     #[error("the connection was not established")]
     NotEstablished,
+    /// The message is larger than the transport can take in one piece.
+    #[error("the message is too large: the limit is {limit} bytes")]
+    TooLarge {
+        /// How many bytes it would have taken.
+        limit: usize,
+    },
+    /// The transport would not take this message; others it may.
+    #[error("not sent: {0}")]
+    Transport(Failure),
     /// The connection failed before the message was handed to the network.
     #[error("{0}")]
     Connection(ConnectionFailure),

@@ -14,6 +14,7 @@ pub mod message;
 pub mod policy;
 pub mod properties;
 pub mod racing;
+pub mod security;
 pub mod time;
 
 pub use budget::{Budget, Intensity};
@@ -24,8 +25,9 @@ pub use failure::{
     Attempt, ConnectionFailure, EstablishmentFailure, Failure, ListenFailure, ReceiveFailure,
     ResolutionFailure, SendFailure, Status,
 };
-pub use message::{Message, MessageContext, MessageId, ReceiveId};
+pub use message::{Ecn, Message, MessageContext, MessageId, ReceiveId};
 pub use properties::{
-    Offer, Offers, Preference, SelectionProperties, SelectionProperty, TransportProperties,
+    MessageProperties, Offer, Offers, Preference, SelectionProperties, SelectionProperty, TransportProperties,
 };
+pub use security::{SecurityError, SecurityParameters};
 pub use time::Time;

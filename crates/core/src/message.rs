@@ -1,6 +1,8 @@
 //! What an application sends and receives.
 
+use crate::properties::MessageProperties;
 use bytes::Bytes;
+use std::fmt;
 
 /// Names one message of one connection; ids rise in the order of `send`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,9 +25,48 @@ pub struct Message {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MessageContext {
-    /// The last message of its direction. Sent over TCP it is followed by the end of our stream; the other
-    /// direction lives on. Default: false. RFC 9622 §9.1.3.5 (`final`), §9.3.3.3.
-    pub is_final: bool,
+    /// How it is to be sent. Of a received message only `final` is said: that it is the last one (RFC 9622
+    /// §9.3.3.3).
+    pub properties: MessageProperties,
+    /// Of a received message: what its packet says of congestion. Default: none, where the transport does not
+    /// tell. RFC 9622 §9.3.3.1.
+    pub ecn: Option<Ecn>,
+}
+
+/// The Explicit Congestion Notification of a packet (RFC 3168 §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ecn {
+    /// The sender does not take part.
+    NotEct,
+    /// It does, by the code point that RFC 9331 gives to low-latency traffic.
+    Ect1,
+    /// It does.
+    Ect0,
+    /// There was congestion on the way.
+    Ce,
+}
+
+impl Ecn {
+    /// The lower two bits of an IPv4 TOS octet or IPv6 traffic class.
+    pub const fn of_octet(octet: u8) -> Self {
+        match octet & 0b11 {
+            0b00 => Self::NotEct,
+            0b01 => Self::Ect1,
+            0b10 => Self::Ect0,
+            _ => Self::Ce,
+        }
+    }
+}
+
+impl fmt::Display for Ecn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotEct => "Not-ECT",
+            Self::Ect1 => "ECT(1)",
+            Self::Ect0 => "ECT(0)",
+            Self::Ce => "CE",
+        })
+    }
 }
 
 impl Message {
@@ -37,7 +78,19 @@ impl Message {
     /// Marks the message as the last one of its direction (RFC 9622 §9.1.3.5).
     #[must_use]
     pub fn last(mut self) -> Self {
-        self.context.is_final = true;
+        self.context.properties.is_final = Some(true);
+        self
+    }
+
+    /// Whether it is the last one of its direction (RFC 9622 §9.1.3.5, §9.3.3.3).
+    pub fn is_final(&self) -> bool {
+        self.context.properties.is_final()
+    }
+
+    /// The same with these properties, but for those that were said of it before (RFC 9622 §9.1.3).
+    #[must_use]
+    pub fn with_properties(mut self, properties: &MessageProperties) -> Self {
+        self.context.properties = self.context.properties.or(properties);
         self
     }
 

@@ -404,3 +404,98 @@ fn a_listener_needs_a_place_and_has_bounds() {
     };
     assert_eq!(properties, [P::UseTemporaryLocalAddress]);
 }
+
+/// The laptop, with a stack like UDP, too.
+fn with_udp() -> Inventory {
+    let mut inventory = laptop();
+    let udp = Offers::none()
+        .with(P::PreserveMsgBoundaries, Offer::Always)
+        .with(P::FullChecksumSend, Offer::Always)
+        .with(P::FullChecksumRecv, Offer::Always)
+        .with_duplicates(true);
+    inventory.stacks.push(StackRow { protocol: Protocol::named("udp"), offers: udp });
+    inventory
+}
+
+#[test]
+fn udp_is_chosen_for_messages_that_are_safely_replayable_only() {
+    let to_host = |wanted| to(&["192.0.2.1:443"], wanted);
+    let datagrams = TransportProperties::unreliable_datagram();
+    let chosen = race(&to_host(datagrams.clone()), &with_udp(), &[]);
+    assert_eq!(lines(&chosen), ["udp 192.0.2.1:443"]);
+
+    let mut careful = datagrams;
+    careful.add("safelyReplayable", false).unwrap();
+    let refusal = refusal(&to_host(careful.clone()), &with_udp());
+    assert!(refusal.starts_with("no candidates"), "{refusal}");
+    assert!(refusal.contains("safelyReplayable") && refusal.contains("udp"), "{refusal}");
+    let refused = listen_plan(&from(&["*:80"], careful), &with_udp()).unwrap_err();
+    assert!(refused.to_string().contains("safelyReplayable"), "{refused}");
+}
+
+#[test]
+fn reliable_messages_without_a_stack_that_has_them_are_refused_by_name() {
+    let request = to(&["example.org:443"], TransportProperties::reliable_message());
+    let failure = branches(&request, &with_udp()).unwrap_err();
+    assert_eq!(failure.properties(), [P::PreserveMsgBoundaries]);
+    assert!(failure.to_string().contains("preserveMsgBoundaries"), "{failure}");
+}
+
+#[test]
+fn an_endpoint_for_one_protocol_is_used_by_no_other() {
+    let web = to(&["192.0.2.1:443"], TransportProperties::new());
+    let alternative: RemoteEndpoint = "192.0.2.1:8443".parse().unwrap();
+    let mut both = web.clone();
+    both.remotes.push(alternative.clone().protocol("QUIC"));
+    assert_eq!(
+        lines(&race(&both, &laptop(), &[])),
+        ["tcp 192.0.2.1:443", "quic 192.0.2.1:443", "quic 192.0.2.1:8443"]
+    );
+    let only = Request { remotes: vec![alternative.protocol("quic")], ..web.clone() };
+    assert_eq!(lines(&race(&only, &laptop(), &[])), ["quic 192.0.2.1:8443"]);
+
+    let bound = |protocol: &str| LocalEndpoint::new().port(5000).protocol(protocol);
+    let from_here = Request { locals: vec![bound("tcp")], ..web };
+    assert_eq!(lines(&race(&from_here, &laptop(), &[])), ["tcp 192.0.2.1:443 from 0.0.0.0:5000"]);
+    let crossed = Request { locals: vec![bound("tcp")], ..only.clone() };
+    let elsewhere = Request { locals: vec![bound("sctp")], ..only.clone() };
+    let nowhere = Request { remotes: vec![only.remotes[0].clone().protocol("sctp")], ..only };
+    for (request, why) in [
+        (crossed, "the same protocol (tcp or quic)"),
+        (elsewhere, "no local endpoint is for tcp or quic"),
+        (nowhere, "no remote endpoint is for tcp or quic"),
+    ] {
+        let refusal = refusal(&request, &laptop());
+        assert!(refusal.starts_with("no candidates") && refusal.contains(why), "{refusal}");
+    }
+}
+
+#[test]
+fn a_listener_opens_for_a_protocol_what_is_for_it() {
+    let here =
+        |port, protocol: &str| LocalEndpoint::new().address([127, 0, 0, 1]).port(port).protocol(protocol);
+    let request = Request { locals: vec![here(443, "tcp"), here(8443, "quic")], ..Request::default() };
+    let plan = listen_plan(&request, &laptop()).unwrap();
+    let plan: Vec<_> = plan.iter().map(|spec| format!("{} {}", spec.protocol, spec.local)).collect();
+    assert_eq!(plan, ["tcp 127.0.0.1:443", "quic 127.0.0.1:8443"]);
+    let elsewhere = Request { locals: vec![here(443, "sctp")], ..Request::default() };
+    let refused = listen_plan(&elsewhere, &laptop()).unwrap_err().to_string();
+    assert!(refused.contains("no local endpoint is for tcp or quic"), "{refused}");
+}
+
+#[test]
+fn a_service_is_resolved_before_it_is_connected_to() {
+    let mut inventory = laptop();
+    inventory.stacks.truncate(1);
+    let by_service = to(&["192.0.2.1:https"], TransportProperties::new());
+    let found = branches(&by_service, &inventory).unwrap();
+    assert!(candidates(&mut Roster::new(), &by_service, &found, &[], &inventory).is_empty());
+    let why = explain(&by_service, &found, &[], &inventory).to_string();
+    assert!(why.contains("192.0.2.1: its service https has not been resolved"), "{why}");
+
+    let served = by_service.remotes[0].clone().served_at(443);
+    let by_port = Request { remotes: vec![served], ..by_service };
+    assert_eq!(lines(&race(&by_port, &inventory, &[])), ["tcp 192.0.2.1:443"]);
+    let listening = listen_plan(&from(&["*:https"], TransportProperties::new()), &inventory).unwrap_err();
+    assert!(listening.to_string().contains("*:https has not been resolved"), "{listening}");
+}

@@ -34,6 +34,9 @@ const PIECES: &[&str] = &[
     "fe80::1",
     "::ffff:1.2.3.4",
     "1.2.3",
+    "https",
+    "_sip._udp",
+    "+",
 ];
 
 impl Arbitrary for Jumble {
@@ -84,4 +87,32 @@ fn a_socket_address_is_the_endpoint_of_the_same_text() {
             && address.to_string().parse() == Ok(LocalEndpoint::from(address))
     }
     quickcheck(prop as fn(IpAddr, u16) -> bool);
+}
+
+#[test]
+fn what_is_built_is_refused_or_survives_its_text() {
+    fn prop(host: Jumble, port: Option<u16>, service: Jumble, interface: Option<Jumble>) -> bool {
+        let mut endpoint = RemoteEndpoint::new().host(host.0.concat());
+        endpoint.port = port;
+        endpoint.service =
+            Some(service.0.concat().into()).filter(|name: &std::sync::Arc<str>| !name.is_empty());
+        endpoint.interface = interface.map(|name| name.0.concat().into());
+        if let Err(error) = endpoint.validate() {
+            return error.to_string().len() < 1_000;
+        }
+        let said = |endpoint: &RemoteEndpoint| {
+            let host = endpoint.unresolved().cloned();
+            (host, endpoint.literal(), endpoint.port, endpoint.service.clone(), endpoint.interface.clone())
+        };
+        match endpoint.to_string().parse() {
+            Ok(read) => said(&read) == said(&endpoint),
+            // A service that begins with neither a letter nor an underscore has no text form.
+            Err(_) => {
+                endpoint.service.is_some_and(|name| name.starts_with(['0', '6', '8', '+', '.', '-', '1']))
+            }
+        }
+    }
+    quickcheck::QuickCheck::new()
+        .tests(5_000)
+        .quickcheck(prop as fn(Jumble, Option<u16>, Jumble, Option<Jumble>) -> bool);
 }

@@ -22,18 +22,20 @@ enum Step {
     /// A transport that claims to have taken this many bytes, whatever is queued.
     Claim(usize),
     TakeFront,
+    RefuseFront,
     Seal,
     RefuseAll,
 }
 
 impl Arbitrary for Step {
     fn arbitrary(g: &mut Gen) -> Self {
-        match u8::arbitrary(g) % 40 {
+        match u8::arbitrary(g) % 42 {
             0..18 => Self::Push { len: pick(g, &[0, 0, 1, 2, 7, 30, 100]), is_final: one_in(g, 40) },
             18..32 => Self::Write { slots: pick(g, &[0, 1, 2, 3, 64]), share: u8::arbitrary(g) },
             32..34 => Self::Claim(pick(g, &[0, 1, 10, 1000, usize::MAX])),
             34..38 => Self::TakeFront,
             38 => Self::Seal,
+            39..41 => Self::RefuseFront,
             _ => Self::RefuseAll,
         }
     }
@@ -96,6 +98,7 @@ impl Pair {
             Step::Write { slots, share } => self.write(slots, share),
             Step::Claim(bytes) => self.written(bytes),
             Step::TakeFront => self.take_front(),
+            Step::RefuseFront => self.refuse_front(),
             Step::Seal => {
                 self.real.seal();
                 self.end = Some(SendFailure::Closed);
@@ -107,8 +110,8 @@ impl Pair {
 
     fn push(&mut self, len: usize, is_final: bool) {
         let bytes: Vec<u8> = (0..len as u64).map(|n| (self.pushed * 31 + n) as u8).collect();
-        let mut message = Message::new(bytes);
-        message.context.is_final = is_final;
+        let message = Message::new(bytes);
+        let message = if is_final { message.last() } else { message };
         // A queue is full by its bytes, or by its messages if these have none; an empty one never is.
         let load = self.rest().len().max(self.queue.len());
         let full = load >= 2 * self.high_water && !self.queue.is_empty();
@@ -156,7 +159,7 @@ impl Pair {
             }
             left -= rest;
             self.taken = 0;
-            expected.push((*id, message.context.is_final));
+            expected.push((*id, message.is_final()));
             self.queue.pop_front();
         }
         let mut told = Vec::new();
@@ -167,12 +170,24 @@ impl Pair {
 
     fn take_front(&mut self) {
         assert_eq!(self.real.front(), self.queue.front().map(|(_, message)| message));
-        let expected = self.queue.pop_front().map(|(id, message)| (id, message.context.is_final));
+        let expected = self.queue.pop_front().map(|(id, message)| (id, message.is_final()));
         self.taken = 0;
         let mut told = None;
         self.real.take_front(|id, is_final| told = Some((id, is_final)));
         assert_eq!(told, expected, "sent is the message at the front");
         self.fates.extend(told.map(|(id, _)| id));
+    }
+
+    fn refuse_front(&mut self) {
+        let expected = self.queue.pop_front();
+        self.taken = 0;
+        let told = self.real.refuse_front();
+        assert_eq!(told, expected, "the message at the front comes back, whole");
+        let Some((id, message)) = told else { return };
+        if message.is_final() && self.end == Some(SendFailure::AfterFinal) {
+            self.end = None;
+        }
+        self.fates.push(id);
     }
 
     fn refuse_all(&mut self) {

@@ -31,6 +31,7 @@ const LOCALS: &[&str] = &[
     "[fe80::10%eth0]:5000",
     "2001:db8::10%wlan0",
     "198.51.100.20",
+    "*:5001!tcp",
 ];
 const REMOTES: &[&str] = &[
     "a.example:443",
@@ -43,6 +44,9 @@ const REMOTES: &[&str] = &[
     "127.0.0.1:443",
     "c.example",
     "0.0.0.0:1",
+    "192.0.2.1:8443!quic",
+    "a.example:8444!udp",
+    "a.example:https",
 ];
 const ANSWERS: &[&str] = &[
     "192.0.2.1",
@@ -61,6 +65,7 @@ enum Wish {
     Property(SelectionProperty, Preference),
     Interface(&'static str, Preference),
     Multipath(Multipath),
+    SafelyReplayable(bool),
 }
 
 impl Wish {
@@ -69,6 +74,7 @@ impl Wish {
             Self::Property(property, preference) => to.set(property, preference),
             Self::Interface(name, preference) => to.set(Interface::named(name), preference),
             Self::Multipath(multipath) => to.selection.set_multipath(multipath),
+            Self::SafelyReplayable(replayable) => to.message.safely_replayable = Some(replayable),
         }
     }
 
@@ -77,6 +83,7 @@ impl Wish {
             Self::Property(property, _) => property.name(),
             Self::Interface(name, _) => name,
             Self::Multipath(_) => "multipath",
+            Self::SafelyReplayable(_) => "safelyReplayable",
         }
     }
 }
@@ -87,7 +94,8 @@ impl Arbitrary for Wish {
         let mild = [Preference::Prefer, Preference::NoPreference, Preference::Avoid];
         let preference =
             if u8::arbitrary(g) % 4 == 0 { one_of(g, Preference::ALL) } else { one_of(g, &mild) };
-        match u8::arbitrary(g) % 8 {
+        match u8::arbitrary(g) % 9 {
+            8 => Self::SafelyReplayable(bool::arbitrary(g)),
             0..2 => Self::Interface(one_of(g, &INTERFACES[1..]), preference),
             2 => Self::Multipath(one_of(g, Multipath::ALL)),
             _ => Self::Property(one_of(g, SelectionProperty::ALL), preference),
@@ -112,7 +120,8 @@ impl World {
             // Everything can be done in either way, but for what is said.
             let any = SelectionProperty::ALL.iter().fold(Offers::none(), |o, p| o.with(*p, Offer::Optional));
             let offers = said.iter().fold(any, |offers, (property, offer)| offers.with(*property, *offer));
-            StackRow { protocol: Protocol::named(name), offers }
+            // Over UDP a message may arrive twice.
+            StackRow { protocol: Protocol::named(name), offers: offers.with_duplicates(*name == "udp") }
         };
         let row = |(place, (name, up, addresses)): (usize, &(&'static str, bool, Vec<&str>))| InterfaceRow {
             name: (*name).into(),
@@ -137,8 +146,8 @@ impl World {
 
     fn request_with(&self, properties: TransportProperties) -> Request {
         Request {
-            locals: self.locals.iter().filter_map(|text| text.parse::<LocalEndpoint>().ok()).collect(),
-            remotes: self.remotes.iter().filter_map(|text| text.parse::<RemoteEndpoint>().ok()).collect(),
+            locals: self.locals.iter().filter_map(|text| local(text)).collect(),
+            remotes: self.remotes.iter().filter_map(|text| remote(text)).collect(),
             properties: Arc::new(properties),
         }
     }
@@ -158,6 +167,18 @@ impl World {
         let resolved = self.growing().last().unwrap_or_default();
         candidates(&mut Roster::new(), &request, &branches, &resolved, &inventory)
     }
+}
+
+/// `endpoint!protocol`, or an endpoint for any protocol.
+fn local(text: &str) -> Option<LocalEndpoint> {
+    let Some((text, protocol)) = text.split_once('!') else { return text.parse().ok() };
+    text.parse::<LocalEndpoint>().ok().map(|endpoint| endpoint.protocol(protocol))
+}
+
+/// `endpoint!protocol`, or an endpoint for any protocol.
+fn remote(text: &str) -> Option<RemoteEndpoint> {
+    let Some((text, protocol)) = text.split_once('!') else { return text.parse().ok() };
+    text.parse::<RemoteEndpoint>().ok().map(|endpoint| endpoint.protocol(protocol))
 }
 
 fn said(wishes: &[Wish]) -> TransportProperties {
@@ -254,6 +275,7 @@ fn allowed(
             )
         })
     });
+    let replay_allowed = protocol.as_str() != "udp" || properties.message.is_safely_replayable();
     let interface_allowed =
         wanted.interfaces().iter().all(|(preference, name)| match (preference, interface) {
             (Preference::Require, bound) => bound == Some(name),
@@ -262,7 +284,7 @@ fn allowed(
             (Preference::Prohibit, None) => inventory.interface(name).is_none(),
             _ => true,
         });
-    stack_allowed && interface_allowed
+    stack_allowed && replay_allowed && interface_allowed
 }
 
 #[test]
@@ -291,6 +313,26 @@ fn no_listening_socket_breaks_a_require_or_a_prohibit() {
             && plan
                 .iter()
                 .all(|spec| allowed(&properties, &inventory, &spec.protocol, spec.interface.as_deref()))
+    }
+    check(prop as fn(World) -> bool);
+}
+
+#[test]
+fn an_endpoint_for_one_protocol_is_used_by_no_other() {
+    fn prop(world: World) -> bool {
+        // In these worlds a port tells the protocol.
+        let only = |port: u16| match port {
+            5001 => Some("tcp"),
+            8443 => Some("quic"),
+            8444 => Some("udp"),
+            _ => None,
+        };
+        let fits = |port: u16, protocol: &Protocol| only(port).is_none_or(|only| only == protocol.as_str());
+        let plan = listen_plan(&world.request(), &world.inventory()).unwrap_or_default();
+        world.race().iter().all(|candidate| {
+            let local = candidate.local.map_or(0, |local| local.port());
+            fits(candidate.port(), &candidate.transport) && fits(local, &candidate.transport)
+        }) && plan.iter().all(|spec| fits(spec.local.port(), &spec.protocol))
     }
     check(prop as fn(World) -> bool);
 }

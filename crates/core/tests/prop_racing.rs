@@ -331,7 +331,7 @@ impl Played {
                 Note::In(Input::Reached(_, Stage::Transport)) if *at < timer => timer = *at + self.delay,
                 Note::In(Input::Failed(id)) if *id == latest || self.running(m + 1).is_empty() => {
                     let earliest = (*at).max(started + MIN_SPACING);
-                    if earliest < timer {
+                    if earliest <= timer {
                         return (earliest, true);
                     }
                 }

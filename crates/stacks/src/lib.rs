@@ -5,14 +5,16 @@
 
 mod interfaces;
 mod progress;
-#[cfg(feature = "tcp")]
+#[cfg(any(feature = "tcp", feature = "udp"))]
 mod socket;
 mod stack;
 #[cfg(feature = "tcp")]
 pub mod tcp;
+#[cfg(feature = "udp")]
+pub mod udp;
 mod wire;
 
 pub use interfaces::{Interface, interface_index, interfaces};
 pub use progress::{Progress, Stage};
 pub use stack::{Acceptor, Association, Established, ListenOn, Stack};
-pub use wire::{MessageWire, Path, Portable, Report, StreamWire, Wire, WireControl};
+pub use wire::{MessageWire, NotSent, Path, Portable, Report, StreamWire, Wire, WireControl};

@@ -3,8 +3,8 @@
 //! What only Linux can do is in `socket/linux.rs`; `socket/other.rs` has the same functions for everybody else.
 
 use crate::interfaces::interface_index;
-use neatflow_core::Failure;
 use neatflow_core::properties::CapacityProfile;
+use neatflow_core::{Candidate, Failure, Preference, SelectionProperty};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -18,15 +18,60 @@ mod system;
 #[path = "socket/other.rs"]
 mod system;
 
-pub(crate) use system::{bind_interface, is_temporary, prefer_temporary, set_bind_address_no_port};
+#[cfg(feature = "tcp")]
+pub(crate) use system::set_bind_address_no_port;
+#[cfg(all(feature = "udp", target_os = "linux"))]
+pub(crate) use system::set_option;
+pub(crate) use system::{TEMPORARY_ADDRESSES, bind_interface, is_temporary, prefer_temporary, share_port};
 
 /// Opens a non-blocking stream socket of the family of `address`; a child process will not inherit it.
 ///
 /// *Errors*: [`Failure::Unreachable`] when the family is switched off.
+#[cfg(feature = "tcp")]
 pub(crate) fn open_stream(address: SocketAddr, protocol: Protocol) -> Result<Socket, Failure> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(protocol)).map_err(failure)?;
+    open(address, Type::STREAM, protocol)
+}
+
+/// Opens a non-blocking datagram socket of the family of `address`; a child process will not inherit it.
+///
+/// *Errors*: [`Failure::Unreachable`] when the family is switched off.
+#[cfg(feature = "udp")]
+pub(crate) fn open_datagram(address: SocketAddr, protocol: Protocol) -> Result<Socket, Failure> {
+    open(address, Type::DGRAM, protocol)
+}
+
+fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> Result<Socket, Failure> {
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol)).map_err(failure)?;
     socket.set_nonblocking(true).map_err(failure)?;
     Ok(socket)
+}
+
+/// Whom to reach.
+///
+/// *Errors*: `InvalidInput` for port 0.
+pub(crate) fn remote_of(candidate: &Candidate) -> Result<SocketAddr, Failure> {
+    if candidate.port() == 0 {
+        return Err(Failure::Io {
+            kind: io::ErrorKind::InvalidInput,
+            os: None,
+            text: Arc::from("nobody can be reached at port 0"),
+        });
+    }
+    Ok(candidate.remote)
+}
+
+/// Tells the system which kind of source address is wished for. A wish it cannot grant is no error here: what was
+/// obtained tells, and is checked against what was required.
+pub(crate) fn choose_source(socket: &Socket, candidate: &Candidate, remote: SocketAddr) {
+    let temporary =
+        match candidate.properties.selection.preference(SelectionProperty::UseTemporaryLocalAddress) {
+            Preference::Require | Preference::Prefer => true,
+            Preference::Avoid | Preference::Prohibit => false,
+            Preference::NoPreference => return,
+        };
+    if remote.is_ipv6() {
+        let _ = prefer_temporary(socket, temporary);
+    }
 }
 
 /// Binds to a local address.

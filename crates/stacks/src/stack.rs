@@ -121,4 +121,9 @@ pub trait Acceptor: 'static {
     ///
     /// *Errors*: of one connection, or of the moment (too many open files): the next call may succeed.
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Result<Established, Failure>>;
+
+    /// How many messages of new peers were turned away for lack of room; 0 where the system does not tell.
+    fn refused(&self) -> u64 {
+        0
+    }
 }

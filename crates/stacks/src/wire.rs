@@ -1,6 +1,6 @@
 //! One flow's bytes or messages, as its driver sees them.
 
-use neatflow_core::{Failure, Message};
+use neatflow_core::{Failure, Message, SendFailure};
 use std::fmt;
 use std::io::IoSlice;
 use std::net::SocketAddr;
@@ -31,6 +31,13 @@ pub trait WireControl: 'static {
     /// that cannot tell stays pending.
     fn poll_failed(&mut self, cx: &mut Context<'_>) -> Poll<Failure>;
 
+    /// An error that the network reported and that does not end the transport (ICMP), told once; several may be
+    /// told as one. Asked for all the time, wanted or not, so that reports do not pile up. A wire that hears of none
+    /// stays pending. RFC 9622 §8.3.1.
+    fn poll_soft_error(&mut self, _: &mut Context<'_>) -> Poll<Failure> {
+        Poll::Pending
+    }
+
     /// Ends it at once; the peer is told that data may be missing (RST, reset).
     fn abort(self: Box<Self>);
 
@@ -60,11 +67,28 @@ pub trait StreamWire: WireControl {
 
 /// Messages with boundaries.
 pub trait MessageWire: WireControl {
-    /// The next message; `None` once the peer has sent its end.
+    /// The next message, which may be empty; `None` once the peer has sent its end.
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Failure>>;
 
     /// Hands one message, whole, to the transport.
-    fn poll_send(&mut self, cx: &mut Context<'_>, message: &Message) -> Poll<Result<(), Failure>>;
+    ///
+    /// *Errors*: of this message alone, and then the next may be sent; or of the wire.
+    fn poll_send(&mut self, cx: &mut Context<'_>, message: &Message) -> Poll<Result<(), NotSent>>;
+}
+
+/// Why a message wire did not take a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotSent {
+    /// It will not take this one; it may take the next.
+    Message(SendFailure),
+    /// It has failed, and takes none.
+    Wire(Failure),
+}
+
+impl From<Failure> for NotSent {
+    fn from(failure: Failure) -> Self {
+        Self::Wire(failure)
+    }
 }
 
 /// A wire on its way to another arbiter.
@@ -152,4 +176,11 @@ pub struct Report {
     pub retransmissions: Option<u64>,
     /// Bytes handed to the transport and not acknowledged yet.
     pub unacknowledged: Option<u64>,
+    /// The largest message that travels in one packet now, in bytes (RFC 9622 §8.1.11.4,
+    /// `singularTransmissionMsgMaxLen`).
+    pub max_singular: Option<usize>,
+    /// The largest message that can be sent, in bytes (RFC 9622 §8.1.11.5, `sendMsgMaxLen`).
+    pub max_send: Option<usize>,
+    /// Messages that came and found no room, and are lost.
+    pub dropped: Option<u64>,
 }

@@ -103,10 +103,10 @@ impl Inbox {
     }
 
     /// The next answer that is due: a message to whoever asked first, or that no message will come. None while a
-    /// message is here for whoever pulls.
-    pub fn answer(&mut self) -> Option<(Asker, Result<Message, ReceiveFailure>)> {
+    /// message is here for whoever pulls, or without room for a message.
+    pub fn answer(&mut self, room: bool) -> Option<(Asker, Result<Message, ReceiveFailure>)> {
         let asker = self.asker()?;
-        if self.pulls > 0 && !self.messages.is_empty() {
+        if !self.messages.is_empty() && (self.pulls > 0 || !room) {
             return None;
         }
         let answer = match self.messages.pop_front() {
@@ -181,9 +181,9 @@ mod tests {
         let id = inbox.request();
         inbox.arrived(Message::new("first"));
         inbox.arrived(Message::new("second"));
-        assert_eq!(inbox.answer(), Some((Asker::Request(id), Ok(Message::new("first")))));
-        assert_eq!(inbox.answer(), Some((Asker::Stream, Ok(Message::new("second")))));
-        assert_eq!(inbox.answer(), None);
+        assert_eq!(inbox.answer(true), Some((Asker::Request(id), Ok(Message::new("first")))));
+        assert_eq!(inbox.answer(true), Some((Asker::Stream, Ok(Message::new("second")))));
+        assert_eq!(inbox.answer(true), None);
     }
 
     #[test]
@@ -192,10 +192,11 @@ mod tests {
         let id = inbox.request();
         inbox.begin_pull();
         inbox.arrived(Message::new("first"));
-        assert_eq!(inbox.answer(), None);
+        assert_eq!(inbox.answer(true), None);
         assert!(inbox.is_pull_due() && !inbox.is_hungry());
         inbox.end_pull();
-        assert_eq!(inbox.answer(), Some((Asker::Request(id), Ok(Message::new("first")))));
+        assert_eq!(inbox.answer(false), None);
+        assert_eq!(inbox.answer(true), Some((Asker::Request(id), Ok(Message::new("first")))));
     }
 
     #[test]
@@ -205,12 +206,12 @@ mod tests {
         let (one, two) = (inbox.request(), inbox.request());
         inbox.stream(true);
         let end = |asker| Some((asker, Err(ReceiveFailure::Finished)));
-        assert_eq!(inbox.answer(), end(Asker::Request(one)));
-        assert_eq!(inbox.answer(), end(Asker::Request(two)));
-        assert_eq!(inbox.answer(), end(Asker::Stream));
-        assert_eq!(inbox.answer(), None);
+        assert_eq!(inbox.answer(true), end(Asker::Request(one)));
+        assert_eq!(inbox.answer(true), end(Asker::Request(two)));
+        assert_eq!(inbox.answer(true), end(Asker::Stream));
+        assert_eq!(inbox.answer(true), None);
         let late = inbox.request();
-        assert_eq!(inbox.answer(), end(Asker::Request(late)));
+        assert_eq!(inbox.answer(true), end(Asker::Request(late)));
     }
 
     #[test]

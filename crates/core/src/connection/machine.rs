@@ -19,141 +19,10 @@
 
 use super::inbox::{Asker, Inbox};
 use super::outbox::Outbox;
-use crate::failure::{ConnectionFailure, EstablishmentFailure, Failure, ReceiveFailure, SendFailure};
+use super::words::{Event, Input, Output, Role, State};
+use crate::failure::{ConnectionFailure, EstablishmentFailure, ReceiveFailure, SendFailure};
 use crate::message::{Message, MessageId, ReceiveId};
 use std::collections::VecDeque;
-use std::fmt;
-
-/// Where a connection is in its life (RFC 9622 §8.1.11.1, `connState`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum State {
-    /// Candidates are being found and raced. Messages may be queued.
-    Establishing,
-    /// Messages flow.
-    Established,
-    /// What was queued is being delivered; no more is taken.
-    Closing,
-    /// Nothing happens any more.
-    Closed,
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Establishing => "Establishing",
-            Self::Established => "Established",
-            Self::Closing => "Closing",
-            Self::Closed => "Closed",
-        })
-    }
-}
-
-/// Which side opened the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// We did: it begins in Establishing.
-    Initiated,
-    /// The peer did: it begins in Established, and its ConnectionReceived is the listener's to tell.
-    Accepted,
-}
-
-/// What happens to a connection.
-#[derive(Clone, Debug)]
-pub enum Input {
-    // ---- by the application
-    /// Every message that comes, without a request for each; or no longer.
-    Stream(bool),
-    /// After what is queued, end it (RFC 9622 §10).
-    Close,
-    /// End it now (RFC 9622 §10).
-    Abort,
-    /// Nobody holds it any more: close it if it is established, cancel it if it is not. Whoever closed before
-    /// letting go still gets what close promises.
-    Release,
-    // ---- by the network
-    /// A candidate won.
-    Established,
-    /// None did.
-    EstablishmentFailed(EstablishmentFailure),
-    /// A message came.
-    Arrived(Message),
-    /// The peer has sent its end.
-    PeerFinished,
-    /// A byte stream took this many bytes.
-    Written(usize),
-    /// A message transport took the message at the front.
-    FrontTaken,
-    /// The peer has acknowledged every byte and our end.
-    Acknowledged,
-    /// The transport failed.
-    Failed(ConnectionFailure),
-}
-
-/// What the driver has to do next.
-#[derive(Clone, Debug)]
-pub enum Output {
-    /// Tell the subscribers.
-    Event(Event),
-    /// Stop looking for a candidate.
-    CancelEstablishment,
-    /// Send our end, after what was written.
-    Finish,
-    /// End the transport; the peer is to know that data may be missing.
-    Abort,
-    /// The terminal event was told: let go of the transport. The last output.
-    Release,
-}
-
-/// What subscribers are told; the actors give these their RFC 9622 names and addresses.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// Established, opened by us.
-    Ready,
-    /// No candidate won. Terminal.
-    EstablishmentError(EstablishmentFailure),
-    /// The transport has taken the whole message.
-    Sent(MessageId),
-    /// The message was not sent; here it is.
-    SendError {
-        /// Which.
-        id: MessageId,
-        /// The message, as it was given.
-        message: Message,
-        /// Why.
-        reason: SendFailure,
-    },
-    /// The transport has taken everything that was queued.
-    AllWritten,
-    /// A message came.
-    Received {
-        /// Whom it is for.
-        asker: Asker,
-        /// The message.
-        message: Message,
-    },
-    /// No message will come.
-    ReceiveError {
-        /// Whom it is for.
-        asker: Asker,
-        /// Why.
-        reason: ReceiveFailure,
-    },
-    /// The peer aborted; the terminal event follows.
-    Aborted,
-    /// Data stayed unacknowledged for too long.
-    Timeout,
-    /// It ended well: the peer acknowledged everything. Terminal.
-    Closed,
-    /// It ended badly. Terminal.
-    ConnectionError(ConnectionFailure),
-}
-
-impl Event {
-    /// Whether nothing follows it.
-    pub fn is_terminal(&self) -> bool {
-        matches!(self, Self::EstablishmentError(_) | Self::Closed | Self::ConnectionError(_))
-    }
-}
 
 /// Our end of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -240,8 +109,6 @@ impl Machine {
         let id = self.inbox.request();
         if self.inbox.is_shut() {
             self.shut_inbox(ReceiveFailure::Closed);
-        } else {
-            self.answer();
         }
         Ok(id)
     }
@@ -252,7 +119,7 @@ impl Machine {
     /// *Errors*: why no message will come; `Finished` after the peer's end, also when that closed the connection.
     pub fn pull(&mut self) -> Option<Result<Message, ReceiveFailure>> {
         let pulled = self.inbox.pull();
-        self.answer();
+        self.maybe_closed();
         pulled
     }
 
@@ -264,7 +131,6 @@ impl Machine {
     /// That one waits no longer.
     pub fn end_pull(&mut self) {
         self.inbox.end_pull();
-        self.answer();
     }
 
     /// Whether somebody waits to pull.
@@ -326,7 +192,12 @@ impl Machine {
             Input::Release => self.close(),
             Input::Established => self.established(),
             // The transport is not ours before it is established; whoever raced it reports.
-            Input::PeerFinished | Input::Written(_) | Input::FrontTaken | Input::Failed(_)
+            Input::PeerFinished
+            | Input::Written(_)
+            | Input::FrontTaken
+            | Input::FrontRefused(_)
+            | Input::SoftError(_)
+            | Input::Failed(_)
                 if self.state == State::Establishing => {}
             Input::EstablishmentFailed(failure) => {
                 if self.state == State::Establishing {
@@ -336,15 +207,16 @@ impl Machine {
             Input::Arrived(message) => {
                 if self.state == State::Established {
                     self.inbox.arrived(message);
-                    self.answer();
                 }
             }
             Input::PeerFinished => {
                 self.inbox.finished();
-                self.answer();
+                self.maybe_closed();
             }
             Input::Written(bytes) => self.taken(|outbox, sent| outbox.written(bytes, sent)),
             Input::FrontTaken => self.taken(|outbox, sent| outbox.take_front(sent)),
+            Input::FrontRefused(reason) => self.front_refused(reason),
+            Input::SoftError(reason) => self.tell(Event::SoftError(reason)),
             Input::Acknowledged => {
                 if self.our_end == OurEnd::Sent {
                     self.our_end = OurEnd::Acknowledged;
@@ -355,24 +227,14 @@ impl Machine {
         }
     }
 
-    /// What to do next; `None` until it is fed again.
-    pub fn poll(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
-    }
-
-    /// As [`poll`](Self::poll), for when nobody has room for a message: a Received stays, with the answers after
-    /// it, and everything else goes past. What ends the connection does not wait.
-    pub fn poll_without_room(&mut self) -> Option<Output> {
-        if self.state != State::Established {
-            return self.poll();
+    /// What to do next; `None` until it is fed again. Without `room` for a message, messages stay, and everything
+    /// else goes past them.
+    pub fn poll(&mut self, room: bool) -> Option<Output> {
+        if self.outputs.is_empty() && self.state == State::Established {
+            self.answer(room);
+            self.maybe_closed();
         }
-        let is_received = |output: &Output| matches!(output, Output::Event(Event::Received { .. }));
-        let is_answer = |output: &Output| {
-            is_received(output) || matches!(output, Output::Event(Event::ReceiveError { .. }))
-        };
-        let held = self.outputs.iter().position(is_received).unwrap_or(self.outputs.len());
-        let next = self.outputs.iter().enumerate().position(|(n, output)| n < held || !is_answer(output))?;
-        self.outputs.remove(next)
+        self.outputs.pop_front()
     }
 
     fn tell(&mut self, event: Event) {
@@ -382,7 +244,6 @@ impl Machine {
     fn stream(&mut self, on: bool) {
         if !self.inbox.is_shut() {
             self.inbox.stream(on);
-            self.answer();
         }
     }
 
@@ -464,6 +325,15 @@ impl Machine {
         self.maybe_finish();
     }
 
+    fn front_refused(&mut self, reason: SendFailure) {
+        let Some((id, message)) = self.outbox.refuse_front() else { return };
+        self.tell(Event::SendError { id, message, reason });
+        if self.outbox.is_empty() {
+            self.tell(Event::AllWritten);
+        }
+        self.maybe_finish();
+    }
+
     fn maybe_finish(&mut self) {
         if self.our_end == OurEnd::Due && self.outbox.is_empty() {
             self.our_end = OurEnd::Sent;
@@ -484,20 +354,20 @@ impl Machine {
         }
     }
 
-    fn answer(&mut self) {
-        if self.state != State::Established {
-            return;
-        }
-        while let Some((asker, answer)) = self.inbox.answer() {
-            self.tell(match answer {
-                Ok(message) => Event::Received { asker, message },
-                Err(reason) => Event::ReceiveError { asker, reason },
-            });
-        }
-        self.maybe_closed();
+    /// Answers whoever asked first; false if nothing is there to be said.
+    fn answer(&mut self, room: bool) -> bool {
+        let Some((asker, answer)) = self.inbox.answer(room) else { return false };
+        self.tell(match answer {
+            Ok(message) => Event::Received { asker, message },
+            Err(reason) => Event::ReceiveError { asker, reason },
+        });
+        true
     }
 
+    /// Refuses every request that is open. What has come for those who asked is theirs still, room or not: it is no
+    /// more than one read brought.
     fn shut_inbox(&mut self, reason: ReceiveFailure) {
+        while self.state != State::Establishing && self.answer(true) {}
         let Self { inbox, outputs, .. } = self;
         inbox.shut(reason.clone(), |id| {
             let asker = Asker::Request(id);
@@ -516,15 +386,10 @@ impl Machine {
     }
 }
 
-impl From<Failure> for Input {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure.into())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Failure;
 
     #[test]
     fn the_message_of_initiate_with_send_shares_the_fate_of_the_establishment() {
@@ -533,7 +398,9 @@ mod tests {
             machine.send_first("first".into());
             machine.send("second".into()).unwrap();
             machine.handle(input());
-            std::iter::from_fn(move || machine.poll()).map(|output| format!("{output:?}")).collect::<Vec<_>>()
+            std::iter::from_fn(move || machine.poll(true))
+                .map(|output| format!("{output:?}"))
+                .collect::<Vec<_>>()
         };
         let failed = told(|| Input::EstablishmentFailed(EstablishmentFailure::Cancelled));
         assert_eq!(failed.len(), 3, "SendError of the second, EstablishmentError, Release: {failed:?}");
@@ -545,7 +412,7 @@ mod tests {
         let mut machine = machine_in("Established", "both ends open");
         machine.handle(Input::Close);
         assert!(!machine.wants_acknowledgement());
-        while machine.poll().is_some() {}
+        while machine.poll(true).is_some() {}
         assert!(machine.wants_acknowledgement());
     }
 
@@ -559,24 +426,32 @@ mod tests {
         machine.send(Message::new("out").last()).unwrap();
         machine.handle(Input::FrontTaken);
         machine.handle(Input::PeerFinished);
-        let mut past = Vec::new();
-        past.extend(std::iter::from_fn(|| machine.poll_without_room()));
+        let past: Vec<_> = std::iter::from_fn(|| machine.poll(false)).collect();
         use Output::{Event as Told, Finish, Release};
         assert!(matches!(past[..], [Told(Event::Sent(_)), Told(Event::AllWritten), Finish]), "{past:?}");
 
         machine.handle(Input::Acknowledged);
-        let rest: Vec<_> = std::iter::from_fn(|| machine.poll_without_room()).collect();
+        assert!(machine.poll(false).is_none(), "it ends when everything was taken");
+        let rest: Vec<_> = std::iter::from_fn(|| machine.poll(true)).collect();
         let [
             Told(Event::Received { .. }),
             Told(Event::Received { .. }),
-            Told(end),
+            Told(Event::ReceiveError { .. }),
             Told(Event::Closed),
             Release,
         ] = &rest[..]
         else {
             panic!("{rest:?}")
         };
-        assert!(matches!(end, Event::ReceiveError { .. }));
+    }
+
+    #[test]
+    fn what_has_come_for_those_who_asked_is_theirs_although_the_connection_fails() {
+        let mut machine = machine_in("Established", "both ends open");
+        machine.receive().unwrap();
+        machine.handle(Input::Arrived(Message::new("last words")));
+        machine.handle(Input::Failed(ConnectionFailure::AbortedByPeer));
+        assert!(matches!(machine.poll(false), Some(Output::Event(Event::Received { .. }))));
     }
 
     /// For every state, in the situations that matter to it: where each input leads. `-`: it stays where it is.
@@ -592,6 +467,8 @@ mod tests {
         PeerFinished        | -              | -           | -
         Written             | -              | -           | -
         FrontTaken          | -              | -           | -
+        FrontRefused        | -              | -           | -
+        SoftError           | -              | -           | -
         Acknowledged        | -              | -           | -
         Failed              | -              | -           | -
 
@@ -606,6 +483,8 @@ mod tests {
         PeerFinished        | -              | -         | Closed            | -           | -
         Written             | -              | -         | -                 | -           | -
         FrontTaken          | -              | -         | -                 | -           | -
+        FrontRefused        | -              | -         | -                 | -           | -
+        SoftError           | -              | -         | -                 | -           | -
         Acknowledged        | -              | -         | -                 | -           | Closed
         Failed              | Closed         | Closed    | Closed            | Closed      | Closed
 
@@ -620,6 +499,8 @@ mod tests {
         PeerFinished        | -      | -
         Written             | -      | -
         FrontTaken          | -      | -
+        FrontRefused        | -      | -
+        SoftError           | -      | -
         Acknowledged        | -      | Closed
         Failed              | Closed | Closed
 
@@ -634,6 +515,8 @@ mod tests {
         PeerFinished        | -
         Written             | -
         FrontTaken          | -
+        FrontRefused        | -
+        SoftError           | -
         Acknowledged        | -
         Failed              | -";
 
@@ -666,11 +549,61 @@ mod tests {
         {
             machine.handle(input);
         }
-        let outputs: Vec<_> = std::iter::from_fn(|| machine.poll()).collect();
+        let outputs: Vec<_> = std::iter::from_fn(|| machine.poll(true)).collect();
         assert!(
             outputs.iter().any(|output| matches!(output, Output::Event(Event::Sent(sent)) if *sent == id))
         );
         assert!(matches!(outputs[..], [.., Output::Event(Event::Closed), Output::Release]));
+    }
+
+    #[test]
+    fn a_refused_message_comes_back_and_costs_no_other_message() {
+        let mut machine = Machine::new(Role::Accepted);
+        let ids = ["taken", "too large", "taken too"].map(|text| machine.send(Message::new(text)).unwrap());
+        let refusal = SendFailure::TooLarge { limit: 8 };
+        for input in
+            [Input::FrontTaken, Input::FrontRefused(refusal.clone()), Input::FrontTaken, Input::FrontTaken]
+        {
+            machine.handle(input);
+        }
+        let told: Vec<_> = std::iter::from_fn(|| machine.poll(true)).collect();
+        let [
+            Output::Event(Event::Sent(first)),
+            Output::Event(Event::SendError { id, message, reason }),
+            Output::Event(Event::Sent(third)),
+            Output::Event(Event::AllWritten),
+        ] = &told[..]
+        else {
+            panic!("{told:?}");
+        };
+        assert_eq!([*first, *id, *third], ids);
+        assert_eq!((message, reason), (&Message::new("too large"), &refusal));
+        assert_eq!(machine.state(), State::Established);
+    }
+
+    #[test]
+    fn a_refused_message_does_not_hold_up_the_close() {
+        let mut machine = machine_in("Closing", "queued");
+        machine.handle(Input::FrontRefused(SendFailure::TooLarge { limit: 1 }));
+        let told: Vec<_> = std::iter::from_fn(|| machine.poll(true)).collect();
+        assert!(
+            matches!(
+                told[..],
+                [Output::Event(Event::SendError { .. }), Output::Event(Event::AllWritten), Output::Finish]
+            ),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn a_soft_error_is_told_and_ends_nothing() {
+        for (state, situation) in [("Established", "both ends open"), ("Closing", "ours sent")] {
+            let mut machine = machine_in(state, situation);
+            while machine.poll(true).is_some() {}
+            machine.handle(Input::SoftError(Failure::Refused));
+            assert!(matches!(machine.poll(true), Some(Output::Event(Event::SoftError(Failure::Refused)))));
+            assert_eq!(machine.state().to_string(), state);
+        }
     }
 
     #[test]
@@ -703,15 +636,19 @@ mod tests {
     fn what_a_transport_says_before_it_won_is_not_told() {
         let mut machine = machine_in("Establishing", "queued");
         machine.receive().unwrap();
-        for input in [Input::Written(7), Input::FrontTaken, Input::PeerFinished, Input::Acknowledged] {
+        let refused = Input::FrontRefused(SendFailure::TooLarge { limit: 1 });
+        let soft = Input::SoftError(Failure::Refused);
+        for input in
+            [Input::Written(7), Input::FrontTaken, refused, soft, Input::PeerFinished, Input::Acknowledged]
+        {
             machine.handle(input);
-            assert!(machine.poll().is_none());
+            assert!(machine.poll(true).is_none());
         }
         assert_eq!(machine.outbox().pending(), 7);
     }
 
     /// One input of each kind, in the order of their declaration.
-    fn inputs() -> [Input; 12] {
+    fn inputs() -> [Input; 14] {
         [
             Input::Stream(true),
             Input::Close,
@@ -723,6 +660,8 @@ mod tests {
             Input::PeerFinished,
             Input::Written(1),
             Input::FrontTaken,
+            Input::FrontRefused(SendFailure::TooLarge { limit: 1 }),
+            Input::SoftError(Failure::Refused),
             Input::Acknowledged,
             Input::Failed(ConnectionFailure::TimedOut),
         ]
@@ -740,6 +679,8 @@ mod tests {
             Input::PeerFinished => "PeerFinished",
             Input::Written(_) => "Written",
             Input::FrontTaken => "FrontTaken",
+            Input::FrontRefused(_) => "FrontRefused",
+            Input::SoftError(_) => "SoftError",
             Input::Acknowledged => "Acknowledged",
             Input::Failed(_) => "Failed",
         };

@@ -3,7 +3,9 @@
 mod inbox;
 mod machine;
 mod outbox;
+mod words;
 
 pub use inbox::{Asker, Inbox};
-pub use machine::{Event, Input, Machine, Output, Role, State};
+pub use machine::Machine;
 pub use outbox::Outbox;
+pub use words::{Event, Input, Output, Role, State};

@@ -8,7 +8,8 @@ use std::io::IoSlice;
 /// The send queue of one connection.
 ///
 /// A message goes in once and comes out once: handed to the transport ([`written`](Self::written),
-/// [`take_front`](Self::take_front)) or given back ([`refuse_all`](Self::refuse_all)). Bounded: from twice the
+/// [`take_front`](Self::take_front)) or given back ([`refuse_front`](Self::refuse_front),
+/// [`refuse_all`](Self::refuse_all)). Bounded: from twice the
 /// high-water mark on nothing more is taken, except by an empty queue. What counts is bytes or messages,
 /// whichever are more: empty messages need room, too.
 #[derive(Debug)]
@@ -56,7 +57,7 @@ impl Outbox {
         if let Some(reason) = self.refusal() {
             return (id, Err((reason, message)));
         }
-        if message.context.is_final {
+        if message.is_final() {
             self.end = End::Final;
         }
         self.pending = self.pending.saturating_add(message.len());
@@ -122,7 +123,7 @@ impl Outbox {
                 return;
             }
             bytes -= rest;
-            sent(entry.id, entry.message.context.is_final);
+            sent(entry.id, entry.message.is_final());
             self.queue.pop_front();
         }
     }
@@ -136,8 +137,19 @@ impl Outbox {
     pub fn take_front(&mut self, sent: impl FnOnce(MessageId, bool)) {
         if let Some(entry) = self.queue.pop_front() {
             self.pending = self.pending.saturating_sub(entry.message.len() - entry.written);
-            sent(entry.id, entry.message.context.is_final);
+            sent(entry.id, entry.message.is_final());
         }
+    }
+
+    /// For message transports: gives back the message at the front. If it was the final one it was not sent, and
+    /// another may be.
+    pub fn refuse_front(&mut self) -> Option<(MessageId, Message)> {
+        let entry = self.queue.pop_front()?;
+        self.pending = self.pending.saturating_sub(entry.message.len() - entry.written);
+        if entry.message.is_final() && self.end == End::Final {
+            self.end = End::Open;
+        }
+        Some((entry.id, entry.message))
     }
 
     /// Gives every message back, in the order of sending, and takes no more.
@@ -193,6 +205,22 @@ mod tests {
         let mut back = Vec::new();
         outbox.refuse_all(|_, message| back.push(message));
         assert_eq!(back, [Message::new("half")]);
+    }
+
+    #[test]
+    fn a_final_message_that_is_refused_may_be_sent_again_unless_the_application_has_closed() {
+        for (closed, refusal) in [(false, None), (true, Some(SendFailure::Closed))] {
+            let mut outbox = filled(&["before"]);
+            outbox.push(Message::new("too long").last()).1.unwrap();
+            if closed {
+                outbox.seal();
+            }
+            assert_eq!(outbox.refuse_front(), Some((MessageId(0), Message::new("before"))));
+            assert!(outbox.refusal().is_some(), "the final message is still on its way");
+            assert_eq!(outbox.refuse_front(), Some((MessageId(1), Message::new("too long").last())));
+            assert_eq!(outbox.refusal(), refusal);
+            assert_eq!((outbox.pending(), outbox.refuse_front()), (0, None));
+        }
     }
 
     fn filled(messages: &[&'static str]) -> Outbox {

@@ -25,6 +25,49 @@ macro_rules! endpoint_conversions {
                 self
             }
 
+            /// Sets the service whose port it is: a name with a port of its own (`https`), or one to be asked of the
+            /// DNS (SRV). A second call replaces the first. It is resolved before the endpoint is used; nothing is
+            /// looked up here. RFC 9622 §6.1 (`WithService`).
+            #[must_use]
+            pub fn service(mut self, name: impl Into<Arc<str>>) -> Self {
+                self.service = Some(name.into());
+                self
+            }
+
+            /// Makes it an endpoint for one protocol only (`udp`): other protocols do not use it. A second call
+            /// replaces the first. RFC 9622 §6.1.3 (`WithProtocol`).
+            #[must_use]
+            pub fn protocol(mut self, protocol: impl Into<Protocol>) -> Self {
+                self.protocol = Some(protocol.into());
+                self
+            }
+
+            /// Sets over how many routers packets may travel: IPv4's time to live, IPv6's hop limit. A second call
+            /// replaces the first. RFC 9622 §6.1.1 (`WithHopLimit`).
+            #[must_use]
+            pub fn hop_limit(mut self, hops: u8) -> Self {
+                self.hop_limit = Some(hops);
+                self
+            }
+
+            /// Whether this protocol may use it: any may, unless one was named. RFC 9622 §6.1.3.
+            pub fn is_for(&self, protocol: &Protocol) -> bool {
+                self.protocol
+                    .as_ref()
+                    .is_none_or(|named| named.as_str().eq_ignore_ascii_case(protocol.as_str()))
+            }
+
+            /// The service that has to be looked up, if one has to be.
+            pub fn unresolved_service(&self) -> Option<&Arc<str>> {
+                self.service.as_ref().filter(|_| self.port.is_none())
+            }
+
+            /// The same endpoint once its service is resolved: this port instead of the service.
+            #[must_use]
+            pub fn served_at(self, port: u16) -> Self {
+                Self { service: None, port: Some(port), ..self }
+            }
+
             /// Sets the interface: its name, or its index in digits. A second call replaces the first.
             /// RFC 9622 §6.1.2 (`WithInterface`).
             #[must_use]
@@ -52,8 +95,8 @@ macro_rules! endpoint_conversions {
             }
 
             fn from_parts(parts: parse::Parts) -> Self {
-                let parse::Parts { host, address, port, interface } = parts;
-                Self { host, address, port, interface }
+                let parse::Parts { host, address, port, service, interface } = parts;
+                Self { host, address, port, service, interface, ..Self::new() }
             }
         }
 
@@ -67,7 +110,8 @@ macro_rules! endpoint_conversions {
 
         impl std::fmt::Display for $endpoint {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                parse::write(f, self.host.as_deref(), self.address, self.port, self.interface.as_deref())
+                let Self { host, address, port, service, interface, .. } = self;
+                parse::write(f, host.as_deref(), *address, *port, service.as_deref(), interface.as_deref())
             }
         }
 

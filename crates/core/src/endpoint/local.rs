@@ -1,6 +1,7 @@
 //! From where to reach, or where to listen.
 
 use super::{EndpointError, parse};
+use crate::candidate::Protocol;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -22,8 +23,14 @@ pub struct LocalEndpoint {
     pub address: Option<IpAddr>,
     /// The port; `None` and 0 let the system choose.
     pub port: Option<u16>,
+    /// The service whose port it is, in place of the port.
+    pub service: Option<Arc<str>>,
     /// The interface.
     pub interface: Option<Arc<str>>,
+    /// The only protocol it is for; `None` = any.
+    pub protocol: Option<Protocol>,
+    /// Over how many routers packets may travel; `None` leaves it to the system.
+    pub hop_limit: Option<u8>,
 }
 
 impl LocalEndpoint {
@@ -34,9 +41,11 @@ impl LocalEndpoint {
 
     /// Whether its identifiers go together.
     ///
-    /// *Errors*: a host name together with an address, a host or an interface that cannot be one.
+    /// *Errors*: a host name together with an address, a port together with a service, a host, a service
+    /// or an interface that cannot be one.
     pub fn validate(&self) -> Result<(), EndpointError> {
-        parse::check(self.host.as_ref(), self.address, self.interface.as_ref())
+        parse::check(self.host.as_ref(), self.address, self.interface.as_ref())?;
+        parse::check_port(self.port, self.service.as_ref())
     }
 }
 

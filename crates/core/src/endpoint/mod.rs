@@ -1,7 +1,8 @@
 //! Endpoints: who to reach, and from where (RFC 9622 §6.1).
 //!
-//! An endpoint has at most one identifier of each type: a host name *or* an address, a port, an interface. Its
-//! text form is `identity%interface:port`; an IPv6 address followed by a port stands in brackets.
+//! An endpoint has at most one identifier of each type: a host name *or* an address, a port *or* a service, an
+//! interface, a protocol, a hop limit. Its text form is `identity%interface:port`; an IPv6 address followed by a port
+//! stands in brackets. Protocol and hop limit are not part of it.
 
 #[macro_use]
 mod conversions;
@@ -12,6 +13,7 @@ mod remote;
 pub use local::LocalEndpoint;
 pub use remote::RemoteEndpoint;
 
+use crate::candidate::Protocol;
 use crate::failure::{EstablishmentFailure, ListenFailure};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -33,6 +35,17 @@ pub enum EndpointError {
     /// The interface (the zone id of an address) is not a name an interface can have.
     #[error("not an interface name: {0}")]
     Interface(Arc<str>),
+    /// It cannot be the name of a service.
+    #[error("not the name of a service: {0}")]
+    Service(Arc<str>),
+    /// Port and service in one endpoint: the service could have another port.
+    #[error("an endpoint has a port or a service, not both: {port} and {service}")]
+    PortAndService {
+        /// The port.
+        port: u16,
+        /// The service.
+        service: Arc<str>,
+    },
     /// Host name and address in one endpoint: the name could mean other addresses. Use two endpoints.
     #[error("an endpoint has a host name or an address, not both: {host} and {address}")]
     HostAndAddress {
@@ -41,6 +54,11 @@ pub enum EndpointError {
         /// The address.
         address: std::net::IpAddr,
     },
+}
+
+/// Whether what is for the named protocol only, or for any, is for this one.
+pub(crate) fn is_for(named: Option<&Protocol>, protocol: &Protocol) -> bool {
+    named.is_none_or(|named| named.as_str().eq_ignore_ascii_case(protocol.as_str()))
 }
 
 impl From<Infallible> for EndpointError {

@@ -1,5 +1,6 @@
 //! The text form of an endpoint: `identity%interface:port`, where all but the identity may be missing, and the
-//! identity of a local endpoint too.
+//! identity of a local endpoint too. In place of the port may stand a service whose name begins with a letter or an
+//! underscore; others take the builder, so that a slip in a port is found at once.
 
 use super::EndpointError;
 use std::fmt;
@@ -21,6 +22,7 @@ pub(super) struct Parts {
     pub(super) host: Option<Arc<str>>,
     pub(super) address: Option<IpAddr>,
     pub(super) port: Option<u16>,
+    pub(super) service: Option<Arc<str>>,
     pub(super) interface: Option<Arc<str>>,
 }
 
@@ -36,7 +38,8 @@ pub(super) fn parse(text: &str, nothing: Nothing) -> Result<Parts, EndpointError
         return Err(EndpointError::Empty);
     }
     let split = split(text)?;
-    let port = split.port.map(port).transpose()?;
+    let service = split.port.filter(|text| text.starts_with(begins_service) && is_service(text));
+    let port = split.port.filter(|_| service.is_none()).map(port).transpose()?;
     let (identity, zone) = match split.identity.split_once('%') {
         Some((identity, zone)) => (identity, Some(zone)),
         None => (split.identity, None),
@@ -44,7 +47,8 @@ pub(super) fn parse(text: &str, nothing: Nothing) -> Result<Parts, EndpointError
     if let Some(zone) = zone.filter(|zone| !is_interface(zone)) {
         return Err(EndpointError::Interface(excerpt(zone)));
     }
-    let mut parts = Parts { port, interface: zone.map(Arc::from), ..Parts::default() };
+    let (service, interface) = (service.map(Arc::from), zone.map(Arc::from));
+    let mut parts = Parts { port, service, interface, ..Parts::default() };
     match identity {
         _ if split.bracketed => {
             let address = identity.parse::<Ipv6Addr>().map_err(|_| EndpointError::Host(excerpt(text)))?;
@@ -91,14 +95,28 @@ pub(super) fn check(
     }
 }
 
+/// Whether there is one way to the port, and one that can be gone.
+pub(super) fn check_port(port: Option<u16>, service: Option<&Arc<str>>) -> Result<(), EndpointError> {
+    match (port, service) {
+        (_, Some(service)) if !is_service(service) => Err(EndpointError::Service(excerpt(service))),
+        (Some(port), Some(service)) => Err(EndpointError::PortAndService { port, service: excerpt(service) }),
+        _ => Ok(()),
+    }
+}
+
 pub(super) fn write(
     f: &mut fmt::Formatter<'_>,
     host: Option<&str>,
     address: Option<IpAddr>,
     port: Option<u16>,
+    service: Option<&str>,
     interface: Option<&str>,
 ) -> fmt::Result {
-    let bracketed = host.is_none() && port.is_some() && matches!(address, Some(IpAddr::V6(_)));
+    let v6 = match host {
+        Some(host) => host.parse::<Ipv6Addr>().is_ok(),
+        None => matches!(address, Some(IpAddr::V6(_))),
+    };
+    let bracketed = v6 && (port.is_some() || service.is_some());
     if bracketed {
         f.write_str("[")?;
     }
@@ -113,9 +131,10 @@ pub(super) fn write(
     if bracketed {
         f.write_str("]")?;
     }
-    match port {
-        Some(port) => write!(f, ":{port}"),
-        None => Ok(()),
+    match (port, service) {
+        (Some(port), _) => write!(f, ":{port}"),
+        (None, Some(service)) => write!(f, ":{service}"),
+        (None, None) => Ok(()),
     }
 }
 
@@ -162,6 +181,17 @@ fn is_host(text: &str) -> bool {
     name.len() <= MAX_NAME && name.split('.').all(label) && !name.rsplit('.').next().is_some_and(numeric)
 }
 
+const fn begins_service(c: char) -> bool {
+    c.is_ascii_alphabetic() || c == '_'
+}
+
+/// The name of a service (RFC 6335 §5.1), in which systems allow a plus as well, or of an SRV record
+/// (`_sip._udp`, RFC 2782). One of digits only is a port.
+fn is_service(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'+' | b'.');
+    (1..=MAX_LABEL).contains(&text.len()) && text.bytes().all(allowed) && text.contains(begins_service)
+}
+
 fn is_interface(text: &str) -> bool {
     let wrong = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | ':' | '%' | '[' | ']');
     (1..=MAX_INTERFACE).contains(&text.len()) && !text.contains(wrong)
@@ -176,6 +206,7 @@ fn excerpt(text: &str) -> Arc<str> {
 mod tests {
     use super::super::{LocalEndpoint, RemoteEndpoint};
     use super::*;
+    use crate::candidate::Protocol;
     use std::net::{Ipv4Addr, SocketAddr, SocketAddrV6};
 
     fn remote(text: &str) -> RemoteEndpoint {
@@ -207,6 +238,45 @@ mod tests {
         ] {
             assert_eq!(remote(text), meant, "{text}");
         }
+    }
+
+    #[test]
+    fn a_service_stands_in_place_of_the_port() {
+        let https = RemoteEndpoint::new().host("example.org").service("https");
+        assert_eq!(remote("example.org:https"), https);
+        assert_eq!(https.to_string(), "example.org:https");
+        assert_eq!(remote("[::1%lo]:_sip._udp").service.as_deref(), Some("_sip._udp"));
+        assert_eq!(remote("[::1%lo]:_sip._udp").to_string(), "[::1%lo]:_sip._udp");
+        assert_eq!(https.validate(), Ok(()));
+        assert_eq!(https.unresolved_service().map(|name| &**name), Some("https"));
+        let resolved = https.served_at(443);
+        assert_eq!(
+            (resolved.to_string(), resolved.unresolved_service()),
+            ("example.org:443".to_owned(), None)
+        );
+        assert_eq!(LocalEndpoint::new().service("3com-amp3").to_string(), "*:3com-amp3");
+    }
+
+    #[test]
+    fn a_port_and_a_service_in_one_endpoint_are_an_error() {
+        let both = remote("example.org:443").service("https");
+        assert!(matches!(both.validate(), Err(EndpointError::PortAndService { port: 443, .. })));
+        assert!(matches!(
+            LocalEndpoint::new().port(0).service("https").validate(),
+            Err(EndpointError::PortAndService { .. })
+        ));
+        for service in ["", "443", "a b", "ä", "http/", &"a".repeat(64)] {
+            let refused = LocalEndpoint::new().service(service).validate();
+            assert!(matches!(refused, Err(EndpointError::Service(_))), "{service}: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_may_be_for_one_protocol_only() {
+        let quic = remote("example.org:8443").protocol("QUIC");
+        assert!(quic.is_for(&Protocol::named("quic")) && !quic.is_for(&Protocol::TCP));
+        assert!(remote("example.org:443").is_for(&Protocol::TCP));
+        assert_eq!(remote("example.org:443").protocol(Protocol::TCP).hop_limit(8).hop_limit, Some(8));
     }
 
     #[test]
@@ -282,6 +352,7 @@ mod tests {
         let literal = Some(IpAddr::from([192, 0, 2, 1]));
         assert_eq!(RemoteEndpoint::new().host("192.0.2.1").literal(), literal);
         assert_eq!(RemoteEndpoint::new().host("192.0.2.1").validate(), Ok(()));
+        assert_eq!(RemoteEndpoint::new().host("::1").port(80).to_string(), "[::1]:80");
         assert_eq!(RemoteEndpoint::from(("192.0.2.1", 80)).address, literal);
         assert_eq!(RemoteEndpoint::from(("::ffff:192.0.2.1", 80)).literal(), literal);
         assert_eq!(RemoteEndpoint::from(("example.org", 80)).literal(), None);

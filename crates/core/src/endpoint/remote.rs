@@ -1,6 +1,7 @@
 //! Whom to reach.
 
 use super::{EndpointError, parse};
+use crate::candidate::Protocol;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -24,8 +25,14 @@ pub struct RemoteEndpoint {
     pub address: Option<IpAddr>,
     /// The port.
     pub port: Option<u16>,
+    /// The service whose port it is, in place of the port.
+    pub service: Option<Arc<str>>,
     /// The interface.
     pub interface: Option<Arc<str>>,
+    /// The only protocol it is for; `None` = any.
+    pub protocol: Option<Protocol>,
+    /// Over how many routers packets may travel; `None` leaves it to the system.
+    pub hop_limit: Option<u8>,
 }
 
 impl RemoteEndpoint {
@@ -36,12 +43,14 @@ impl RemoteEndpoint {
 
     /// Whether it identifies someone. The port is not looked at: it may come later.
     ///
-    /// *Errors*: nothing to reach, a host name together with an address, a host or an interface that cannot be one.
+    /// *Errors*: nothing to reach, a host name together with an address, a port together with a service, a host, a service
+    /// or an interface that cannot be one.
     pub fn validate(&self) -> Result<(), EndpointError> {
         if self.host.is_none() && self.address.is_none() {
             return Err(EndpointError::Empty);
         }
-        parse::check(self.host.as_ref(), self.address, self.interface.as_ref())
+        parse::check(self.host.as_ref(), self.address, self.interface.as_ref())?;
+        parse::check_port(self.port, self.service.as_ref())
     }
 }
 

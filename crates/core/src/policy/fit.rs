@@ -17,6 +17,9 @@ pub(super) struct Fit {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Misfit {
     Unspecified,
+    NoPort {
+        service: Arc<str>,
+    },
     /// Temporary addresses are required, and IPv4 has none (RFC 9622 §6.2.13).
     NoTemporaryAddress,
     OtherFamily {
@@ -131,6 +134,7 @@ impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unspecified => f.write_str("it names no host"),
+            Self::NoPort { service } => write!(f, "its service {service} has not been resolved"),
             Self::NoTemporaryAddress => f.write_str("temporary addresses are required, and IPv4 has none"),
             Self::OtherFamily { local } => write!(f, "the local address {local} is of the other family"),
             Self::NoSource { interface } => write!(f, "{interface} has no address to reach it from"),

@@ -3,6 +3,7 @@
 use super::inventory::Inventory;
 use super::paths::{self, Path};
 use super::protocols;
+use super::refusal::Refusal;
 use super::request::Request;
 use crate::candidate::Protocol;
 use crate::failure::ListenFailure;
@@ -34,27 +35,35 @@ pub struct ListenSpec {
 pub fn listen_plan(request: &Request, inventory: &Inventory) -> Result<Vec<ListenSpec>, ListenFailure> {
     request.check_to_listen()?;
     let selection = &request.properties.selection;
-    let stacks = protocols::eligible(inventory, selection, Role::Listen)?;
-    let paths = paths::eligible(request, inventory, Role::Listen)?;
+    let stacks = protocols::eligible(inventory, &request.properties, Role::Listen)?;
+    let ways = paths::eligible(request, inventory, Role::Listen)?;
     let temporary = selection.preference_to(SelectionProperty::UseTemporaryLocalAddress, Role::Listen);
 
+    let mut pairs: Vec<(&Path, &Protocol)> = Vec::new();
+    for way in &ways {
+        let stacks = stacks.iter().filter(|stack| way.is_for(&stack.protocol));
+        pairs.extend(stacks.map(|stack| (&way.path, &stack.protocol)));
+    }
+    if pairs.is_empty() {
+        return Err(
+            Refusal::no_path(format!("no local endpoint is for {}", protocols::names(&stacks))).into()
+        );
+    }
+
     let mut specs: Vec<ListenSpec> = Vec::new();
-    for path in &paths {
-        for stack in &stacks {
-            for address in addresses(path) {
-                if temporary == Preference::Require && address.is_ipv4() {
-                    continue;
-                }
-                let protocol = stack.protocol.clone();
-                let local = path.bound(address, inventory);
-                let spec = ListenSpec { protocol, local, interface: path.interface.clone() };
-                if !specs.contains(&spec) {
-                    specs.push(spec);
-                }
-                if specs.len() > MAX_LISTEN_SPECS {
-                    let why = format!("listening like this takes more than {MAX_LISTEN_SPECS} sockets");
-                    return Err(ListenFailure::InvalidConfiguration(why.into()));
-                }
+    for (path, protocol) in pairs {
+        for address in addresses(path) {
+            if temporary == Preference::Require && address.is_ipv4() {
+                continue;
+            }
+            let local = path.bound(address, inventory);
+            let spec = ListenSpec { protocol: protocol.clone(), local, interface: path.interface.clone() };
+            if !specs.contains(&spec) {
+                specs.push(spec);
+            }
+            if specs.len() > MAX_LISTEN_SPECS {
+                let why = format!("listening like this takes more than {MAX_LISTEN_SPECS} sockets");
+                return Err(ListenFailure::InvalidConfiguration(why.into()));
             }
         }
     }

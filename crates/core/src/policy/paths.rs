@@ -3,7 +3,8 @@
 use super::inventory::{InterfaceRow, Inventory};
 use super::refusal::Refusal;
 use super::request::Request;
-use crate::endpoint::LocalEndpoint;
+use crate::candidate::Protocol;
+use crate::endpoint::{self, LocalEndpoint};
 use crate::properties::{Preference, Role, SelectionProperties};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,20 +24,33 @@ pub struct Path {
     pub port: u16,
 }
 
+/// A path, and the only protocol it is for, if its local endpoint names one (RFC 9622 §6.1.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Way {
+    pub(super) path: Path,
+    protocol: Option<Protocol>,
+}
+
+impl Way {
+    pub(super) fn is_for(&self, protocol: &Protocol) -> bool {
+        endpoint::is_for(self.protocol.as_ref(), protocol)
+    }
+}
+
 /// The eligible paths: preferred interfaces first, avoided ones last, within that the local endpoints in the order
 /// given.
 ///
 /// *Errors*: there is none, and why.
-pub(super) fn eligible(request: &Request, inventory: &Inventory, role: Role) -> Result<Vec<Path>, Refusal> {
+pub(super) fn eligible(request: &Request, inventory: &Inventory, role: Role) -> Result<Vec<Way>, Refusal> {
     let wishes = Wishes::new(&request.properties.selection, inventory, role)?;
     let anywhere = [LocalEndpoint::new()];
     let locals = if request.locals.is_empty() { &anywhere[..] } else { &request.locals[..] };
 
-    let mut ranked: Vec<(Rank, Path)> = Vec::new();
+    let mut ranked: Vec<(Rank, Way)> = Vec::new();
     let mut refused: Vec<String> = Vec::new();
     for local in locals {
         match wishes.slots_of(local, inventory) {
-            Ok(slots) => ranked.extend(slots.iter().map(|slot| (slot.rank, slot.path(local)))),
+            Ok(slots) => ranked.extend(slots.iter().map(|slot| (slot.rank, slot.way(local)))),
             Err(why) => refused.push(why),
         }
     }
@@ -46,13 +60,13 @@ pub(super) fn eligible(request: &Request, inventory: &Inventory, role: Role) -> 
         return Err(Refusal::no_path(refused.join("; ")));
     }
     ranked.sort_by_key(|(rank, _)| *rank);
-    let mut paths: Vec<Path> = Vec::with_capacity(ranked.len());
-    for (_, path) in ranked {
-        if !paths.contains(&path) {
-            paths.push(path);
+    let mut ways: Vec<Way> = Vec::with_capacity(ranked.len());
+    for (_, way) in ranked {
+        if !ways.contains(&way) {
+            ways.push(way);
         }
     }
-    Ok(paths)
+    Ok(ways)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,9 +84,10 @@ struct Slot<'a> {
 }
 
 impl Slot<'_> {
-    fn path(&self, local: &LocalEndpoint) -> Path {
+    fn way(&self, local: &LocalEndpoint) -> Way {
         let interface = self.row.map(|row| row.name.clone());
-        Path { interface, address: local.literal(), port: local.port.unwrap_or(0) }
+        let path = Path { interface, address: local.literal(), port: local.port.unwrap_or(0) };
+        Way { path, protocol: local.protocol.clone() }
     }
 }
 

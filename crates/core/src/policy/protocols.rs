@@ -2,27 +2,32 @@
 
 use super::inventory::{Inventory, StackRow};
 use super::refusal::Refusal;
-use crate::properties::{Multipath, Offer, Offers, Preference, Role, SelectionProperties, SelectionProperty};
+use crate::properties::{
+    Multipath, Offer, Offers, Preference, Role, SelectionProperties, SelectionProperty, TransportProperties,
+};
 use std::cmp::Reverse;
 
 /// The stacks that satisfy every Require and Prohibit. First those that satisfy the most Prefers, among them those
-/// that disregard the fewest Avoids, then in the order of registration (RFC 9623 §4.1.3).
+/// that disregard the fewest Avoids, then in the order of registration (RFC 9623 §4.1.3). A stack whose messages may
+/// arrive twice is one only for messages that are safely replayable (RFC 9622 §9.1.3.4).
 ///
 /// *Errors*: there is none; the properties that the nearest one violates are named.
 pub(super) fn eligible<'a>(
     inventory: &'a Inventory,
-    wanted: &SelectionProperties,
+    properties: &TransportProperties,
     role: Role,
 ) -> Result<Vec<&'a StackRow>, Refusal> {
+    let wanted = &properties.selection;
     // A name means the stack that registered it first.
     let namesakes = |place: usize, row: &StackRow| {
         inventory.stacks[..place].iter().any(|earlier| earlier.protocol == row.protocol)
     };
     let rows = inventory.stacks.iter().enumerate().filter(|(place, row)| !namesakes(*place, row));
-    let mut stacks: Vec<&StackRow> =
-        rows.map(|(_, row)| row).filter(|row| row.offers.satisfies(wanted, role)).collect();
+    let satisfies =
+        |row: &&StackRow| row.offers.satisfies(wanted, role) && !duplicates(&row.offers, properties);
+    let mut stacks: Vec<&StackRow> = rows.map(|(_, row)| row).filter(satisfies).collect();
     if stacks.is_empty() {
-        return Err(nothing(inventory, wanted));
+        return Err(nothing(inventory, properties));
     }
     // The sort is stable: the order of registration decides among equals.
     stacks.sort_by_key(|row| {
@@ -30,6 +35,12 @@ pub(super) fn eligible<'a>(
         (Reverse(score.fulfilled), score.disregarded)
     });
     Ok(stacks)
+}
+
+/// Their names, for an explanation.
+pub(super) fn names(stacks: &[&StackRow]) -> String {
+    let names: Vec<_> = stacks.iter().map(|stack| stack.protocol.as_str()).collect();
+    names.join(" or ")
 }
 
 struct Score {
@@ -54,21 +65,34 @@ fn score(offers: &Offers, wanted: &SelectionProperties, role: Role) -> Score {
     }
 }
 
-fn nothing(inventory: &Inventory, wanted: &SelectionProperties) -> Refusal {
+/// Whether a message may arrive twice although that could do harm.
+fn duplicates(offers: &Offers, properties: &TransportProperties) -> bool {
+    offers.duplicates() && !properties.message.is_safely_replayable()
+}
+
+fn nothing(inventory: &Inventory, properties: &TransportProperties) -> Refusal {
+    let wanted = &properties.selection;
     let violations = inventory.stacks.iter().map(|row| (row, row.offers.violations(wanted)));
-    // The first of equals: the order of registration.
-    let Some((nearest, properties)) = violations.min_by_key(|(_, violated)| violated.len()) else {
+    let faults = |(row, violated): &(&StackRow, Vec<SelectionProperty>)| {
+        (violated.len() + usize::from(duplicates(&row.offers, properties)), violated.len())
+    };
+    // What a word on the messages would make eligible first; among equals the order of registration.
+    let Some((nearest, violated)) = violations.min_by_key(faults) else {
         return Refusal::no_path("no protocol stack is registered".to_owned());
     };
-    let name = &nearest.protocol;
-    let why = if !properties.is_empty() {
-        format!("no protocol satisfies all requirements; {name} comes nearest")
-    } else if !nearest.offers.carries(wanted.direction()) {
+    let (name, offers) = (&nearest.protocol, &nearest.offers);
+    let replays = duplicates(offers, properties);
+    let why = if !violated.is_empty() {
+        let also = if replays { ", and needs safelyReplayable too" } else { "" };
+        format!("no protocol satisfies all requirements; {name} comes nearest{also}")
+    } else if replays {
+        format!("safelyReplayable is not true, and messages may arrive more than once over {name}")
+    } else if !offers.carries(wanted.direction()) {
         format!("no protocol is {} ({name} is not)", wanted.direction())
     } else {
         format!("no protocol keeps to one path ({name} does not)")
     };
-    Refusal::Nothing { properties, why }
+    Refusal::Nothing { properties: violated, why }
 }
 
 #[cfg(test)]
@@ -89,7 +113,7 @@ mod tests {
     }
 
     fn order(inventory: &Inventory, wanted: TransportProperties) -> Vec<String> {
-        let stacks = eligible(inventory, &wanted.selection, Role::Initiate).unwrap_or_default();
+        let stacks = eligible(inventory, &wanted, Role::Initiate).unwrap_or_default();
         stacks.iter().map(|row| row.protocol.to_string()).collect()
     }
 
@@ -130,7 +154,7 @@ mod tests {
 
     #[test]
     fn the_conflict_is_named_by_the_stack_that_comes_nearest() {
-        let wanted = TransportProperties::new().require(P::ZeroRttMsg).require(P::Multistreaming).selection;
+        let wanted = TransportProperties::new().require(P::ZeroRttMsg).require(P::Multistreaming);
         let Err(Refusal::Nothing { properties, why }) = eligible(&three(), &wanted, Role::Initiate) else {
             panic!("no stack has early data");
         };
@@ -159,5 +183,32 @@ mod tests {
         assert!(order(&stacks, TransportProperties::new()).is_empty());
         let wanted = TransportProperties::new().direction(Direction::UnidirectionalSend);
         assert_eq!(order(&stacks, wanted), ["flute"]);
+    }
+
+    #[test]
+    fn messages_that_may_arrive_twice_must_be_safely_replayable() {
+        let stacks = inventory(vec![row("udp", Offers::none().with_duplicates(true))]);
+        let mut wanted = TransportProperties::new();
+        for role in [Role::Initiate, Role::Listen] {
+            let Err(Refusal::Nothing { properties, why }) = eligible(&stacks, &wanted, role) else {
+                panic!("a message may arrive twice");
+            };
+            assert_eq!(properties, []);
+            assert!(why.contains("safelyReplayable") && why.contains("udp"), "{why}");
+        }
+        wanted.message.safely_replayable = Some(true);
+        assert_eq!(order(&stacks, wanted), ["udp"]);
+    }
+
+    #[test]
+    fn a_stack_that_lacks_two_things_is_not_the_nearest() {
+        let twice = Offers::none().with_duplicates(true).with(P::PreserveMsgBoundaries, Offer::Always);
+        let stacks = inventory(vec![row("udp", twice), row("tcp", Offers::none())]);
+        let wanted = TransportProperties::new().require(P::Multistreaming);
+        let Err(Refusal::Nothing { properties, why }) = eligible(&stacks, &wanted, Role::Initiate) else {
+            panic!("no stack has streams");
+        };
+        assert_eq!(properties, [P::Multistreaming]);
+        assert!(why.contains("tcp"), "{why}");
     }
 }

@@ -9,10 +9,11 @@ use std::sync::Arc;
 /// What an application asks for: its properties, and those inferred from its endpoints (NEAT's set-up, step 3).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Request {
-    /// From where, or where to listen; names are resolved already ([`LocalEndpoint::resolved`]). None to initiate:
+    /// From where, or where to listen; names and services are resolved already ([`LocalEndpoint::resolved`],
+    /// [`LocalEndpoint::served_at`]). None to initiate:
     /// from anywhere.
     pub locals: Vec<LocalEndpoint>,
-    /// Whom to reach; the same service, whichever is reached.
+    /// Whom to reach; the same service, whichever is reached. Their services are resolved before call 2.
     pub remotes: Vec<RemoteEndpoint>,
     /// What the transport shall be like.
     pub properties: Arc<TransportProperties>,
@@ -37,7 +38,9 @@ impl Request {
         for remote in &self.remotes {
             remote.validate()?;
             match (remote.port, remote.literal()) {
-                (None, _) => return Err(Refusal::Invalid(format!("remote endpoint {remote} has no port"))),
+                (None, _) if remote.service.is_none() => {
+                    return Err(Refusal::Invalid(format!("remote endpoint {remote} has no port")));
+                }
                 (Some(0), _) => return Err(Refusal::Invalid(format!("remote endpoint {remote} has port 0"))),
                 (_, Some(address)) if address.is_unspecified() => {
                     return Err(Refusal::Invalid(format!("remote endpoint {remote} names no host")));
@@ -60,7 +63,7 @@ impl Request {
     fn check_locals(&self) -> Result<(), Refusal> {
         for local in &self.locals {
             local.validate()?;
-            if local.unresolved().is_some() {
+            if local.unresolved().is_some() || local.unresolved_service().is_some() {
                 return Err(Refusal::Invalid(format!("local endpoint {local} has not been resolved")));
             }
         }

@@ -1,8 +1,8 @@
 //! The two calls of an establishment.
 
 use super::fit::{Fit, Misfit, fit};
-use super::inventory::Inventory;
-use super::paths::{self, Path};
+use super::inventory::{Inventory, StackRow};
+use super::paths::{self, Path, Way};
 use super::protocols;
 use super::refusal::Refusal;
 use super::request::{Request, Resolved};
@@ -40,20 +40,48 @@ pub struct Branch {
 /// with the properties in conflict or the endpoint to blame. Nothing has been sent then.
 pub fn branches(request: &Request, inventory: &Inventory) -> Result<Vec<Branch>, EstablishmentFailure> {
     request.check_to_initiate()?;
-    let stacks = protocols::eligible(inventory, &request.properties.selection, Role::Initiate)?;
-    let paths = paths::eligible(request, inventory, Role::Initiate)?;
-    let branch = |path: &Path| {
-        let path = path.clone();
-        stacks.iter().map(move |stack| Branch { path: path.clone(), protocol: stack.protocol.clone() })
-    };
-    let branches: Vec<_> = paths.iter().flat_map(branch).take(MAX_BRANCHES).collect();
+    let stacks = protocols::eligible(inventory, &request.properties, Role::Initiate)?;
+    let ways = paths::eligible(request, inventory, Role::Initiate)?;
+    let mut branches: Vec<Branch> = Vec::new();
+    for way in &ways {
+        for stack in stacks.iter().filter(|stack| joins(way, stack, request)) {
+            let branch = Branch { path: way.path.clone(), protocol: stack.protocol.clone() };
+            if branches.len() < MAX_BRANCHES && !branches.contains(&branch) {
+                branches.push(branch);
+            }
+        }
+    }
+    if branches.is_empty() {
+        return Err(not_joined(&ways, &stacks, request).into());
+    }
 
     // Where nothing has to be resolved, it can be told now that nothing fits.
-    let needs_no_resolution = request.remotes.iter().all(|remote| remote.literal().is_some());
+    let needs_no_resolution = request
+        .remotes
+        .iter()
+        .all(|remote| remote.literal().is_some() && remote.unresolved_service().is_none());
     if needs_no_resolution && candidates(&mut Roster::new(), request, &branches, &[], inventory).is_empty() {
         return Err(explain(request, &branches, &[], inventory));
     }
     Ok(branches)
+}
+
+/// Whether a protocol may be used by this way, and with some remote endpoint (RFC 9622 §6.1.3).
+fn joins(way: &Way, stack: &StackRow, request: &Request) -> bool {
+    way.is_for(&stack.protocol) && request.remotes.iter().any(|remote| remote.is_for(&stack.protocol))
+}
+
+/// The endpoints are for other protocols than those that are eligible.
+fn not_joined(ways: &[Way], stacks: &[&StackRow], request: &Request) -> Refusal {
+    let names = protocols::names(stacks);
+    let some = |is_for: &dyn Fn(&Protocol) -> bool| stacks.iter().any(|stack| is_for(&stack.protocol));
+    Refusal::no_path(if !request.remotes.iter().any(|remote| some(&|protocol| remote.is_for(protocol))) {
+        format!("no remote endpoint is for {names}")
+    } else if !ways.iter().any(|way| some(&|protocol| way.is_for(protocol))) {
+        format!("no local endpoint is for {names}")
+    } else {
+        format!("no local and remote endpoint are for the same protocol ({names})")
+    })
 }
 
 /// Call 2, after resolution, and again whenever more answers are in (with the earlier ones): the candidates in order.
@@ -72,7 +100,7 @@ pub fn candidates(
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut seen: BTreeSet<CandidateId> = BTreeSet::new();
     for branch in branches {
-        for (place, remote) in request.remotes.iter().enumerate() {
+        for (place, remote) in remotes_of(request, branch) {
             for (turn, address) in in_turns(addresses(place, remote, resolved)) {
                 let Ok(fit) = fit_branch(request, branch, remote, address, inventory) else { continue };
                 let Fit { interface, local, remote: to } = fit;
@@ -107,7 +135,7 @@ pub fn explain(
     let mut reasons: Vec<String> = Vec::new();
     let mut properties = Vec::new();
     for branch in branches {
-        for (place, remote) in request.remotes.iter().enumerate() {
+        for (place, remote) in remotes_of(request, branch) {
             for address in addresses(place, remote, resolved) {
                 let Err(misfit) = fit_branch(request, branch, remote, address, inventory) else { continue };
                 if misfit == Misfit::NoTemporaryAddress {
@@ -126,6 +154,14 @@ pub fn explain(
     Refusal::Nothing { properties, why: reasons.join("; ") }.into()
 }
 
+/// The remote endpoints that the protocol of a branch may use, with their places.
+fn remotes_of<'a>(
+    request: &'a Request,
+    branch: &'a Branch,
+) -> impl Iterator<Item = (usize, &'a RemoteEndpoint)> {
+    request.remotes.iter().enumerate().filter(|(_, remote)| remote.is_for(&branch.protocol))
+}
+
 fn fit_branch(
     request: &Request,
     branch: &Branch,
@@ -136,6 +172,9 @@ fn fit_branch(
     let temporary = request.properties.selection.preference(SelectionProperty::UseTemporaryLocalAddress);
     if temporary == Preference::Require && address.is_ipv4() {
         return Err(Misfit::NoTemporaryAddress);
+    }
+    if let Some(service) = remote.unresolved_service() {
+        return Err(Misfit::NoPort { service: service.clone() });
     }
     fit(&branch.path, address, remote.port.unwrap_or(0), remote.interface.as_ref(), inventory)
 }

@@ -1,9 +1,9 @@
 //! Connection properties: how to run what was chosen (RFC 9622 §8.1, §8.2).
 //!
-//! Those that can be written. What can only be read (`connState`, ...) belongs to the connection.
+//! The struct has those that can be written. What can only be read (`connState`, ...) belongs to the connection.
 
-use super::descriptor::{Descriptor, Kind};
-use super::text::{Text, read_optional, write_optional};
+use super::descriptor::{Access, Accessors, Descriptor, Kind, Scope};
+use super::text::{Text, read_optional, value_of_optional};
 use super::{CapacityProfile, MultipathPolicy, Scheduler};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
@@ -111,32 +111,37 @@ impl ConnectionProperties {
 macro_rules! row {
     ($name:literal, $section:literal, $($field:ident).+, default $default:expr, $neatpy:expr) => {
         Descriptor {
-            name: $name,
-            kind: kind_of(|c| &c.$($field).+),
-            section: concat!("RFC 9622 ", $section),
             default: $default,
             neatpy: $neatpy,
-            get: |wanted| wanted.connection.$($field).+.write(),
-            set: |wanted, text| {
-                wanted.connection.$($field).+ = Text::read(text)?;
-                Ok(())
-            },
-            said: |wanted| wanted.connection.$($field).+ != ConnectionProperties::default().$($field).+,
+            access: Access::Transport(Accessors {
+                get: |wanted| wanted.connection.$($field).+.into(),
+                set: |wanted, value| {
+                    wanted.connection.$($field).+ = Text::from_value(value)?;
+                    Ok(())
+                },
+                said: |wanted| wanted.connection.$($field).+ != ConnectionProperties::default().$($field).+,
+                reset: |wanted| wanted.connection.$($field).+ = ConnectionProperties::default().$($field).+,
+            }),
+            read_only: false,
+            ..read_only($name, kind_of(|c| &c.$($field).+), concat!("RFC 9622 ", $section), None)
         }
     };
-    ($name:literal, $section:literal, $($field:ident).+, or $none:literal, $neatpy:expr) => {
+    ($name:literal, $section:literal, $($field:ident).+, $unit:expr, or $none:literal, $neatpy:expr) => {
         Descriptor {
-            name: $name,
-            kind: kind_of_optional(|c| &c.$($field).+),
-            section: concat!("RFC 9622 ", $section),
             default: $none,
+            unit: $unit,
             neatpy: $neatpy,
-            get: |wanted| write_optional(wanted.connection.$($field).+.as_ref(), $none),
-            set: |wanted, text| {
-                wanted.connection.$($field).+ = read_optional(text, $none)?;
-                Ok(())
-            },
-            said: |wanted| wanted.connection.$($field).+.is_some(),
+            access: Access::Transport(Accessors {
+                get: |wanted| value_of_optional(wanted.connection.$($field).+, $none),
+                set: |wanted, value| {
+                    wanted.connection.$($field).+ = read_optional(value, $none)?;
+                    Ok(())
+                },
+                said: |wanted| wanted.connection.$($field).+.is_some(),
+                reset: |wanted| wanted.connection.$($field).+ = None,
+            }),
+            read_only: false,
+            ..read_only($name, kind_of_optional(|c| &c.$($field).+), concat!("RFC 9622 ", $section), None)
         }
     };
 }
@@ -151,35 +156,75 @@ const fn kind_of_optional<T: Text>(_field: fn(&ConnectionProperties) -> &Option<
     T::KIND
 }
 
-/// The sixteen connection properties that can be written, in the order of the RFC.
-pub(super) const TABLE: [Descriptor; 16] = [
-    row!("recvChecksumLen", "§8.1.1", recv_checksum_len, or "Full Coverage", Some("recv-checksum-len")),
+/// A row for what can only be read, and only from a connection.
+const fn read_only(
+    name: &'static str,
+    kind: Kind,
+    section: &'static str,
+    neatpy: Option<&'static str>,
+) -> Descriptor {
+    Descriptor {
+        name,
+        kind,
+        unit: None,
+        section,
+        default: "",
+        scope: Scope::Connection,
+        read_only: true,
+        neatpy,
+        neatpy_default: None,
+        access: Access::ReadOnly,
+    }
+}
+
+const STATES: &[&str] = &["Establishing", "Established", "Closing", "Closed"];
+
+/// The twenty-two connection properties, in the order of the RFC: thirteen, six that can only be read, three of TCP.
+pub(super) const TABLE: [Descriptor; 22] = [
+    row!("recvChecksumLen", "§8.1.1", recv_checksum_len, BYTES, or "Full Coverage", Some("recv-checksum-len")),
     row!("connPriority", "§8.1.2", conn_priority, default "100", Some("conn-prio")),
-    row!("connTimeout", "§8.1.3", conn_timeout, or "Disabled", Some("conn-timeout")),
-    row!("keepAliveTimeout", "§8.1.4", keep_alive_timeout, or "Disabled", None),
+    row!("connTimeout", "§8.1.3", conn_timeout, SECONDS, or "Disabled", Some("conn-timeout")),
+    row!("keepAliveTimeout", "§8.1.4", keep_alive_timeout, SECONDS, or "Disabled", None),
     row!("connScheduler", "§8.1.5", conn_scheduler, default Scheduler::WeightedFairQueueing.name(), Some("conn-scheduler")),
     row!("connCapacityProfile", "§8.1.6", conn_capacity_profile, default CapacityProfile::Default.name(), Some("conn-capacity-profile")),
     row!("multipathPolicy", "§8.1.7", multipath_policy, default MultipathPolicy::Handover.name(), None),
-    row!("minSendRate", "§8.1.8", min_send_rate, or "Unlimited", None),
-    row!("minRecvRate", "§8.1.8", min_recv_rate, or "Unlimited", None),
-    row!("maxSendRate", "§8.1.8", max_send_rate, or "Unlimited", Some("max-send-rate")),
-    row!("maxRecvRate", "§8.1.8", max_recv_rate, or "Unlimited", Some("max-recv-rate")),
-    row!("groupConnLimit", "§8.1.9", group_conn_limit, or "Unlimited", None),
+    row!("minSendRate", "§8.1.8", min_send_rate, RATE, or "Unlimited", None),
+    row!("minRecvRate", "§8.1.8", min_recv_rate, RATE, or "Unlimited", None),
+    row!("maxSendRate", "§8.1.8", max_send_rate, RATE, or "Unlimited", Some("max-send-rate")),
+    row!("maxRecvRate", "§8.1.8", max_recv_rate, RATE, or "Unlimited", Some("max-recv-rate")),
+    row!("groupConnLimit", "§8.1.9", group_conn_limit, None, or "Unlimited", None),
     row!("isolateSession", "§8.1.10", isolate_session, default "false", None),
-    row!("tcp.userTimeoutValue", "§8.2.1", tcp.user_timeout_value, or "TCP default", Some("tcp.user-timeout-value")),
+    read_only("connState", Kind::Enumeration(STATES), "RFC 9622 §8.1.11.1", Some("state")),
+    read_only("canSend", Kind::Boolean, "RFC 9622 §8.1.11.2", Some("send")),
+    read_only("canReceive", Kind::Boolean, "RFC 9622 §8.1.11.3", Some("receive")),
+    Descriptor {
+        unit: BYTES,
+        ..read_only(
+            "singularTransmissionMsgMaxLen",
+            Kind::Integer,
+            "RFC 9622 §8.1.11.4",
+            Some("singular-transmission-msg-max-len"),
+        )
+    },
+    Descriptor {
+        unit: BYTES,
+        ..read_only("sendMsgMaxLen", Kind::Integer, "RFC 9622 §8.1.11.5", Some("send-msg-max-len"))
+    },
+    Descriptor {
+        unit: BYTES,
+        ..read_only("recvMsgMaxLen", Kind::Integer, "RFC 9622 §8.1.11.6", Some("recv-msg-max-len"))
+    },
+    Descriptor {
+        neatpy_default: Some("300"),
+        ..row!("tcp.userTimeoutValue", "§8.2.1", tcp.user_timeout_value, SECONDS, or "TCP default", Some("tcp.user-timeout-value"))
+    },
     row!("tcp.userTimeoutEnabled", "§8.2.2", tcp.user_timeout_enabled, default "false", Some("tcp.user-timeout")),
     row!("tcp.userTimeoutChangeable", "§8.2.3", tcp.user_timeout_changeable, default "true", Some("tcp.user-timeout-recv")),
 ];
 
-/// What can only be read, and only from a connection (RFC 9622 §8.1.11).
-pub(super) const READ_ONLY: &[&str] = &[
-    "connState",
-    "canSend",
-    "canReceive",
-    "singularTransmissionMsgMaxLen",
-    "sendMsgMaxLen",
-    "recvMsgMaxLen",
-];
+const BYTES: Option<&str> = Some("bytes");
+const SECONDS: Option<&str> = Some("s");
+const RATE: Option<&str> = Some("bit/s");
 
 #[cfg(test)]
 mod tests {

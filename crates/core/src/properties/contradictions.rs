@@ -52,6 +52,7 @@ impl TransportProperties {
         let times = [
             ("connTimeout", self.connection.conn_timeout),
             ("keepAliveTimeout", self.connection.keep_alive_timeout),
+            ("msgLifetime", self.message.lifetime()),
         ];
         let zero = times.iter().find(|(_, time)| time.is_some_and(|time| time.is_zero()))?;
         Some(format!("{} is zero; it must be positive", zero.0))
@@ -62,7 +63,7 @@ impl TransportProperties {
 mod tests {
     use super::*;
     use crate::failure::EstablishmentFailure;
-    use crate::properties::{Interface, Pvd, TransportProperties};
+    use crate::properties::{Interface, Lifetime, Pvd, TransportProperties};
     use std::time::Duration;
 
     #[test]
@@ -96,5 +97,11 @@ mod tests {
         let mut times = TransportProperties::new();
         times.connection.conn_timeout = Some(Duration::ZERO);
         assert!(times.validate().is_err());
+
+        let mut messages = TransportProperties::new();
+        messages.message.msg_lifetime = Some(Lifetime::Limited(Duration::ZERO));
+        assert!(messages.validate().is_err());
+        messages.message.msg_lifetime = Some(Lifetime::Infinite);
+        assert_eq!(messages.validate(), Ok(()));
     }
 }

@@ -1,10 +1,5 @@
 //! The words some properties choose from.
 
-use super::ValueFault;
-use super::names::same_words;
-use std::fmt;
-use std::str::FromStr;
-
 macro_rules! enumeration {
     ($(#[$doc:meta])* $name:ident { $($(#[$word:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*
@@ -29,23 +24,28 @@ macro_rules! enumeration {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.name())
             }
         }
 
-        impl FromStr for $name {
-            type Err = ValueFault;
+        impl std::str::FromStr for $name {
+            type Err = $crate::properties::ValueFault;
 
-            /// Reads a name; case, spaces, hyphens, slashes and underscores do not matter.
-            fn from_str(text: &str) -> Result<Self, ValueFault> {
-                let named = |word: &&Self| same_words(word.name(), text);
-                Self::ALL.iter().find(named).copied().ok_or(ValueFault::NotOneOf(Self::NAMES))
+            /// Reads a name; case, spaces, hyphens, slashes and underscores do not matter. What NEATPy writes
+            /// instead is understood as well.
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                use $crate::properties::{names::same_words, neatpy::Alias};
+                let named = Self::ALL.iter().find(|word| same_words(word.name(), text)).copied();
+                named
+                    .or_else(|| Self::alias(text.trim()))
+                    .ok_or($crate::properties::ValueFault::NotOneOf(Self::NAMES))
             }
         }
     };
 }
+pub(super) use enumeration;
 
 enumeration! {
     /// Whether, and how, a connection uses several paths at a time (RFC 9622 §6.2.14).

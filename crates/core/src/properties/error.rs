@@ -10,15 +10,16 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum PropertyError {
     /// There is no property of this name.
-    #[error("no such property: {name}{}", Suggestion(*nearest))]
+    #[error("no such property: {name}{}", Suggestion(nearest))]
     Unknown {
         /// The name that was asked for.
         name: Arc<str>,
-        /// The known name that is nearest to it, if one is near.
-        nearest: Option<&'static str>,
+        /// The known names that are nearest to it, if any are near; the nearest first.
+        nearest: Vec<&'static str>,
     },
-    /// Connections have this property; it can be read from them and set nowhere (RFC 9622 §8.1.11).
-    #[error("{0} is read from a connection and cannot be set")]
+    /// A connection, or a message that was received, has this property; it can be read from them and set nowhere
+    /// (RFC 9622 §8.1.11, §9.3.3).
+    #[error("{0} is read from a connection or a received message and cannot be set")]
     ReadOnly(&'static str),
     /// The value is not one the property can have.
     #[error("{property} cannot be {value:?}: {fault}")]
@@ -29,6 +30,18 @@ pub enum PropertyError {
         value: Arc<str>,
         /// What is wrong with it.
         fault: ValueFault,
+    },
+    /// Too many properties of vendors are kept already.
+    #[error("no more than {limit} properties of vendors are kept")]
+    TooMany {
+        /// So many may be kept.
+        limit: usize,
+    },
+    /// The name or the value of a vendor's property is too long.
+    #[error("names and values of vendors have at most {limit} bytes")]
+    TooLong {
+        /// So many bytes it may have.
+        limit: usize,
     },
     /// Two properties contradict each other, so that nothing could satisfy both.
     #[error("contradiction: {0}")]
@@ -80,10 +93,13 @@ impl From<PropertyError> for ListenFailure {
     }
 }
 
-struct Suggestion(Option<&'static str>);
+struct Suggestion<'a>(&'a [&'static str]);
 
-impl std::fmt::Display for Suggestion {
+impl std::fmt::Display for Suggestion<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.map_or(Ok(()), |nearest| write!(f, "; did you mean {nearest}?"))
+        for (n, nearest) in self.0.iter().enumerate() {
+            write!(f, "{}{nearest}", if n == 0 { "; did you mean " } else { " or " })?;
+        }
+        f.write_str(if self.0.is_empty() { "" } else { "?" })
     }
 }

@@ -2,115 +2,113 @@
 //!
 //! `{"reliability": "Require", "interface": {"wwan0": "Prohibit"}, "connTimeout": 2.5, "isolateSession": true}`
 
-use super::by_name::{find, refused};
-use super::{ALL, Descriptor, Kind, Preference, PropertyError, TransportProperties, ValueFault};
+use super::by_name::{lookup, unknown};
+use super::{ALL, Kind, MessageProperties, PropertyError, TransportProperties, Value, ValueFault, neatpy};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use serde_json::Value as Json;
 use std::fmt;
-use std::sync::Arc;
+use std::marker::PhantomData;
 
 impl Serialize for TransportProperties {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let said = ALL.iter().filter(|property| (property.said)(self));
-        serializer.collect_map(said.map(|property| (property.name, to_value(property, self))))
+        serializer.collect_map(self.said())
     }
 }
 
 impl<'de> Deserialize<'de> for TransportProperties {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ByName)
+        deserializer.deserialize_map(ByName(PhantomData))
     }
 }
 
-struct ByName;
+impl Serialize for MessageProperties {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.said())
+    }
+}
 
-impl<'de> Visitor<'de> for ByName {
-    type Value = TransportProperties;
+impl<'de> Deserialize<'de> for MessageProperties {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ByName(PhantomData))
+    }
+}
+
+/// What properties are read into.
+trait Sayable: Default {
+    fn say(&mut self, name: &str, value: Value) -> Result<(), PropertyError>;
+}
+
+impl Sayable for TransportProperties {
+    fn say(&mut self, name: &str, value: Value) -> Result<(), PropertyError> {
+        self.add(name, value)
+    }
+}
+
+impl Sayable for MessageProperties {
+    fn say(&mut self, name: &str, value: Value) -> Result<(), PropertyError> {
+        self.add(name, value)
+    }
+}
+
+struct ByName<T>(PhantomData<T>);
+
+impl<'de, T: Sayable> Visitor<'de> for ByName<T> {
+    type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("transport properties by name")
+        f.write_str("properties by name")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<TransportProperties, A::Error> {
-        let mut properties = TransportProperties::new();
-        while let Some((name, value)) = entries.next_entry::<String, Value>()? {
-            set(&mut properties, &name, value).map_err(A::Error::custom)?;
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<T, A::Error> {
+        let mut properties = T::default();
+        while let Some((name, json)) = entries.next_entry::<String, Json>()? {
+            let said = value(&name, json).and_then(|value| properties.say(&name, value));
+            said.map_err(A::Error::custom)?;
         }
         Ok(properties)
     }
 }
 
-fn to_value(property: &Descriptor, properties: &TransportProperties) -> Value {
-    let text = (property.get)(properties);
-    match property.kind {
-        Kind::PreferenceSet => {
-            let entry = |(preference, name): &(Preference, Arc<str>)| {
-                (name.to_string(), Value::from(preference.name()))
-            };
-            set_of(property, properties).iter().map(entry).collect()
+fn value(name: &str, json: Json) -> Result<Value, PropertyError> {
+    Ok(match json {
+        Json::Bool(value) => value.into(),
+        Json::Number(number) => number.as_u64().map_or_else(|| number.to_string().into(), Value::Integer),
+        Json::String(text) => text.into(),
+        Json::Array(_) | Json::Object(_) if neatpy::is_several(name) => json.to_string().into(),
+        Json::Object(entries)
+            if lookup(name).is_some_and(|property| property.kind == Kind::PreferenceSet) =>
+        {
+            set(name, &entries)?
         }
-        Kind::Boolean => text.parse::<bool>().map_or(Value::String(text), Value::Bool),
-        Kind::Integer => text.parse::<u64>().map_or(Value::String(text), Value::from),
-        Kind::Seconds => exact_number(&text).unwrap_or(Value::String(text)),
-        Kind::Preference | Kind::Enumeration(_) => Value::String(text),
-    }
+        Json::Null | Json::Array(_) | Json::Object(_) => {
+            return Err(refused(name, &json, ValueFault::NotAValue));
+        }
+    })
 }
 
-/// A number, if every reader reads the same time again: floats keep 15 digits, and quick readers no more.
-fn exact_number(seconds: &str) -> Option<Value> {
-    const MAX_DIGITS: usize = 15;
-    if let Ok(whole) = seconds.parse::<u64>() {
-        return Some(Value::from(whole));
-    }
-    let digits = seconds.bytes().filter(u8::is_ascii_digit).count();
-    let number = Value::from(seconds.parse::<f64>().ok()?);
-    let written = number.to_string();
-    (digits <= MAX_DIGITS && written == seconds).then_some(number)
-}
-
-fn set_of<'a>(property: &Descriptor, properties: &'a TransportProperties) -> &'a [(Preference, Arc<str>)] {
-    if property.name == "pvd" { properties.selection.pvds() } else { properties.selection.interfaces() }
-}
-
-fn set(properties: &mut TransportProperties, name: &str, value: Value) -> Result<(), PropertyError> {
-    let property = find(name)?;
-    let text = match value {
-        Value::Bool(value) => value.to_string(),
-        Value::Number(value) => value.to_string(),
-        Value::String(value) => value,
-        Value::Object(entries) if property.kind == Kind::PreferenceSet => {
-            return set_each(properties, property, &entries);
-        }
-        Value::Null | Value::Array(_) | Value::Object(_) => {
-            return Err(refused(property, &value.to_string(), ValueFault::NotAValue));
-        }
+fn set(name: &str, entries: &serde_json::Map<String, Json>) -> Result<Value, PropertyError> {
+    let entry = |(place, preference): (&String, &Json)| {
+        let text = preference.as_str().map_or_else(|| preference.to_string(), str::to_owned);
+        let preference = text.parse().map_err(|fault| refused(name, preference, fault))?;
+        Ok((preference, place.as_str().into()))
     };
-    properties.set_by_name(property.name, &text)
+    entries.iter().map(entry).collect::<Result<_, _>>().map(Value::Set)
 }
 
-fn set_each(
-    properties: &mut TransportProperties,
-    property: &Descriptor,
-    entries: &serde_json::Map<String, Value>,
-) -> Result<(), PropertyError> {
-    properties.set_by_name(property.name, "")?;
-    for (name, preference) in entries {
-        let text = preference.as_str().unwrap_or_default();
-        let preference = text.parse().map_err(|fault| refused(property, text, fault))?;
-        if property.name == "pvd" {
-            properties.selection.set_pvd(name.as_str(), preference);
-        } else {
-            properties.selection.set_interface(name.as_str(), preference);
-        }
+/// The error of the property of this name, or, if there is none, of the name.
+fn refused(name: &str, json: &Json, fault: ValueFault) -> PropertyError {
+    match lookup(name) {
+        Some(property) if property.read_only => PropertyError::ReadOnly(property.name),
+        Some(property) => property.refused(&json.to_string().into(), fault),
+        None => unknown(ALL.iter(), name),
     }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::properties::{Interface, SelectionProperty};
+    use crate::properties::{Interface, Preference, SelectionProperty};
     use serde_json::{from_value, json, to_value};
     use std::time::Duration;
 
@@ -142,17 +140,48 @@ mod tests {
     fn what_makes_no_sense_is_refused_with_the_reason() {
         for (json, why) in [
             (json!({"conTimeout": 1}), "did you mean connTimeout?"),
-            (json!({"connTimeout": -1}), "negative"),
+            (json!({"connTimeout": -2}), "negative"),
             (json!({"connTimeout": 1e300}), "too large"),
             (json!({"connTimeout": null}), "neither a number"),
             (json!({"connTimeout": [1]}), "neither a number"),
             (json!({"reliability": {"eth0": "Require"}}), "neither a number"),
-            (json!({"interface": {"eth0": 1}}), "not one of Prohibit"),
+            (json!({"interface": {"eth0": 3}}), "not one of Prohibit"),
+            (json!({"_acme.colour": {"red": 1}}), "no such property"),
             (json!({"connState": "Established"}), "read from a connection"),
             (json!([]), "by name"),
         ] {
             let error = from_value::<TransportProperties>(json.clone()).unwrap_err().to_string();
             assert!(error.contains(why), "{json}: {error}");
         }
+    }
+
+    #[test]
+    fn names_and_shapes_of_neatpy_are_read() {
+        let read = from_value::<TransportProperties>(json!({
+            "preserve-msg-boundaries": 1,
+            "max-send-rate / max-recv-rate": [1000, -1],
+            "tcp-uto": {"tcp.user-timeout-value": 150},
+            "interface": {"eth0": 2},
+            "idempotent": true,
+            "_acme.depth": 3,
+        }));
+        let written = json!({
+            "preserveMsgBoundaries": "Prefer",
+            "interface": {"eth0": "Require"},
+            "maxSendRate": 1000,
+            "tcp.userTimeoutValue": 150,
+            "safelyReplayable": true,
+            "_acme.depth": 3,
+        });
+        assert_eq!(to_value(read.unwrap()).unwrap(), written);
+    }
+
+    #[test]
+    fn properties_of_a_message_are_read_and_written_alone() {
+        let written = json!({"msgLifetime": 0.5, "final": true, "msgChecksumLen": "Full Coverage"});
+        let read = from_value::<MessageProperties>(written.clone()).unwrap();
+        assert_eq!(read.lifetime(), Some(Duration::from_millis(500)));
+        assert_eq!(to_value(read).unwrap(), written);
+        assert!(from_value::<MessageProperties>(json!({"connTimeout": 1})).is_err());
     }
 }

@@ -16,12 +16,13 @@ pub enum Offer {
 }
 
 /// What a protocol stack offers for each selection property; [`Offer::Never`] where nothing is said, one path at a
-/// time, and both directions.
+/// time, both directions, and every message at most once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Offers {
     features: BTreeMap<SelectionProperty, Offer>,
     multipath: Offer,
     direction: Direction,
+    duplicates: bool,
 }
 
 impl Offers {
@@ -51,6 +52,14 @@ impl Offers {
         self
     }
 
+    /// The same, and a message may arrive more than once (`true`), as over UDP: only applications whose messages are
+    /// all safely replayable can use it. RFC 9622 §9.1.3.4.
+    #[must_use]
+    pub fn with_duplicates(mut self, duplicates: bool) -> Self {
+        self.duplicates = duplicates;
+        self
+    }
+
     /// What is offered for a property.
     pub fn offer(&self, property: SelectionProperty) -> Offer {
         self.features.get(&property).copied().unwrap_or_default()
@@ -64,6 +73,11 @@ impl Offers {
     /// Which way data can flow.
     pub fn direction(&self) -> Direction {
         self.direction
+    }
+
+    /// Whether a message may arrive more than once. RFC 9622 §9.1.3.4.
+    pub fn duplicates(&self) -> bool {
+        self.duplicates
     }
 
     /// The properties whose Require or Prohibit these offers cannot satisfy, in the order of the RFC.

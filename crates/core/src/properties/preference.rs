@@ -2,6 +2,7 @@
 
 use super::ValueFault;
 use super::names::same_words;
+use super::neatpy::Alias;
 use std::fmt;
 use std::str::FromStr;
 
@@ -46,9 +47,10 @@ impl fmt::Display for Preference {
 impl FromStr for Preference {
     type Err = ValueFault;
 
-    /// Reads a name; case, spaces, hyphens and underscores do not matter.
+    /// Reads a name; case, spaces, hyphens and underscores do not matter. NEATPy's numbers, 2 to -2, and its word
+    /// IGNORE are understood as well.
     fn from_str(text: &str) -> Result<Self, ValueFault> {
-        let named = |preference: &&Self| same_words(preference.name(), text);
-        Self::ALL.iter().find(named).copied().ok_or(ValueFault::NotOneOf(Self::NAMES))
+        let named = Self::ALL.iter().find(|preference| same_words(preference.name(), text)).copied();
+        named.or_else(|| Self::alias(text.trim())).ok_or(ValueFault::NotOneOf(Self::NAMES))
     }
 }

@@ -1,14 +1,14 @@
 //! Selection properties: how to choose paths and protocols (RFC 9622 §6.2).
 
-use super::descriptor::{Descriptor, Kind};
-use super::text::{Text, read_set, write_set};
-use super::{Direction, Multipath, Preference, Role};
+use super::descriptor::{Access, Accessors, Descriptor, Kind, Scope};
+use super::text::{Text, set_from_value};
+use super::{Direction, Multipath, Preference, Role, TransportProperties};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 macro_rules! selection_properties {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal, $section:literal, $default:ident $(/ $listen:ident)?, $neatpy:expr;)*) => {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $section:literal, $default:ident $(/ $listen:ident)?, $neatpy:expr $(, $neatpy_default:ident)?;)*) => {
         /// A feature of a transport that an application may wish for or refuse: the selection properties of
         /// type Preference.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,25 +46,51 @@ macro_rules! selection_properties {
             const fn descriptor(self) -> Descriptor {
                 match self {
                     $(Self::$variant => Descriptor {
-                        name: $name,
-                        kind: Kind::Preference,
-                        section: concat!("RFC 9622 ", $section),
                         default: {
                             const LISTEN: &[Preference] = &[$(Preference::$listen)?];
                             if LISTEN.is_empty() { Preference::$default.name() } else { BY_ROLE }
                         },
                         neatpy: $neatpy,
-                        get: |wanted| wanted.selection.preference(Self::$variant).write(),
-                        set: |wanted, text| {
-                            wanted.selection.set(Self::$variant, Preference::read(text)?);
-                            Ok(())
-                        },
-                        said: |wanted| wanted.selection.is_explicit(Self::$variant),
+                        neatpy_default: first(&[$(Preference::$neatpy_default.name())?]),
+                        ..row($name, Kind::Preference, concat!("RFC 9622 ", $section), Accessors {
+                            get: |wanted| wanted.selection.preference(Self::$variant).into(),
+                            set: |wanted, value| {
+                                wanted.selection.set(Self::$variant, Preference::from_value(value)?);
+                                Ok(())
+                            },
+                            said: |wanted| wanted.selection.is_explicit(Self::$variant),
+                            reset: |wanted| wanted.selection.unset(Self::$variant),
+                        })
                     },)*
                 }
             }
         }
     };
+}
+
+const fn first(words: &[&'static str]) -> Option<&'static str> {
+    if let [word, ..] = words { Some(*word) } else { None }
+}
+
+/// A row without default.
+const fn row(
+    name: &'static str,
+    kind: Kind,
+    section: &'static str,
+    accessors: Accessors<TransportProperties>,
+) -> Descriptor {
+    Descriptor {
+        name,
+        kind,
+        unit: None,
+        section,
+        default: "",
+        scope: Scope::Selection,
+        read_only: false,
+        neatpy: None,
+        neatpy_default: None,
+        access: Access::Transport(accessors),
+    }
 }
 
 /// What the one preference with two defaults says of them.
@@ -74,7 +100,7 @@ selection_properties! {
     /// All data arrives, once and unchanged. Default: Require. RFC 9622 §6.2.1.
     Reliability = "reliability", "§6.2.1", Require, Some("reliability");
     /// The boundaries between messages arrive too. Default: No Preference. RFC 9622 §6.2.2.
-    PreserveMsgBoundaries = "preserveMsgBoundaries", "§6.2.2", NoPreference, Some("preserve-msg-boundaries");
+    PreserveMsgBoundaries = "preserveMsgBoundaries", "§6.2.2", NoPreference, Some("preserve-msg-boundaries"), Prefer;
     /// Each message may choose whether it is reliable. Default: No Preference. RFC 9622 §6.2.3.
     PerMsgReliability = "perMsgReliability", "§6.2.3", NoPreference, Some("per-msg-reliability");
     /// Data arrives in the order of sending. Default: Require. RFC 9622 §6.2.4.
@@ -84,9 +110,9 @@ selection_properties! {
     /// Connections of one group become streams of one transport connection. Default: Prefer. RFC 9622 §6.2.6.
     Multistreaming = "multistreaming", "§6.2.6", Prefer, Some("multistreaming");
     /// A checksum covers all that is sent. Default: Require. RFC 9622 §6.2.7.
-    FullChecksumSend = "fullChecksumSend", "§6.2.7", Require, Some("per-msg-checksum-len-send");
+    FullChecksumSend = "fullChecksumSend", "§6.2.7", Require, Some("per-msg-checksum-len-send"), NoPreference;
     /// A checksum covers all that is received. Default: Require. RFC 9622 §6.2.8.
-    FullChecksumRecv = "fullChecksumRecv", "§6.2.8", Require, Some("per-msg-checksum-len-recv");
+    FullChecksumRecv = "fullChecksumRecv", "§6.2.8", Require, Some("per-msg-checksum-len-recv"), NoPreference;
     /// The connection is congestion controlled. Default: Require. RFC 9622 §6.2.9.
     CongestionControl = "congestionControl", "§6.2.9", Require, Some("congestion-control");
     /// An idle connection is kept alive. Default: No Preference. RFC 9622 §6.2.10.
@@ -101,73 +127,96 @@ selection_properties! {
 }
 
 const INTERFACE: Descriptor = Descriptor {
-    name: "interface",
-    kind: Kind::PreferenceSet,
-    section: "RFC 9622 §6.2.11",
-    default: "",
     neatpy: Some("interface"),
-    get: |wanted| write_set(wanted.selection.interfaces()),
-    set: |wanted, text| {
-        wanted.selection.interfaces.replace(read_set(text)?);
-        Ok(())
-    },
-    said: |wanted| !wanted.selection.interfaces().is_empty(),
+    ..row(
+        "interface",
+        Kind::PreferenceSet,
+        "RFC 9622 §6.2.11",
+        Accessors {
+            get: |wanted| wanted.selection.interfaces().to_vec().into(),
+            set: |wanted, value| {
+                wanted.selection.interfaces.replace(set_from_value(value)?);
+                Ok(())
+            },
+            said: |wanted| !wanted.selection.interfaces().is_empty(),
+            reset: |wanted| wanted.selection.interfaces = PreferenceSet::default(),
+        },
+    )
 };
 
 const PVD: Descriptor = Descriptor {
-    name: "pvd",
-    kind: Kind::PreferenceSet,
-    section: "RFC 9622 §6.2.12",
-    default: "",
     neatpy: Some("pvd"),
-    get: |wanted| write_set(wanted.selection.pvds()),
-    set: |wanted, text| {
-        wanted.selection.pvds.replace(read_set(text)?);
-        Ok(())
-    },
-    said: |wanted| !wanted.selection.pvds().is_empty(),
+    ..row(
+        "pvd",
+        Kind::PreferenceSet,
+        "RFC 9622 §6.2.12",
+        Accessors {
+            get: |wanted| wanted.selection.pvds().to_vec().into(),
+            set: |wanted, value| {
+                wanted.selection.pvds.replace(set_from_value(value)?);
+                Ok(())
+            },
+            said: |wanted| !wanted.selection.pvds().is_empty(),
+            reset: |wanted| wanted.selection.pvds = PreferenceSet::default(),
+        },
+    )
 };
 
 const MULTIPATH: Descriptor = Descriptor {
-    name: "multipath",
-    kind: Multipath::KIND,
-    section: "RFC 9622 §6.2.14",
     default: "Disabled to initiate, Passive to listen",
     neatpy: Some("multipath"),
-    get: |wanted| wanted.selection.multipath(Role::Initiate).write(),
-    set: |wanted, text| {
-        wanted.selection.set_multipath(Multipath::read(text)?);
-        Ok(())
-    },
-    said: |wanted| wanted.selection.multipath.is_some(),
+    neatpy_default: Some(Multipath::Active.name()),
+    ..row(
+        "multipath",
+        Multipath::KIND,
+        "RFC 9622 §6.2.14",
+        Accessors {
+            get: |wanted| wanted.selection.multipath(Role::Initiate).into(),
+            set: |wanted, value| {
+                wanted.selection.set_multipath(Multipath::from_value(value)?);
+                Ok(())
+            },
+            said: |wanted| wanted.selection.multipath.is_some(),
+            reset: |wanted| wanted.selection.multipath = None,
+        },
+    )
 };
 
 const ADVERTISES_ALTADDR: Descriptor = Descriptor {
-    name: "advertisesAltaddr",
-    kind: bool::KIND,
-    section: "RFC 9622 §6.2.15",
     default: "false",
-    neatpy: None,
-    get: |wanted| wanted.selection.advertises_altaddr().write(),
-    set: |wanted, text| {
-        wanted.selection.set_advertises_altaddr(bool::read(text)?);
-        Ok(())
-    },
-    said: |wanted| wanted.selection.advertises_altaddr(),
+    ..row(
+        "advertisesAltaddr",
+        bool::KIND,
+        "RFC 9622 §6.2.15",
+        Accessors {
+            get: |wanted| wanted.selection.advertises_altaddr().into(),
+            set: |wanted, value| {
+                wanted.selection.set_advertises_altaddr(bool::from_value(value)?);
+                Ok(())
+            },
+            said: |wanted| wanted.selection.advertises_altaddr(),
+            reset: |wanted| wanted.selection.advertises_altaddr = false,
+        },
+    )
 };
 
 const DIRECTION: Descriptor = Descriptor {
-    name: "direction",
-    kind: Direction::KIND,
-    section: "RFC 9622 §6.2.16",
     default: Direction::Bidirectional.name(),
     neatpy: Some("direction"),
-    get: |wanted| wanted.selection.direction().write(),
-    set: |wanted, text| {
-        wanted.selection.set_direction(Direction::read(text)?);
-        Ok(())
-    },
-    said: |wanted| wanted.selection.direction() != Direction::Bidirectional,
+    ..row(
+        "direction",
+        Direction::KIND,
+        "RFC 9622 §6.2.16",
+        Accessors {
+            get: |wanted| wanted.selection.direction().into(),
+            set: |wanted, value| {
+                wanted.selection.set_direction(Direction::from_value(value)?);
+                Ok(())
+            },
+            said: |wanted| wanted.selection.direction() != Direction::Bidirectional,
+            reset: |wanted| wanted.selection.direction = Direction::Bidirectional,
+        },
+    )
 };
 
 /// The eighteen selection properties, in the order of the RFC.
@@ -223,6 +272,11 @@ impl SelectionProperties {
     /// Sets the preference for a property; a later call overrides an earlier one.
     pub fn set(&mut self, property: SelectionProperty, preference: Preference) {
         self.said.insert(property, preference);
+    }
+
+    /// Unsays the preference for a property: it has its default again.
+    pub fn unset(&mut self, property: SelectionProperty) {
+        self.said.remove(&property);
     }
 
     /// The preference for a property: what was said, or its default for a connection that is opened from here.

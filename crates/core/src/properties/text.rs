@@ -1,44 +1,61 @@
 //! Values as text, both ways.
 
 use super::{
-    CapacityProfile, Direction, Kind, Multipath, MultipathPolicy, Preference, Scheduler, ValueFault,
+    CapacityProfile, Coverage, Direction, Kind, Lifetime, Multipath, MultipathPolicy, Preference, Scheduler,
+    Value, ValueFault,
 };
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// A value that can be written as text and read back.
-pub(super) trait Text: Sized {
+pub(super) trait Text: Sized + Clone + Into<Value> {
     const KIND: Kind;
 
     fn read(text: &str) -> Result<Self, ValueFault>;
-    fn write(&self) -> String;
+
+    fn from_value(value: &Value) -> Result<Self, ValueFault> {
+        match value {
+            Value::Text(text) => Self::read(text),
+            other => Self::read(&other.to_string()),
+        }
+    }
 }
 
-/// Reads a value, or the word that stands for none.
-pub(super) fn read_optional<T: Text>(text: &str, none: &str) -> Result<Option<T>, ValueFault> {
-    if super::names::same_words(none, text) { Ok(None) } else { T::read(text).map(Some) }
+/// Reads a value, or the word that stands for none; NEATPy's word for none is -1.
+pub(super) fn read_optional<T: Text>(value: &Value, none: &str) -> Result<Option<T>, ValueFault> {
+    match value {
+        Value::Text(text) if is_none(text, none) => Ok(None),
+        value => T::from_value(value).map(Some),
+    }
 }
 
-/// Writes a value, or the word that stands for none.
-pub(super) fn write_optional<T: Text>(value: Option<&T>, none: &str) -> String {
-    value.map_or_else(|| none.to_owned(), T::write)
+fn is_none(text: &str, none: &str) -> bool {
+    super::names::same_words(none, text) || text.trim() == "-1"
+}
+
+/// The value, or the word that stands for none.
+pub(super) fn value_of_optional<T: Text>(value: Option<T>, none: &'static str) -> Value {
+    value.map_or_else(|| Value::Text(none.into()), Into::into)
+}
+
+/// Reads a set, which may be a text such as `eth0=Require, wlan0=Avoid`.
+pub(super) fn set_from_value(value: &Value) -> Result<Vec<(Preference, Arc<str>)>, ValueFault> {
+    match value {
+        Value::Set(entries) if entries.iter().any(|(_, name)| name.is_empty()) => Err(ValueFault::NotASet),
+        Value::Set(entries) => Ok(entries.clone()),
+        other => read_set(&other.to_string()),
+    }
 }
 
 /// Reads `eth0=Require, wlan0=Avoid`; nothing is the empty set.
-pub(super) fn read_set(text: &str) -> Result<Vec<(Preference, Arc<str>)>, ValueFault> {
+fn read_set(text: &str) -> Result<Vec<(Preference, Arc<str>)>, ValueFault> {
     let entry = |entry: &str| {
         let (name, preference) = entry.rsplit_once('=').ok_or(ValueFault::NotASet)?;
         let name = name.trim();
         if name.is_empty() { Err(ValueFault::NotASet) } else { Ok((preference.trim().parse()?, name.into())) }
     };
     if text.trim().is_empty() { Ok(Vec::new()) } else { text.split(',').map(entry).collect() }
-}
-
-/// Writes `eth0=Require, wlan0=Avoid`.
-pub(super) fn write_set(set: &[(Preference, Arc<str>)]) -> String {
-    let entries: Vec<_> = set.iter().map(|(preference, name)| format!("{name}={preference}")).collect();
-    entries.join(", ")
 }
 
 macro_rules! text_of_words {
@@ -48,10 +65,6 @@ macro_rules! text_of_words {
 
             fn read(text: &str) -> Result<Self, ValueFault> {
                 text.trim().parse()
-            }
-
-            fn write(&self) -> String {
-                self.name().to_owned()
             }
         }
     )*};
@@ -65,10 +78,6 @@ impl Text for Preference {
     fn read(text: &str) -> Result<Self, ValueFault> {
         text.trim().parse()
     }
-
-    fn write(&self) -> String {
-        self.name().to_owned()
-    }
 }
 
 impl Text for bool {
@@ -81,10 +90,6 @@ impl Text for bool {
             _ => Err(ValueFault::NotABoolean),
         }
     }
-
-    fn write(&self) -> String {
-        self.to_string()
-    }
 }
 
 impl Text for u32 {
@@ -92,10 +97,6 @@ impl Text for u32 {
 
     fn read(text: &str) -> Result<Self, ValueFault> {
         Self::try_from(integer(text)?).map_err(|_| ValueFault::TooLarge)
-    }
-
-    fn write(&self) -> String {
-        self.to_string()
     }
 }
 
@@ -105,10 +106,6 @@ impl Text for NonZeroU32 {
     fn read(text: &str) -> Result<Self, ValueFault> {
         Self::new(u32::read(text)?).ok_or(ValueFault::Zero)
     }
-
-    fn write(&self) -> String {
-        self.to_string()
-    }
 }
 
 impl Text for NonZeroU64 {
@@ -117,9 +114,22 @@ impl Text for NonZeroU64 {
     fn read(text: &str) -> Result<Self, ValueFault> {
         Self::new(integer(text)?).ok_or(ValueFault::Zero)
     }
+}
 
-    fn write(&self) -> String {
-        self.to_string()
+impl Text for Lifetime {
+    const KIND: Kind = Kind::Seconds;
+
+    fn read(text: &str) -> Result<Self, ValueFault> {
+        let infinite = is_none(text, "Infinite") || text.trim().eq_ignore_ascii_case("inf");
+        if infinite { Ok(Self::Infinite) } else { Duration::read(text).map(Self::Limited) }
+    }
+}
+
+impl Text for Coverage {
+    const KIND: Kind = Kind::Integer;
+
+    fn read(text: &str) -> Result<Self, ValueFault> {
+        if is_none(text, "Full Coverage") { Ok(Self::Full) } else { u32::read(text).map(Self::AtLeast) }
     }
 }
 
@@ -135,11 +145,6 @@ impl Text for Duration {
             None => Self::try_from_secs_f64(number).map_err(|_| ValueFault::TooLarge)?,
         };
         if time.is_zero() { Err(ValueFault::Zero) } else { Ok(time) }
-    }
-
-    fn write(&self) -> String {
-        let text = format!("{}.{:09}", self.as_secs(), self.subsec_nanos());
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
     }
 }
 
@@ -193,12 +198,9 @@ mod tests {
         assert_eq!(Duration::read("0.000000001"), Ok(Duration::from_nanos(1)));
         assert_eq!(Duration::read("123456789012.123456789"), Ok(Duration::new(123_456_789_012, 123_456_789)));
         assert_eq!(Duration::read("1e-3"), Ok(Duration::from_millis(1)));
-        assert_eq!(Duration::new(10, 500_000_000).write(), "10.5");
-        assert_eq!(Duration::from_secs(100).write(), "100");
-        assert_eq!(
-            Duration::MAX.write().parse::<f64>().map(|_| Duration::read(&Duration::MAX.write())),
-            Ok(Ok(Duration::MAX))
-        );
+        for time in [Duration::new(10, 500_000_000), Duration::MAX, Duration::from_nanos(1)] {
+            assert_eq!(Duration::read(&Value::from(time).to_string()), Ok(time));
+        }
     }
 
     #[test]
@@ -241,7 +243,7 @@ mod tests {
     fn a_set_is_a_list_of_names_and_preferences() {
         assert_eq!(read_set(" "), Ok(Vec::new()));
         let set = read_set("eth0=require , wlan0 = no_preference").unwrap();
-        assert_eq!(write_set(&set), "eth0=Require, wlan0=No Preference");
+        assert_eq!(Value::from(set).to_string(), "eth0=Require, wlan0=No Preference");
         assert_eq!(read_set("eth0"), Err(ValueFault::NotASet));
         assert_eq!(read_set("=Require"), Err(ValueFault::NotASet));
         assert_eq!(read_set("eth0=Maybe"), Err(ValueFault::NotOneOf(Preference::NAMES)));

@@ -1,6 +1,10 @@
 //! Everything an application asks of a transport, in one value.
 
-use super::{ConnectionProperties, Direction, Multipath, Preference, SelectionProperties, Selector};
+use super::{
+    ConnectionProperties, Direction, MessageProperties, Multipath, Preference, SelectionProperties, Selector,
+    VendorProperties,
+};
+use std::fmt;
 
 /// Everything an application asks of a transport: how to choose it, and how to run it.
 ///
@@ -20,6 +24,10 @@ pub struct TransportProperties {
     pub selection: SelectionProperties,
     /// How to run what was chosen (RFC 9622 §8.1).
     pub connection: ConnectionProperties,
+    /// What holds for every message of which nothing else is said (RFC 9622 §9.1.3).
+    pub message: MessageProperties,
+    /// What no RFC knows (RFC 9622 §4.1).
+    pub vendor: VendorProperties,
 }
 
 impl TransportProperties {
@@ -58,6 +66,17 @@ impl TransportProperties {
         self.with(what, Preference::Prohibit)
     }
 
+    /// Whatever it is when nothing is said: the RFC's default for a property, no preference for an interface or a
+    /// provisioning domain. NEATPy calls it `default`, which is taken here.
+    #[must_use]
+    pub fn with_default(mut self, what: impl Into<Selector>) -> Self {
+        match what.into() {
+            Selector::Property(property) => self.selection.unset(property),
+            place => self.set(place, Preference::NoPreference),
+        }
+        self
+    }
+
     /// The preference for a property, an interface or a provisioning domain; it overrides an earlier one.
     #[must_use]
     pub fn with(mut self, what: impl Into<Selector>, preference: Preference) -> Self {
@@ -93,5 +112,32 @@ impl TransportProperties {
     pub fn direction(mut self, direction: Direction) -> Self {
         self.selection.set_direction(direction);
         self
+    }
+}
+
+impl fmt::Display for TransportProperties {
+    /// Writes what was said: `reliability=Require; connTimeout=2.5`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, (name, value)) in self.said().enumerate() {
+            write!(f, "{}{name}={value}", if n == 0 { "" } else { "; " })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::properties::{Interface, SelectionProperty};
+
+    #[test]
+    fn a_default_is_as_if_nothing_had_been_said() {
+        let said = TransportProperties::new()
+            .prohibit(SelectionProperty::Reliability)
+            .require(Interface::named("eth0"));
+        assert_eq!(said.to_string(), "reliability=Prohibit; interface=eth0=Require");
+        let unsaid = said.with_default(SelectionProperty::Reliability).with_default(Interface::named("eth0"));
+        assert_eq!(unsaid, TransportProperties::new());
+        assert_eq!(unsaid.to_string(), "");
     }
 }

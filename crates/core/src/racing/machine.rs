@@ -244,7 +244,7 @@ impl Race {
         let due = now.max(latest.started + self.config.min_spacing);
         // An older attempt's failure says nothing about the one that the timer is for. When nothing runs any more, the
         // latest has failed too, and the next is due already.
-        if latest.id == id && due < self.next.due {
+        if latest.id == id && due <= self.next.due {
             self.next = Next { due, cause: Cause::Failure };
         }
     }
@@ -305,6 +305,7 @@ impl Race {
 mod tests {
     use super::*;
     use Output::{Cancel, Lost, Start, Wait, Won};
+    use std::time::Duration;
 
     // CON, SUC, CHG, ...: our numbering of the rules in RFC 8305 and its successor, RFC 9623, and our own API.
 
@@ -407,6 +408,17 @@ mod tests {
         assert_eq!(race.at(1, Input::Failed(A)), []);
         assert_eq!(race.waits(1), Some(10));
         assert_eq!(race.drain(10), [Start(B)]);
+    }
+
+    /// CON-9, SUC-3: also where the spacing after the failure is as long as the timer.
+    #[test]
+    fn a_start_owed_to_a_failure_is_not_put_off_by_progress() {
+        let mut race = Course(Race::new(Config::default().attempt_delay(Duration::from_millis(10))));
+        assert_eq!(race.at(0, list(&[A, B, C])), [Start(A)]);
+        assert_eq!(race.drain(10), [Start(B)]);
+        assert_eq!(race.at(10, Input::Failed(B)), []);
+        assert_eq!(race.at(11, transport(A)), []);
+        assert_eq!(race.waits(11), Some(20));
     }
 
     /// CON-9.

@@ -30,11 +30,16 @@ fn whatever_is_done_to_a_connection_it_says_a_word_of_rfc_9622() {
     QuickCheck::new().tests(5_000).quickcheck(keeps_the_rules as fn(Script));
 }
 
+/// In each direction: what one says and what the other does have no order between them.
 fn says_the_same_however_it_is_drained(script: Script, drains: Vec<bool>) {
     let mut eager = Machine::new(script.role());
     let mut lazy = Machine::new(script.role());
     let (mut eager_word, mut lazy_word) = (Vec::new(), Vec::new());
-    for (serial, step) in script.steps.iter().enumerate() {
+    // Who gets a message depends on who asks at the moment it is told; and the peer's end is told after the messages.
+    let timeless = |step: &&Step| {
+        !matches!(step, Step::Stream(_) | Step::Pull | Step::BeginPull | Step::EndPull | Step::PeerFinished)
+    };
+    for (serial, step) in script.steps.iter().filter(timeless).enumerate() {
         perform(&mut eager, step, serial);
         perform(&mut lazy, step, serial);
         eager_word.extend(drain(&mut eager).iter().map(say));
@@ -44,7 +49,10 @@ fn says_the_same_however_it_is_drained(script: Script, drains: Vec<bool>) {
         assert_eq!(eager.state(), lazy.state());
     }
     lazy_word.extend(drain(&mut lazy).iter().map(say));
-    assert_eq!(eager_word, lazy_word);
+    let by_direction = |word: Vec<String>| -> (Vec<_>, Vec<_>) {
+        word.into_iter().partition(|said| said.starts_with("Receive"))
+    };
+    assert_eq!(by_direction(eager_word), by_direction(lazy_word));
 }
 
 #[test]
@@ -127,6 +135,7 @@ fn the_scripts_reach_every_state_and_make_a_connection_say_everything_it_can_say
         "AllWritten",
         "Received",
         "ReceiveError",
+        "SoftError",
         "Aborted",
         "Timeout",
         "Closed",
@@ -139,6 +148,7 @@ fn the_scripts_reach_every_state_and_make_a_connection_say_everything_it_can_say
         "because a final message was sent before",
         "because the send queue is full",
         "because the connection was not established",
+        "because the message is too large: the limit is 1 bytes",
         "because aborted by the application",
         "because aborted by the peer",
     ];

@@ -35,6 +35,8 @@ pub(crate) enum Step {
     /// More than is pending.
     Overwritten,
     FrontTaken,
+    FrontRefused,
+    SoftError,
     Acknowledged,
     Failed(ConnectionFailure),
 }
@@ -42,7 +44,7 @@ pub(crate) enum Step {
 impl Arbitrary for Step {
     fn arbitrary(g: &mut Gen) -> Self {
         // What ends a connection is rare, so that there are long lives, too.
-        match u8::arbitrary(g) % 120 {
+        match u8::arbitrary(g) % 126 {
             0..24 => Self::Send { len: length(g), is_final: one_in(g, 20) },
             24..36 => Self::Receive,
             36..40 => Self::Stream(bool::arbitrary(g)),
@@ -60,6 +62,8 @@ impl Arbitrary for Step {
             103 => Self::Overwritten,
             104..110 => Self::FrontTaken,
             110..119 => Self::Acknowledged,
+            119..123 => Self::FrontRefused,
+            123..125 => Self::SoftError,
             _ => Self::Failed(failure(g)),
         }
     }
@@ -117,6 +121,9 @@ impl Arbitrary for Script {
     }
 }
 
+/// Why a message transport refuses a message.
+pub(crate) const TOO_LARGE: SendFailure = SendFailure::TooLarge { limit: 1 };
+
 const LONGEST: usize = 2 * Outbox::HIGH_WATER;
 
 /// The message of the step of this number: its bytes tell it from its neighbours.
@@ -124,9 +131,8 @@ pub(crate) fn message(serial: usize, len: usize, is_final: bool) -> Message {
     static BYTES: LazyLock<Bytes> =
         LazyLock::new(|| (0..LONGEST + 1_000).map(|n| (n * n / 251 + n) as u8).collect());
     let start = serial % 1_000;
-    let mut message = Message::new(BYTES.slice(start..start + len));
-    message.context.is_final = is_final;
-    message
+    let message = Message::new(BYTES.slice(start..start + len));
+    if is_final { message.last() } else { message }
 }
 
 pub(crate) fn arrival(serial: usize) -> Message {
@@ -170,6 +176,8 @@ pub(crate) fn perform(machine: &mut Machine, step: &Step, serial: usize) -> Repl
         Step::Written(share) => Input::Written(pending * usize::from(*share) / 255),
         Step::Overwritten => Input::Written(pending + 1),
         Step::FrontTaken => Input::FrontTaken,
+        Step::FrontRefused => Input::FrontRefused(TOO_LARGE),
+        Step::SoftError => Input::SoftError(Failure::Refused),
         Step::Acknowledged => Input::Acknowledged,
         Step::Failed(failure) => Input::Failed(failure.clone()),
     };
@@ -178,7 +186,7 @@ pub(crate) fn perform(machine: &mut Machine, step: &Step, serial: usize) -> Repl
 }
 
 pub(crate) fn drain(machine: &mut Machine) -> Vec<Output> {
-    std::iter::from_fn(|| machine.poll()).collect()
+    std::iter::from_fn(|| machine.poll(true)).collect()
 }
 
 /// An output in words, its kind first.
@@ -191,6 +199,7 @@ pub(crate) fn say(output: &Output) -> String {
         Output::Event(Event::AllWritten) => "AllWritten".into(),
         Output::Event(Event::Received { asker, message }) => format!("Received {asker:?} {:?}", message.data),
         Output::Event(Event::ReceiveError { asker, reason }) => format!("ReceiveError {asker:?} {reason}"),
+        Output::Event(Event::SoftError(why)) => format!("SoftError {why}"),
         Output::Event(Event::Aborted) => "Aborted".into(),
         Output::Event(Event::Timeout) => "Timeout".into(),
         Output::Event(Event::Closed) => "Closed".into(),

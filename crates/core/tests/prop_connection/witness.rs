@@ -1,8 +1,8 @@
 //! What a connection may say, and when.
 
-use crate::script::{Reply, Step, arrival, drain, message, perform, say};
+use crate::script::{Reply, Step, TOO_LARGE, arrival, drain, message, perform, say};
 use neatflow_core::connection::{Asker, Event, Machine, Outbox, Output, Role, State};
-use neatflow_core::{ConnectionFailure, Message, MessageId, ReceiveFailure, ReceiveId, SendFailure};
+use neatflow_core::{ConnectionFailure, Failure, Message, MessageId, ReceiveFailure, ReceiveId, SendFailure};
 use std::collections::VecDeque;
 
 /// A connection under watch: it is drained after every step, and every output is judged.
@@ -197,11 +197,19 @@ impl Witness {
                 self.fate(*id, Fate::Sent);
             }
             Event::SendError { id, message, reason } => {
+                if *reason == TOO_LARGE {
+                    assert!(matches!(step, Step::FrontRefused) && self.ready);
+                    assert_eq!(self.outstanding(), Some(*id), "the first in the queue is refused");
+                }
                 let fate = Fate::Failed(reason.clone());
-                assert!(message == self.fate(*id, fate), "message {id:?} comes back as it was");
+                let given = self.fate(*id, fate);
+                assert!(message == given, "message {id:?} comes back as it was");
+                // One that was refused at once was not taken, and is judged where it was sent.
+                let was_final = given.is_final();
+                self.final_taken &= !(*reason == TOO_LARGE && was_final);
             }
             Event::AllWritten => {
-                assert!(last.starts_with("Sent "), "it is news only after Sent");
+                assert!(leaves_the_outbox(&last), "it is news only after a message has left");
                 assert!(self.machine.outbox().is_empty() && self.outstanding().is_none());
             }
             Event::Received { asker, message } => {
@@ -218,6 +226,10 @@ impl Witness {
                     assert!(!self.stream_told, "the stream is told of its end once");
                     self.stream_told = true;
                 }
+            }
+            Event::SoftError(failure) => {
+                assert!(matches!(step, Step::SoftError) && *failure == Failure::Refused);
+                assert!(self.ready, "nothing of a transport that has not won");
             }
             Event::Aborted => assert!(matches!(step, Step::Failed(ConnectionFailure::AbortedByPeer))),
             Event::Timeout => assert!(matches!(step, Step::Failed(ConnectionFailure::TimedOut))),
@@ -298,7 +310,7 @@ impl Witness {
 
         let written = connected && self.outstanding().is_none();
         let last = self.word.last().map_or("", String::as_str);
-        assert!(!written || !last.starts_with("Sent "), "AllWritten is due");
+        assert!(!written || !leaves_the_outbox(last), "AllWritten is due");
         assert!(
             !written || self.finished == (self.closed || self.final_taken),
             "Finish is due, or came early"
@@ -328,6 +340,11 @@ impl Witness {
     pub(crate) fn said(&self, what: &str) -> bool {
         self.word.iter().any(|said| said == what)
     }
+}
+
+/// Whether a message has left the outbox: taken by the transport, or refused by it.
+fn leaves_the_outbox(said: &str) -> bool {
+    said.starts_with("Sent ") || said.starts_with("SendError ") && said.ends_with(&TOO_LARGE.to_string())
 }
 
 /// What may be said before Ready: that something is refused.

@@ -1,13 +1,21 @@
 //! Socket options of Linux.
 
 use super::failure;
-use neatflow_core::Failure;
+use neatflow_core::{Failure, Offer};
 use socket2::Socket;
 use std::ffi::c_int;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
+
+/// Temporary addresses can be asked for, and told from others.
+pub(crate) const TEMPORARY_ADDRESSES: Offer = Offer::Optional;
+
+/// Lets several sockets listen on one address; connections are spread over them.
+pub(crate) fn share_port(socket: &Socket) -> Result<(), Failure> {
+    socket.set_reuse_port(true).map_err(failure)
+}
 
 /// Binds to an interface, by name (`SO_BINDTODEVICE`).
 ///
@@ -25,6 +33,7 @@ pub(crate) fn bind_interface(socket: &Socket, _: SocketAddr, name: &Arc<str>) ->
 
 /// Lets `bind` to port 0 leave the choice of the port to `connect`. Without it each bind reserves a port for
 /// all peers, and the search for a free one dominates when many connections are opened.
+#[cfg(feature = "tcp")]
 pub(crate) fn set_bind_address_no_port(socket: &Socket) -> io::Result<()> {
     set_option(socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)
 }
@@ -65,7 +74,7 @@ fn listed_as_temporary(table: &str, address: Ipv6Addr) -> bool {
 }
 
 /// Sets an option that socket2 has no method for and whose value is an int.
-fn set_option(socket: &Socket, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
+pub(crate) fn set_option(socket: &Socket, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
     let size = size_of::<c_int>() as libc::socklen_t;
     // SAFETY: `socket` owns an open descriptor for as long as it is borrowed; the pointer is to a live int, and
     // `size` is its size; the system only reads it.

@@ -1,10 +1,25 @@
 //! Socket options of systems other than Linux: what they have of them, and what they cannot do.
 
-use neatflow_core::Failure;
+use neatflow_core::{Failure, Offer};
 use socket2::Socket;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+
+/// Temporary addresses can be neither asked for nor told from others.
+pub(crate) const TEMPORARY_ADDRESSES: Offer = Offer::Never;
+
+/// Lets several sockets listen on one address.
+#[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos"))))]
+pub(crate) fn share_port(socket: &Socket) -> Result<(), Failure> {
+    socket.set_reuse_port(true).map_err(super::failure)
+}
+
+/// Cannot let several sockets listen on one address.
+#[cfg(not(all(unix, not(any(target_os = "solaris", target_os = "illumos")))))]
+pub(crate) fn share_port(_: &Socket) -> Result<(), Failure> {
+    Err(super::unsupported("several listeners on one address"))
+}
 
 /// Binds to an interface, by its index (`IP_BOUND_IF`, `IPV6_BOUND_IF`).
 ///
@@ -32,6 +47,7 @@ pub(crate) fn bind_interface(_: &Socket, _: SocketAddr, name: &Arc<str>) -> Resu
 }
 
 /// Nothing to do: the port is chosen by `bind`.
+#[cfg(feature = "tcp")]
 pub(crate) fn set_bind_address_no_port(_: &Socket) -> io::Result<()> {
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::progress::{Progress, Stage};
 use crate::socket;
 use crate::stack::Established;
 use crate::wire::{Path, Wire};
-use neatflow_core::{Candidate, Failure, Preference, SelectionProperty};
+use neatflow_core::{Candidate, Failure};
 use socket2::{SockRef, Socket};
 use std::io;
 use std::net::SocketAddr;
@@ -23,30 +23,20 @@ use tokio::net::{TcpSocket, TcpStream};
 /// *Cancel safety*: dropping the future closes the socket.
 pub(super) async fn connect(candidate: Candidate, progress: Progress) -> Result<Established, Failure> {
     socket::reactor()?;
-    let remote = socket::scoped(remote_of(&candidate)?, candidate.interface.as_ref())?;
+    let remote = socket::scoped(socket::remote_of(&candidate)?, candidate.interface.as_ref())?;
     let socket = prepared(&candidate, remote)?;
-    let stream = TcpSocket::from_std_stream(socket.into()).connect(remote).await.map_err(unanswered)?;
+    let stream = TcpSocket::from_std_stream(socket.into()).connect(remote).await;
+    let stream = stream.map_err(|error| unanswered(error, &candidate))?;
     let established = established(stream, &candidate)?;
     progress.reached(Stage::Transport);
     Ok(established)
-}
-
-fn remote_of(candidate: &Candidate) -> Result<SocketAddr, Failure> {
-    if candidate.port() == 0 {
-        return Err(Failure::Io {
-            kind: io::ErrorKind::InvalidInput,
-            os: None,
-            text: Arc::from("nobody can be reached at port 0"),
-        });
-    }
-    Ok(candidate.remote)
 }
 
 /// A socket with everything set that has to be set before the handshake.
 fn prepared(candidate: &Candidate, remote: SocketAddr) -> Result<Socket, Failure> {
     let socket = socket::open_stream(remote, socket2::Protocol::TCP)?;
     Options::of(&candidate.properties).apply(&socket, remote.ip())?;
-    choose_source(&socket, candidate, remote);
+    socket::choose_source(&socket, candidate, remote);
     if let Some(interface) = &candidate.interface {
         socket::bind_interface(&socket, remote, interface)?;
     }
@@ -54,20 +44,6 @@ fn prepared(candidate: &Candidate, remote: SocketAddr) -> Result<Socket, Failure
         bind(&socket, local, remote, candidate.interface.as_ref())?;
     }
     Ok(socket)
-}
-
-/// Tells the system which kind of source address is wished for. A wish it cannot grant is no error here: what was
-/// obtained tells, and is checked against what was required.
-fn choose_source(socket: &Socket, candidate: &Candidate, remote: SocketAddr) {
-    let temporary =
-        match candidate.properties.selection.preference(SelectionProperty::UseTemporaryLocalAddress) {
-            Preference::Require | Preference::Prefer => true,
-            Preference::Avoid | Preference::Prohibit => false,
-            Preference::NoPreference => return,
-        };
-    if remote.is_ipv6() {
-        let _ = socket::prefer_temporary(socket, temporary);
-    }
 }
 
 fn bind(
@@ -106,7 +82,12 @@ fn established(stream: TcpStream, candidate: &Candidate) -> Result<Established, 
 }
 
 /// Why the handshake failed.
-fn unanswered(error: io::Error) -> Failure {
+fn unanswered(error: io::Error, candidate: &Candidate) -> Failure {
+    // Nobody asked for a local address: this host has none of the family (or, for long, no free port).
+    if error.kind() == io::ErrorKind::AddrNotAvailable && candidate.local.is_none() {
+        let why = format!("no local address to reach {} from: {error}", candidate.remote);
+        return Failure::Unreachable(Arc::from(why));
+    }
     // A host that does not speak TCP at all answered (ICMP: protocol unreachable).
     #[cfg(unix)]
     if error.raw_os_error() == Some(libc::ENOPROTOOPT) {

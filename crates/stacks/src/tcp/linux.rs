@@ -1,8 +1,7 @@
 //! TCP on Linux: what the kernel tells of a connection, and options that are its own.
 
-use crate::socket::failure;
 use crate::wire::Report;
-use neatflow_core::{Failure, Offer};
+use neatflow_core::Failure;
 use socket2::{SockRef, Socket};
 use std::ffi::c_int;
 use std::io;
@@ -11,16 +10,8 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
-/// Temporary addresses can be asked for, and told from others.
-pub(super) const TEMPORARY_ADDRESSES: Offer = Offer::Optional;
-
 /// Sends without raising SIGPIPE.
 pub(super) const NO_SIGNAL: c_int = libc::MSG_NOSIGNAL;
-
-/// Lets several sockets listen on one address; connections are spread over them.
-pub(super) fn share_port(socket: &Socket) -> Result<(), Failure> {
-    socket.set_reuse_port(true).map_err(failure)
-}
 
 /// How long data, the first SYN included, may stay unacknowledged (RFC 5482).
 pub(super) fn set_user_timeout(socket: &Socket, timeout: Duration) -> io::Result<()> {

@@ -91,7 +91,7 @@ fn bound(on: &ListenOn, options: &Options) -> Result<Socket, Failure> {
     #[cfg(unix)]
     socket.set_reuse_address(true).map_err(socket::failure)?;
     if on.shared {
-        system::share_port(&socket)?;
+        socket::share_port(&socket)?;
     }
     options.apply(&socket, on.local.ip())?;
     if let Some(interface) = &on.interface {

@@ -1,7 +1,6 @@
 //! What TCP offers, and what one connection of it obtained.
 
-use super::system;
-use crate::socket::is_temporary;
+use crate::socket::{TEMPORARY_ADDRESSES, is_temporary};
 use neatflow_core::SelectionProperty::{
     ActiveReadBeforeSend, CongestionControl, FullChecksumRecv, FullChecksumSend, KeepAlive, PreserveOrder,
     Reliability, UseTemporaryLocalAddress,
@@ -18,7 +17,7 @@ pub(super) fn offered() -> Offers {
         .fold(Offers::none(), |offers, property| offers.with(property, Offer::Always))
         .with(KeepAlive, Offer::Optional)
         .with(ActiveReadBeforeSend, Offer::Optional)
-        .with(UseTemporaryLocalAddress, system::TEMPORARY_ADDRESSES)
+        .with(UseTemporaryLocalAddress, TEMPORARY_ADDRESSES)
 }
 
 /// What one connection obtained: every `Optional` decided.

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn with(preference: Option<Preference>, idle: Option<u64>) -> KeepAlive {
-        let mut properties = TransportProperties::default();
+        let mut properties = TransportProperties::new();
         if let Some(preference) = preference {
             properties.selection.set(SelectionProperty::KeepAlive, preference);
         }

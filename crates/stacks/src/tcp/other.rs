@@ -1,15 +1,12 @@
 //! TCP on systems other than Linux: less can be told of a connection.
 
 use crate::wire::Report;
-use neatflow_core::{Failure, Offer};
+use neatflow_core::Failure;
 use socket2::{SockRef, Socket};
 use std::ffi::c_int;
 use std::io;
 use std::time::Duration;
 use tokio::net::TcpStream;
-
-/// Temporary addresses can be neither asked for nor told from others.
-pub(super) const TEMPORARY_ADDRESSES: Offer = Offer::Never;
 
 /// Sends without raising SIGPIPE. Apple's systems have an option of the socket for it, which socket2 and the
 /// standard library set; Windows has no such signal.
@@ -17,18 +14,6 @@ pub(super) const TEMPORARY_ADDRESSES: Offer = Offer::Never;
 pub(super) const NO_SIGNAL: c_int = libc::MSG_NOSIGNAL;
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]
 pub(super) const NO_SIGNAL: c_int = 0;
-
-/// Lets several sockets listen on one address.
-#[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos"))))]
-pub(super) fn share_port(socket: &Socket) -> Result<(), Failure> {
-    socket.set_reuse_port(true).map_err(crate::socket::failure)
-}
-
-/// Cannot let several sockets listen on one address.
-#[cfg(not(all(unix, not(any(target_os = "solaris", target_os = "illumos")))))]
-pub(super) fn share_port(_: &Socket) -> Result<(), Failure> {
-    Err(crate::socket::unsupported("several listeners on one address"))
-}
 
 /// There is no such option; whoever asked for the timeout has to keep a timer.
 pub(super) fn set_user_timeout(_: &Socket, _: Duration) -> io::Result<()> {

@@ -42,7 +42,7 @@ pub(crate) fn vacant(address: IpAddr) -> (Socket, SocketAddr) {
 }
 
 pub(crate) fn properties(edit: impl FnOnce(&mut TransportProperties)) -> Arc<TransportProperties> {
-    let mut properties = TransportProperties::default();
+    let mut properties = TransportProperties::new();
     edit(&mut properties);
     Arc::new(properties)
 }

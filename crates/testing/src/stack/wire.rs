@@ -5,7 +5,7 @@ use super::association::Trunk;
 use super::link::{Link, Operation, State, WireEnd};
 use bytes::{Bytes, BytesMut};
 use neatflow_core::{Failure, Message};
-use neatflow_stacks::{MessageWire, Path, Report, StreamWire, Wire, WireControl};
+use neatflow_stacks::{MessageWire, NotSent, Path, Report, StreamWire, Wire, WireControl};
 use std::io::IoSlice;
 use std::rc::Rc;
 use std::sync::{Arc, MutexGuard};
@@ -129,7 +129,7 @@ impl MessageWire for ScriptedWire {
         self.poll_next(cx).map_ok(|data| data.map(Message::new))
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>, message: &Message) -> Poll<Result<(), Failure>> {
+    fn poll_send(&mut self, cx: &mut Context<'_>, message: &Message) -> Poll<Result<(), NotSent>> {
         let mut state = self.begin(Operation::Write);
         Self::sound(&state)?;
         // What is longer than the window goes alone.

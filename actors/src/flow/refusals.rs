@@ -1,0 +1,76 @@
+//! The messages that a transport would not take, one by one, for futures that ask for their fate later.
+
+use neatflow_core::{MessageId, SendFailure};
+use std::collections::VecDeque;
+
+/// How many runs are remembered.
+const RUNS: usize = 1024;
+
+/// The latest messages that were not sent, and why. Neighbours with the same reason count as one run; of the runs the
+/// oldest is forgotten first.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals(VecDeque<Run>);
+
+#[derive(Debug)]
+struct Run {
+    first: MessageId,
+    last: MessageId,
+    reason: SendFailure,
+}
+
+impl Refusals {
+    /// This one was not sent. Ids come in any order: a message refused at once overtakes those that are queued.
+    pub(crate) fn note(&mut self, id: MessageId, reason: &SendFailure) {
+        if let Some(run) = self.0.back_mut().filter(|run| run.last.0 + 1 == id.0 && run.reason == *reason) {
+            run.last = id;
+            return;
+        }
+        if self.0.len() == RUNS {
+            self.0.pop_front();
+        }
+        self.0.push_back(Run { first: id, last: id, reason: reason.clone() });
+    }
+
+    /// Why it was not sent, if that is so and remembered.
+    pub(crate) fn of(&self, id: MessageId) -> Option<&SendFailure> {
+        let run = self.0.iter().rev().find(|run| (run.first..=run.last).contains(&id));
+        run.map(|run| &run.reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_message_is_told_from_its_neighbours_that_were_sent() {
+        let mut refusals = Refusals::default();
+        for id in [1, 2, 4] {
+            refusals.note(MessageId(id), &SendFailure::TooLarge { limit: 7 });
+        }
+        refusals.note(MessageId(5), &SendFailure::QueueFull);
+        refusals.note(MessageId(3), &SendFailure::AfterFinal);
+        let reasons: Vec<_> = (0..7).map(|id| refusals.of(MessageId(id)).cloned()).collect();
+        let large = Some(SendFailure::TooLarge { limit: 7 });
+        let expected = [
+            None,
+            large.clone(),
+            large.clone(),
+            Some(SendFailure::AfterFinal),
+            large,
+            Some(SendFailure::QueueFull),
+            None,
+        ];
+        assert_eq!(reasons, expected);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut refusals = Refusals::default();
+        for id in 0..10_000 {
+            refusals.note(MessageId(2 * id), &SendFailure::QueueFull);
+        }
+        assert_eq!(refusals.0.len(), RUNS);
+        assert_eq!(refusals.of(MessageId(19_998)), Some(&SendFailure::QueueFull));
+    }
+}

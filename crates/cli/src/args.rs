@@ -1,0 +1,322 @@
+//! What may be said on the command line.
+
+use clap::error::ErrorKind;
+use clap::{Args as Arguments, CommandFactory, Parser, Subcommand, value_parser};
+use neatflow::{EndpointError, LocalEndpoint, RemoteEndpoint};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// The port of name servers (RFC 1035 §4.2).
+const DNS_PORT: u16 = 53;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  no connection was established; standard error has the reason of every candidate
+  2  wrong usage
+  3  the connection failed after it was established";
+
+const EXAMPLES: &str = "\
+Examples:
+  neatflow connect example.org 80          talk to a server
+  neatflow listen --echo 7000              an echo server, IPv6 and IPv4
+  neatflow demo                            see a race, events, and actors that come back
+";
+
+const CONNECT_EXAMPLES: &str = "\
+Examples:
+  printf 'HEAD / HTTP/1.0\\r\\n\\r\\n' | neatflow connect example.org 80
+  neatflow connect -v localhost 7000               who raced, who won, every event
+  neatflow connect --timeout 2.5 192.0.2.1 7000 < file
+  neatflow connect --local 127.0.0.1 --interface lo localhost 7000
+  neatflow connect --dns 9.9.9.9 --dns [2620:fe::fe]:53 example.org 80
+  tail -f log | neatflow connect --quit 1 collector.example 7000
+";
+
+/// clap's own, with the two arguments as they are meant.
+const LISTEN_HELP: &str = "\
+{about-with-newline}
+{usage-heading} {usage}
+
+Arguments:
+  [ADDR]  The address to listen on, or a name of this machine [default: every address, IPv6 and IPv4]
+  PORT    The port to listen on; 0 lets the system choose
+
+Options:
+{options}{after-help}";
+
+const LISTEN_EXAMPLES: &str = "\
+Examples:
+  neatflow listen --echo 7000              an echo server, IPv6 and IPv4
+  neatflow listen --discard --max 2 ::1 0  two connections, on a port the system chooses
+  neatflow listen 7000 > file              one connection, to a file
+  neatflow listen --echo --json 7000       events as JSON lines
+";
+
+/// A transport service: say whom to reach, and the best way there is found.
+///
+/// A name is resolved, candidates (protocol, path, address) are raced, and the first to connect carries the flow.
+#[derive(Debug, Parser)]
+#[command(name = "neatflow", version, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n{EXIT_CODES}"))]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Connect(Connect),
+    Listen(Listen),
+    Demo(Demo),
+}
+
+/// Connect to a host: standard input goes there, what comes back goes to standard output.
+///
+/// At the end of standard input our side of the connection is ended, and reading goes on until the peer has ended
+/// its side too.
+#[derive(Debug, Arguments)]
+#[command(after_help = CONNECT_EXAMPLES, after_long_help = format!("{CONNECT_EXAMPLES}\n{EXIT_CODES}"))]
+pub(crate) struct Connect {
+    /// Whom to reach: a host name or an address.
+    ///
+    /// A link-local address takes an interface: fe80::1%eth0.
+    #[arg(value_parser = host)]
+    pub(crate) host: RemoteEndpoint,
+
+    /// The port to reach.
+    #[arg(value_parser = value_parser!(u16).range(1..))]
+    pub(crate) port: u16,
+
+    /// From which address, and which port, to connect.
+    ///
+    /// The address has to be one of this machine's; `*:PORT` binds the port alone. An IPv6 address with a port
+    /// stands in brackets: [::1]:7000. Default: the system chooses.
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = local)]
+    pub(crate) local: Option<LocalEndpoint>,
+
+    /// Through which interface to connect, and no other.
+    #[arg(long, value_name = "IF")]
+    pub(crate) interface: Option<String>,
+
+    /// A name server to ask; may be given several times.
+    ///
+    /// Default port: 53. Default: the name servers of the system.
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = name_server)]
+    pub(crate) dns: Vec<SocketAddr>,
+
+    /// How long establishing the connection may take, in seconds; fractions are fine.
+    ///
+    /// Default: until every candidate has failed.
+    #[arg(long, value_name = "SECONDS", value_parser = some_time)]
+    pub(crate) timeout: Option<Duration>,
+
+    #[command(flatten)]
+    pub(crate) quit: Quit,
+
+    #[command(flatten)]
+    pub(crate) telling: Telling,
+}
+
+/// Listen for connections: join the first one to standard input and output, or serve them all.
+///
+/// The addresses that are listened on are printed, one in a line: on standard output with --echo and --discard, on
+/// standard error when standard output carries data. SIGINT and SIGTERM end it gracefully; a second one, at once.
+#[derive(Debug, Arguments)]
+#[command(
+    override_usage = "neatflow listen [OPTIONS] [ADDR] PORT",
+    help_template = LISTEN_HELP,
+    after_help = LISTEN_EXAMPLES,
+    after_long_help = format!("{LISTEN_EXAMPLES}\n{EXIT_CODES}")
+)]
+pub(crate) struct Listen {
+    /// The port, or the address: `[ADDR] PORT`. clap takes an optional argument before a required one only when
+    /// no option stands between them, so that is done here.
+    #[arg(hide = true, value_name = "PORT")]
+    first: String,
+
+    #[arg(hide = true)]
+    second: Option<String>,
+
+    /// Send back to every peer what it sends.
+    #[arg(long, group = "service")]
+    pub(crate) echo: bool,
+
+    /// Read what every peer sends, and drop it.
+    #[arg(long, group = "service")]
+    pub(crate) discard: bool,
+
+    /// Take this many connections, stop listening, serve them to their end, and exit.
+    #[arg(long, value_name = "N", requires = "service", value_parser = value_parser!(u64).range(1..))]
+    pub(crate) max: Option<u64>,
+
+    /// Take connections that come through this interface only.
+    #[arg(long, value_name = "IF")]
+    pub(crate) interface: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) quit: Quit,
+
+    #[command(flatten)]
+    pub(crate) telling: Telling,
+}
+
+/// See it work: a race, events, and actors that come back after a panic; all in this process, on loopback.
+///
+/// A listener and its clients run on two arbiters. One candidate is refused, one gets no answer, one wins; several
+/// subscribers tell which events they got; an attempt and the listener panic, and nothing is lost. The last line is
+/// `demo: ok`, or says what went other than expected.
+#[derive(Debug, Arguments)]
+#[command(
+    after_help = "Examples:\n  neatflow demo\n  neatflow demo --json | jq -c 'select(.type == \"attempt\")'\n"
+)]
+pub(crate) struct Demo {
+    /// Print JSON, one object in a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Arguments)]
+pub(crate) struct Quit {
+    /// Do not wait for the end of standard input once the peer has ended its side and input was idle this long.
+    ///
+    /// In seconds. Default: wait, so that a peer that only listens misses nothing; if standard input is a
+    /// terminal, do not wait at all.
+    #[arg(id = "quit", long = "quit", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) after: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, Arguments)]
+pub(crate) struct Telling {
+    /// Tell on standard error what happens: every event, and the timeline of the race.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+
+    /// Tell it in JSON, one object in a line; implies --verbose.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Args {
+    /// What was said; wrong usage and `--help` end the process here.
+    pub(crate) fn said() -> Self {
+        let args = Self::parse();
+        if let Command::Listen(listen) = &args.command
+            && let Err(why) = listen.place()
+        {
+            Self::wrong("listen", &why).exit();
+        }
+        args
+    }
+
+    fn wrong(command: &str, why: &str) -> clap::Error {
+        let mut all = Self::command();
+        all.build();
+        match all.find_subcommand_mut(command) {
+            Some(command) => command.error(ErrorKind::ValueValidation, why),
+            None => all.error(ErrorKind::ValueValidation, why),
+        }
+    }
+}
+
+impl Listen {
+    /// Where to listen.
+    pub(crate) fn place(&self) -> Result<LocalEndpoint, String> {
+        let (address, port) = match &self.second {
+            None => (LocalEndpoint::new(), &self.first),
+            Some(port) => (listening_address(&self.first)?, port),
+        };
+        match port.parse() {
+            Ok(port) => Ok(address.port(port)),
+            Err(_) => Err(format!("invalid port '{port}': it is a number from 0 to 65535")),
+        }
+    }
+}
+
+fn host(text: &str) -> Result<RemoteEndpoint, String> {
+    let host: RemoteEndpoint = text.parse().map_err(|error: EndpointError| error.to_string())?;
+    match host.port {
+        Some(_) => Err("the port is an argument of its own: HOST PORT".to_owned()),
+        None => Ok(host),
+    }
+}
+
+fn local(text: &str) -> Result<LocalEndpoint, EndpointError> {
+    text.parse()
+}
+
+fn listening_address(text: &str) -> Result<LocalEndpoint, String> {
+    let address = local(text).map_err(|error| format!("invalid address '{text}': {error}"))?;
+    match address.port {
+        Some(_) => Err(format!("invalid address '{text}': the port is an argument of its own: ADDR PORT")),
+        None => Ok(address),
+    }
+}
+
+fn name_server(text: &str) -> Result<SocketAddr, String> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let server = bare.parse().map(|address: IpAddr| SocketAddr::new(address, DNS_PORT));
+    server.or_else(|_| text.parse()).map_err(|_| "a name server is an address: ADDR or ADDR:PORT".to_owned())
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| "not a length of time".to_owned())
+}
+
+fn some_time(text: &str) -> Result<Duration, String> {
+    match seconds(text)? {
+        Duration::ZERO => Err("nothing can be done in no time".to_owned()),
+        time => Ok(time),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_name_server_has_port_53_unless_another_is_given() {
+        for (text, meant) in [
+            ("9.9.9.9", "9.9.9.9:53"),
+            ("9.9.9.9:5353", "9.9.9.9:5353"),
+            ("::1", "[::1]:53"),
+            ("[::1]", "[::1]:53"),
+            ("[::1]:5353", "[::1]:5353"),
+        ] {
+            assert_eq!(name_server(text).unwrap().to_string(), meant);
+        }
+        for text in ["", "dns.example", "1.2.3.4:", "1.2.3.4:65536", "[1.2.3.4]x"] {
+            assert!(name_server(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_address_to_listen_on_may_be_left_out() {
+        let listen = |line: &str| match Args::try_parse_from(line.split(' ')).map(|args| args.command) {
+            Ok(Command::Listen(listen)) => listen.place().map(|place| place.to_string()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(listen("neatflow listen 7000"), Ok("*:7000".into()));
+        assert_eq!(listen("neatflow listen ::1 7000"), Ok("[::1]:7000".into()));
+        assert_eq!(listen("neatflow listen ::1 --echo --max 2 0"), Ok("[::1]:0".into()));
+        assert_eq!(listen("neatflow listen --echo * 0"), Ok("*:0".into()));
+        assert_eq!(listen("neatflow listen localhost 7000"), Ok("localhost:7000".into()));
+        for wrong in ["::1", "localhost", "65536", "7000 ::1", "::1:7000 [::1]:7000", "[::1]:7000 7000"] {
+            assert!(listen(&format!("neatflow listen {wrong}")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_finite_and_positive() {
+        assert_eq!(some_time("0.25"), Ok(Duration::from_millis(250)));
+        for text in ["0", "-1", "inf", "NaN", "1e300", "soon", ""] {
+            assert!(some_time(text).is_err(), "{text}");
+        }
+        assert_eq!(seconds("0"), Ok(Duration::ZERO));
+    }
+}

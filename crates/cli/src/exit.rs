@@ -1,0 +1,24 @@
+//! How the command ends.
+
+use std::process::ExitCode;
+
+/// How the command ends. There is one more code, clap's 2 for wrong usage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All is done.
+    Done,
+    /// No connection was established, or nothing could be listened on; the demo went other than expected.
+    NotEstablished,
+    /// An established connection failed, or standard input or output did.
+    Failed,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::NotEstablished => 1,
+            Exit::Failed => 3,
+        })
+    }
+}

@@ -1,0 +1,13 @@
+//! The command from outside: the built binary, loopback, real processes.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod connecting;
+mod demo;
+mod failing;
+mod listening;
+mod pressure;
+mod stopping;
+mod support;
+mod telling;
+mod usage;

@@ -1,0 +1,45 @@
+//! The command line.
+
+use super::support::run;
+
+#[test]
+fn wrong_usage_is_told_with_code_2() {
+    for args in [
+        &[][..],
+        &["fly"],
+        &["connect"],
+        &["connect", "127.0.0.1"],
+        &["connect", "127.0.0.1", "0"],
+        &["connect", "127.0.0.1", "65536"],
+        &["connect", "127.0.0.1", "http"],
+        &["connect", "127.0.0.1", "80", "81"],
+        &["connect", "127.0.0.1:80", "80"],
+        &["connect", "a b", "80"],
+        &["connect", "", "80"],
+        &["connect", "--timeout", "0", "127.0.0.1", "80"],
+        &["connect", "--timeout", "soon", "127.0.0.1", "80"],
+        &["connect", "--dns", "dns.example", "127.0.0.1", "80"],
+        &["connect", "--local", "[::1", "127.0.0.1", "80"],
+        &["listen"],
+        &["listen", "--echo", "--discard", "0"],
+        &["listen", "--max", "1", "0"],
+        &["listen", "--echo", "--max", "0", "0"],
+        &["listen", "127.0.0.1:0", "0"],
+        &["demo", "now"],
+    ] {
+        let command = run(args);
+        assert_eq!(command.code, Some(2), "{args:?}: {command:?}");
+        assert_eq!(command.stdout, b"", "{args:?}");
+        assert!(command.stderr.contains("--help") || command.stderr.contains("Usage:"), "{}", command.stderr);
+    }
+}
+
+#[test]
+fn help_has_examples_and_exit_codes() {
+    for command in [&["--help"][..], &["connect", "--help"], &["listen", "--help"], &["demo", "--help"]] {
+        let help = String::from_utf8(run(command).expect(0).stdout).unwrap();
+        assert!(help.contains("Examples:\n  neatflow") || help.contains("Examples:\n  printf"), "{help}");
+    }
+    let help = String::from_utf8(run(&["connect", "--help"]).stdout).unwrap();
+    assert!(help.contains("Exit codes:"), "{help}");
+}

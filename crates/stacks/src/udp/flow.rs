@@ -1,0 +1,110 @@
+//! One accepted flow: its part of a listening socket.
+
+use super::datagram::{self, longest_message};
+use super::demux::{Ends, FlowId};
+use super::hub::Hub;
+use super::system;
+use crate::socket::failure;
+use crate::wire::{MessageWire, NotSent, Path, Report, WireControl};
+use futures::future::BoxFuture;
+use neatflow_core::{Failure, Message};
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::Interest;
+
+/// One accepted flow. It stays where its listener is.
+pub(super) struct FlowWire {
+    hub: Arc<Hub>,
+    id: FlowId,
+    ends: Ends,
+    path: Path,
+    /// Waits until the socket takes datagrams again; a future of its own, because a socket wakes only one task for
+    /// writing.
+    room: Option<BoxFuture<'static, io::Result<()>>>,
+}
+
+impl FlowWire {
+    pub(super) fn new(hub: Arc<Hub>, id: FlowId, ends: Ends, path: Path) -> Self {
+        Self { hub, id, ends, path, room: None }
+    }
+
+    /// Our address to send from, where the socket has several.
+    fn source(&self) -> Option<IpAddr> {
+        let several = self.hub.local.ip().is_unspecified() && !self.ends.local.is_unspecified();
+        several.then_some(self.ends.local)
+    }
+}
+
+impl MessageWire for FlowWire {
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Failure>> {
+        self.hub.poll_take(self.id, cx).map(Ok)
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>, message: &Message) -> Poll<Result<(), NotSent>> {
+        datagram::check_size(message, longest_message(self.ends.remote))?;
+        loop {
+            if let Some(room) = &mut self.room {
+                let waited = ready!(room.as_mut().poll(cx));
+                self.room = None;
+                waited.map_err(failure)?;
+            }
+            let (socket, source) = (&self.hub.socket, self.source());
+            let once = || datagram::send(|| system::send_to(socket, &message.data, self.ends.remote, source));
+            match socket.try_io(Interest::WRITABLE, once) {
+                Ok(()) => {
+                    self.hub.sent(self.id);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let socket = socket.clone();
+                    self.room = Some(Box::pin(async move { socket.writable().await }));
+                }
+                Err(error) => return Poll::Ready(Err(datagram::not_sent(error, message, None))),
+            }
+        }
+    }
+}
+
+impl WireControl for FlowWire {
+    /// Nothing marks an end.
+    fn poll_finish(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Nothing is acknowledged; what the system has taken is on its way.
+    fn poll_acknowledged(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Nothing the network reports ends it.
+    fn poll_failed(&mut self, _: &mut Context<'_>) -> Poll<Failure> {
+        Poll::Pending
+    }
+
+    fn poll_soft_error(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
+        self.hub.poll_report(self.id, cx)
+    }
+
+    fn abort(self: Box<Self>) {}
+
+    fn path(&self) -> Path {
+        self.path.clone()
+    }
+
+    /// The socket is connected to nobody, so the kernel does not say how much fits one packet.
+    fn report(&self) -> Report {
+        Report {
+            max_send: Some(longest_message(self.ends.remote)),
+            dropped: Some(self.hub.dropped(self.id)),
+            ..Report::default()
+        }
+    }
+}
+
+impl Drop for FlowWire {
+    fn drop(&mut self) {
+        self.hub.remove(self.id);
+    }
+}

@@ -1,0 +1,122 @@
+//! Real sockets on loopback, ports the system chooses, and a limit on every wait.
+
+use super::*;
+use neatflow_core::{Candidate, CandidateId, Protocol, TransportProperties};
+use neatflow_stacks::Established;
+use std::net::Ipv6Addr;
+
+pub(crate) const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+pub(crate) const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+
+/// Waits no longer than a test should.
+pub(crate) async fn within<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), what).await.expect("took too long")
+}
+
+/// Both loopback addresses, if this machine has them; says so when it has not.
+pub(crate) fn both() -> impl Iterator<Item = IpAddr> {
+    [V4, V6].into_iter().filter(|address| has(*address))
+}
+
+pub(crate) fn has(address: IpAddr) -> bool {
+    let has = UdpSocket::bind((address, 0)).is_ok();
+    if !has {
+        eprintln!("SKIPPED: this machine has no {address}");
+    }
+    has
+}
+
+/// A peer that nobody here wrote: a blocking socket of the standard library.
+pub(crate) fn peer(address: IpAddr) -> UdpSocket {
+    let peer = UdpSocket::bind((address, 0)).unwrap();
+    peer.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    peer
+}
+
+/// What a peer receives next, and from whom.
+pub(crate) fn hears(peer: &UdpSocket) -> (Vec<u8>, SocketAddr) {
+    let mut buffer = vec![0; 70_000];
+    let (len, from) = peer.recv_from(&mut buffer).unwrap();
+    buffer.truncate(len);
+    (buffer, from)
+}
+
+/// A port where nobody listens any more.
+pub(crate) fn vacant(address: IpAddr) -> SocketAddr {
+    peer(address).local_addr().unwrap()
+}
+
+pub(crate) fn properties(edit: impl FnOnce(&mut TransportProperties)) -> Arc<TransportProperties> {
+    let mut properties = TransportProperties::new();
+    edit(&mut properties);
+    Arc::new(properties)
+}
+
+pub(crate) fn candidate(remote: SocketAddr) -> Candidate {
+    Candidate::new(CandidateId(0), Protocol::UDP, remote, properties(|_| ()))
+}
+
+pub(crate) async fn try_connect(candidate: &Candidate) -> Result<Established, Failure> {
+    within(Udp::new().connect(candidate, Progress::ignored())).await
+}
+
+pub(crate) async fn connect(remote: SocketAddr) -> Box<dyn MessageWire> {
+    messages(try_connect(&candidate(remote)).await.unwrap().wire)
+}
+
+pub(crate) fn messages(wire: Wire) -> Box<dyn MessageWire> {
+    match wire {
+        Wire::Messages(messages) => messages,
+        Wire::Stream(_) => panic!("UDP has no streams"),
+    }
+}
+
+pub(crate) fn listen_at(address: IpAddr) -> Box<dyn Acceptor> {
+    listen_with(address, |_| ())
+}
+
+pub(crate) fn listen_with(address: IpAddr, edit: impl FnOnce(&mut Limits)) -> Box<dyn Acceptor> {
+    let mut limits = Limits::default();
+    edit(&mut limits);
+    let on = ListenOn::new(SocketAddr::new(address, 0), properties(|_| ()));
+    Udp::new().limits(limits).listen(&on).unwrap()
+}
+
+pub(crate) async fn accept(acceptor: &mut Box<dyn Acceptor>) -> Box<dyn MessageWire> {
+    messages(within(poll_fn(|cx| acceptor.poll_accept(cx))).await.unwrap().wire)
+}
+
+pub(crate) async fn receive(wire: &mut Box<dyn MessageWire>) -> Option<Message> {
+    within(poll_fn(|cx| wire.poll_recv(cx))).await.unwrap()
+}
+
+/// The bytes of the next message.
+pub(crate) async fn text(wire: &mut Box<dyn MessageWire>) -> String {
+    String::from_utf8(receive(wire).await.unwrap().data.to_vec()).unwrap()
+}
+
+pub(crate) async fn try_send(wire: &mut Box<dyn MessageWire>, message: &Message) -> Result<(), NotSent> {
+    within(poll_fn(|cx| wire.poll_send(cx, message))).await
+}
+
+pub(crate) async fn send(wire: &mut Box<dyn MessageWire>, data: impl Into<Message>) {
+    try_send(wire, &data.into()).await.unwrap();
+}
+
+pub(crate) async fn soft_error(wire: &mut Box<dyn MessageWire>) -> Failure {
+    within(poll_fn(|cx| wire.poll_soft_error(cx))).await
+}
+
+/// Whether it stays pending for a while.
+pub(crate) async fn stays_pending<T>(mut poll: impl FnMut(&mut std::task::Context<'_>) -> Poll<T>) -> bool {
+    tokio::time::timeout(Duration::from_millis(150), poll_fn(|cx| poll(cx))).await.is_err()
+}
+
+/// Both ends of a flow, after a first message: who opened it, who accepted it.
+pub(crate) async fn pair(acceptor: &mut Box<dyn Acceptor>) -> (Box<dyn MessageWire>, Box<dyn MessageWire>) {
+    let mut client = connect(acceptor.local()).await;
+    send(&mut client, "first").await;
+    let mut server = accept(acceptor).await;
+    assert_eq!(text(&mut server).await, "first");
+    (client, server)
+}
