@@ -1,5 +1,7 @@
 //! The scripted stack keeps the contract of `Stack`, without any actor.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 use bytes::Bytes;
 use futures::future::poll_fn;
 use neatflow_core::{Candidate, CandidateId, Failure, Message, Protocol, TransportProperties};

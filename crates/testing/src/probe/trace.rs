@@ -70,7 +70,7 @@ impl Trace {
     /// - at most one terminal event, and nothing after it;
     /// - one fate for each message, Sent in the order of sending;
     /// - one answer for each receive, in the order of the requests;
-    /// - before Ready nothing but refusals, and EstablishmentError only without it;
+    /// - before Ready nothing but refusals and soft errors, and EstablishmentError only without it;
     /// - Aborted just before ConnectionError.
     ///
     /// # Panics
@@ -150,7 +150,7 @@ fn repeat_fault<T: Ord + Copy + fmt::Debug>(mut ids: impl Iterator<Item = T>, wh
 
 fn ready_fault(heard: &[&Line]) -> Option<String> {
     use EventKind as E;
-    let is_refusal = |line: &&Line| matches!(line.kind, E::SendError | E::ReceiveError);
+    let may_be_early = |line: &&Line| matches!(line.kind, E::SendError | E::ReceiveError | E::SoftError);
     let readies = heard.iter().filter(|line| line.kind == E::Ready).count();
     let established = heard.iter().position(|line| line.kind == E::Ready);
     let failed = heard.iter().position(|line| line.kind == E::EstablishmentError);
@@ -158,7 +158,7 @@ fn ready_fault(heard: &[&Line]) -> Option<String> {
         _ if readies > 1 => Some("Ready came twice".to_owned()),
         (Some(_), Some(_)) => Some("EstablishmentError after Ready".to_owned()),
         (Some(place), None) | (None, Some(place)) => {
-            let early = heard[..place].iter().find(|line| !is_refusal(line))?;
+            let early = heard[..place].iter().find(|line| !may_be_early(line))?;
             Some(format!("{} before Ready", early.kind))
         }
         (None, None) => None,
@@ -195,6 +195,7 @@ impl Line {
                 line.receive = error.receive;
                 line.text = error.reason.to_string();
             }
+            Event::SoftError(error) => line.text = error.reason.to_string(),
             Event::EstablishmentError(error) => line.text = error.reason.to_string(),
             Event::ConnectionError(error) => line.text = error.reason.to_string(),
             Event::ConnectionReceived(received) => {
@@ -249,10 +250,13 @@ mod tests {
     use EventKind as E;
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    /// A connection's trace: each event with the message or the request it settles.
-    fn trace(heard: &[(EventKind, Option<u64>)]) -> Trace {
+    /// An event, with the message or the request it settles.
+    type Heard = (EventKind, Option<u64>);
+
+    /// A connection's trace.
+    fn trace(heard: &[Heard]) -> Trace {
         let connection = paused(async { Talk::begin().await.connection.id() });
-        let line = |&(kind, id): &(EventKind, Option<u64>)| Line {
+        let line = |&(kind, id): &Heard| Line {
             at: Duration::ZERO,
             kind,
             connection: Some(connection),
@@ -264,7 +268,7 @@ mod tests {
         Trace { lines: heard.iter().map(line).collect() }
     }
 
-    fn fault(heard: &[(EventKind, Option<u64>)]) -> Option<String> {
+    fn fault(heard: &[Heard]) -> Option<String> {
         let _quiet = quiet_panics(":\n");
         let trace = trace(heard);
         let panic = catch_unwind(AssertUnwindSafe(|| trace.check())).err()?;
@@ -291,7 +295,7 @@ mod tests {
 
     #[test]
     fn what_may_not_be_heard_is_named() {
-        let cases: &[(&[(EventKind, Option<u64>)], &str)] = &[
+        let cases: &[(&[Heard], &str)] = &[
             (&[(E::Closed, None), (E::Closed, None)], "Closed after the terminal event"),
             (&[(E::ConnectionError, None), (E::AllWritten, None)], "AllWritten after the terminal event"),
             (&[(E::Sent, Some(1)), (E::Sent, Some(0))], "Sent out of order"),
