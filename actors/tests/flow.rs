@@ -158,6 +158,38 @@ fn a_message_transport_keeps_the_boundaries() {
     });
 }
 
+#[test]
+fn a_message_that_is_too_long_for_the_transport_comes_back_alone() {
+    paused(async {
+        let talk = Talk::over(ScriptedStack::new().messages()).await;
+        talk.peer.longest_message(5);
+        talk.connection.send("short");
+        let long = talk.connection.send("much too long");
+        talk.connection.send("again");
+        assert_eq!(long.await, Err(SendFailure::TooLarge { limit: 5 }));
+        settle().await;
+        assert_eq!(talk.heard(), ["Sent", "SendError", "Sent", "AllWritten"]);
+        talk.probe.check();
+    });
+}
+
+#[test]
+fn a_soft_error_ends_nothing_and_holds_nothing_up() {
+    paused(async {
+        let talk = Talk::told(EventProbe::start().hold()).await;
+        for _ in 0..100 {
+            talk.peer.report_soft_error(Failure::Refused);
+        }
+        settle().await;
+        let told = talk.heard().len();
+        assert!(0 < told && told < 100, "they coalesce: {told}");
+        talk.connection.send("on and on");
+        talk.connection.close();
+        talk.probe.until(EventKind::Closed).await;
+        talk.probe.check();
+    });
+}
+
 // ---------- Receiving
 
 #[test]
@@ -473,8 +505,8 @@ fn the_same_events_come_as_a_stream_that_ends() {
         talk.connection.close();
         let kinds: Vec<_> = events.map(|event| event.kind().name()).collect().await;
         assert_eq!(kinds, ["Sent", "AllWritten", "Received", "Closed"]);
-        let late: Vec<_> = talk.connection.events().map(|event| event.kind().name()).collect().await;
-        assert_eq!(late, ["Closed"]);
+        let late = talk.connection.events().map(|event| event.kind().name()).collect::<Vec<_>>();
+        assert_eq!(timeout(ms(1), late).await.unwrap(), ["Closed"]);
     });
 }
 

@@ -280,14 +280,14 @@ fn a_filter_says_who_is_accepted_and_refuses_the_others_at_once() {
         let network = ScriptedStack::new();
         let harness = Harness::new(&network);
         let probe = EventProbe::start();
-        let even = |incoming: &Incoming| incoming.path.remote.port() % 2 == 0;
+        let even = |incoming: &Incoming| incoming.path.remote.port().is_multiple_of(2);
         let listener = harness.at(HERE).filter(even).tell(&probe).listen();
         listener.listening().await.unwrap();
         let peers: Vec<Peer> =
             (100..110).map(|port| network.dial_from(format!("198.51.100.1:{port}"), HERE).unwrap()).collect();
         settle().await;
         for peer in peers {
-            assert_eq!(peer.is_open(), peer.path().remote.port() % 2 == 0);
+            assert_eq!(peer.is_open(), peer.path().remote.port().is_multiple_of(2));
         }
         assert_eq!(probe.words(), ["ConnectionReceived"; 5]);
     });

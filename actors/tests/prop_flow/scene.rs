@@ -165,6 +165,8 @@ impl Scene {
             Step::PeerFinish => peer.finish(),
             Step::PeerRead => self.to_peer.extend_from_slice(&peer.take()),
             Step::PeerWindow(bytes) => peer.window(bytes),
+            Step::SoftError => peer.report_soft_error(Failure::Refused),
+            Step::LongestMessage(bytes) => peer.longest_message(bytes),
             Step::HoldAcknowledgements => peer.hold_acknowledgements(),
             Step::Acknowledge => peer.acknowledge(),
             Step::PeerReset => {

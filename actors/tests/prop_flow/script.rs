@@ -42,6 +42,8 @@ pub(crate) enum Step {
     PeerFinish,
     PeerRead,
     PeerWindow(usize),
+    SoftError,
+    LongestMessage(usize),
     HoldAcknowledgements,
     Acknowledge,
     PeerReset,
@@ -83,7 +85,7 @@ impl Arbitrary for Step {
     fn arbitrary(g: &mut Gen) -> Self {
         let len = *g.choose(&[0, 1, 10, 1000, 100_000, 300_000]).unwrap_or(&1);
         let few = usize::arbitrary(g) % 4;
-        match u8::arbitrary(g) % 60 {
+        match u8::arbitrary(g) % 64 {
             0..=11 => Self::Send { len, is_final: u8::arbitrary(g) % 16 == 0 },
             12..=16 => Self::Receive,
             17..=20 => Self::Stream(few),
@@ -102,6 +104,8 @@ impl Arbitrary for Step {
             48 => Self::Acknowledge,
             49..=54 => Self::Settle,
             55..=58 => Self::Wait(u8::arbitrary(g)),
+            59..=60 => Self::SoftError,
+            61 => Self::LongestMessage(len),
             _ => match u8::arbitrary(g) % 5 {
                 0 => Self::Abort,
                 1 => Self::PeerReset,

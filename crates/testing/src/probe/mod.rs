@@ -8,7 +8,7 @@ use actix::prelude::*;
 use neatflow_actors::Credit;
 use neatflow_actors::events::{
     Aborted, AllWritten, Closed, ConnectionError, ConnectionReceived, EstablishmentError, Event, EventKind,
-    ListenError, Ready, ReceiveError, Received, SendError, Sent, Stopped, Timeout,
+    ListenError, Ready, ReceiveError, Received, SendError, Sent, SoftError, Stopped, Timeout,
 };
 use neatflow_actors::subscription::{EventSet, Subscriber};
 use std::collections::VecDeque;
@@ -220,7 +220,7 @@ macro_rules! handles {
 
 handles! {
     Ready EstablishmentError Sent SendError AllWritten Received ReceiveError Aborted Timeout Closed
-    ConnectionError ConnectionReceived ListenError Stopped
+    ConnectionError ConnectionReceived ListenError Stopped SoftError
 }
 
 #[derive(Message)]
@@ -244,6 +244,10 @@ fn without_credit(event: Event) -> Event {
         Event::ConnectionReceived(mut received) => {
             received.credit = Credit::default();
             received.into()
+        }
+        Event::SoftError(mut error) => {
+            error.credit = Credit::default();
+            error.into()
         }
         event => event,
     }

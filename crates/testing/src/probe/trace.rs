@@ -70,7 +70,7 @@ impl Trace {
     /// - at most one terminal event, and nothing after it;
     /// - one fate for each message, Sent in the order of sending;
     /// - one answer for each receive, in the order of the requests;
-    /// - before Ready nothing but refusals, and EstablishmentError only without it;
+    /// - before Ready nothing but refusals and soft errors, and EstablishmentError only without it;
     /// - Aborted just before ConnectionError.
     ///
     /// # Panics
@@ -150,7 +150,7 @@ fn repeat_fault<T: Ord + Copy + fmt::Debug>(mut ids: impl Iterator<Item = T>, wh
 
 fn ready_fault(heard: &[&Line]) -> Option<String> {
     use EventKind as E;
-    let is_refusal = |line: &&Line| matches!(line.kind, E::SendError | E::ReceiveError);
+    let may_be_early = |line: &&Line| matches!(line.kind, E::SendError | E::ReceiveError | E::SoftError);
     let readies = heard.iter().filter(|line| line.kind == E::Ready).count();
     let established = heard.iter().position(|line| line.kind == E::Ready);
     let failed = heard.iter().position(|line| line.kind == E::EstablishmentError);
@@ -158,7 +158,7 @@ fn ready_fault(heard: &[&Line]) -> Option<String> {
         _ if readies > 1 => Some("Ready came twice".to_owned()),
         (Some(_), Some(_)) => Some("EstablishmentError after Ready".to_owned()),
         (Some(place), None) | (None, Some(place)) => {
-            let early = heard[..place].iter().find(|line| !is_refusal(line))?;
+            let early = heard[..place].iter().find(|line| !may_be_early(line))?;
             Some(format!("{} before Ready", early.kind))
         }
         (None, None) => None,
@@ -195,6 +195,7 @@ impl Line {
                 line.receive = error.receive;
                 line.text = error.reason.to_string();
             }
+            Event::SoftError(error) => line.text = error.reason.to_string(),
             Event::EstablishmentError(error) => line.text = error.reason.to_string(),
             Event::ConnectionError(error) => line.text = error.reason.to_string(),
             Event::ConnectionReceived(received) => {
@@ -238,5 +239,90 @@ impl fmt::Display for Line {
             write!(f, ": {}", self.text)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::talk::Talk;
+    use crate::{paused, quiet_panics};
+    use EventKind as E;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    /// An event, with the message or the request it settles.
+    type Heard = (EventKind, Option<u64>);
+
+    /// A connection's trace.
+    fn trace(heard: &[Heard]) -> Trace {
+        let connection = paused(async { Talk::begin().await.connection.id() });
+        let line = |&(kind, id): &Heard| Line {
+            at: Duration::ZERO,
+            kind,
+            connection: Some(connection),
+            listener: None,
+            message: id.filter(|_| matches!(kind, E::Sent | E::SendError)).map(MessageId),
+            receive: id.filter(|_| matches!(kind, E::Received | E::ReceiveError)).map(ReceiveId),
+            text: String::new(),
+        };
+        Trace { lines: heard.iter().map(line).collect() }
+    }
+
+    fn fault(heard: &[Heard]) -> Option<String> {
+        let _quiet = quiet_panics(":\n");
+        let trace = trace(heard);
+        let panic = catch_unwind(AssertUnwindSafe(|| trace.check())).err()?;
+        let said = panic.downcast::<String>().unwrap();
+        Some(said.split(":\n").next().unwrap().to_owned())
+    }
+
+    #[test]
+    fn what_may_be_heard_is_not_reproached() {
+        let heard = [
+            (E::SendError, Some(1)),
+            (E::Ready, None),
+            (E::Sent, Some(0)),
+            (E::AllWritten, None),
+            (E::Received, Some(0)),
+            (E::Received, None),
+            (E::SendError, Some(2)),
+            (E::ReceiveError, Some(1)),
+            (E::Aborted, None),
+            (E::ConnectionError, None),
+        ];
+        assert_eq!(fault(&heard), None);
+    }
+
+    #[test]
+    fn what_may_not_be_heard_is_named() {
+        let cases: &[(&[Heard], &str)] = &[
+            (&[(E::Closed, None), (E::Closed, None)], "Closed after the terminal event"),
+            (&[(E::ConnectionError, None), (E::AllWritten, None)], "AllWritten after the terminal event"),
+            (&[(E::Sent, Some(1)), (E::Sent, Some(0))], "Sent out of order"),
+            (&[(E::Sent, Some(1)), (E::SendError, Some(1))], "message MessageId(1) was settled twice"),
+            (&[(E::Received, Some(0)), (E::ReceiveError, Some(0))], "request ReceiveId(0) was settled twice"),
+            (&[(E::Received, Some(1)), (E::Received, Some(0))], "Received out of order"),
+            (&[(E::Received, None), (E::Ready, None)], "Received before Ready"),
+            (&[(E::Ready, None), (E::Ready, None)], "Ready came twice"),
+            (&[(E::Ready, None), (E::EstablishmentError, None)], "EstablishmentError after Ready"),
+            (&[(E::Sent, Some(0)), (E::EstablishmentError, None)], "Sent before Ready"),
+            (&[(E::Aborted, None), (E::AllWritten, None)], "AllWritten after Aborted"),
+        ];
+        for (heard, expected) in cases {
+            assert_eq!(fault(heard).as_deref(), Some(*expected));
+        }
+    }
+
+    #[test]
+    fn an_end_without_every_fate_is_none() {
+        let _quiet = quiet_panics(":\n");
+        let trace = trace(&[(E::Ready, None), (E::Sent, Some(0)), (E::Closed, None)]);
+        let connection = trace.lines[0].connection.unwrap();
+        trace.check_ended(connection, 0..1, 0..0);
+        for (messages, requests) in [(0..2, 0..0), (0..1, 0..1), (0..0, 0..0)] {
+            let check =
+                AssertUnwindSafe(|| trace.check_ended(connection, messages.clone(), requests.clone()));
+            assert!(catch_unwind(check).is_err());
+        }
     }
 }

@@ -37,10 +37,13 @@ pub(super) struct State {
     pub(super) inbound: VecDeque<Bytes>,
     pub(super) peer_finished: bool,
     pub(super) failure: Option<Failure>,
+    pub(super) soft_errors: VecDeque<Failure>,
     /// On its way to the peer.
     pub(super) outbound: VecDeque<Bytes>,
     pub(super) window: usize,
     pub(super) discards: bool,
+    /// How long a message may be.
+    pub(super) limit: usize,
     pub(super) acknowledges: bool,
     pub(super) finished: bool,
     pub(super) end: WireEnd,
@@ -53,6 +56,7 @@ pub(super) struct State {
     pub(super) writer: Option<Waker>,
     pub(super) acknowledged: Option<Waker>,
     pub(super) watcher: Option<Waker>,
+    pub(super) listener: Option<Waker>,
     /// Who waits at the far end.
     pub(super) peers: Vec<Waker>,
 }
@@ -71,9 +75,11 @@ impl Link {
             inbound: VecDeque::new(),
             peer_finished: false,
             failure: None,
+            soft_errors: VecDeque::new(),
             outbound: VecDeque::new(),
             window: WINDOW,
             discards: false,
+            limit: usize::MAX,
             acknowledges: true,
             finished: false,
             end: WireEnd::Open,
@@ -84,6 +90,7 @@ impl Link {
             writer: None,
             acknowledged: None,
             watcher: None,
+            listener: None,
             peers: Vec::new(),
         };
         Arc::new(Self { path, stream, state: Mutex::new(state) })

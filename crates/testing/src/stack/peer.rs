@@ -8,7 +8,7 @@ use neatflow_stacks::{Path, Report};
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 /// The far end of a scripted connection, in the hands of a test. Dropping it changes nothing.
 #[derive(Clone)]
@@ -67,6 +67,20 @@ impl Peer {
     /// The connection fails like this; what is under way to us is lost.
     pub fn fail(&self, failure: Failure) {
         self.link.lock().fail(failure);
+    }
+
+    /// The network reports an error that ends nothing.
+    pub fn report_soft_error(&self, reason: Failure) {
+        let mut state = self.link.lock();
+        state.soft_errors.push_back(reason);
+        state.listener.take().into_iter().for_each(Waker::wake);
+    }
+
+    /// Messages longer than this are refused, one by one. Default: none is too long.
+    pub fn longest_message(&self, bytes: usize) {
+        let mut state = self.link.lock();
+        state.limit = bytes;
+        state.wake_writer();
     }
 
     /// Takes some of what has come; waits for it. `None` at our end, and when the connection is gone.

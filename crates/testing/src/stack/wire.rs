@@ -4,7 +4,7 @@ use super::SCRIPTED_PANIC;
 use super::association::Trunk;
 use super::link::{Link, Operation, State, WireEnd};
 use bytes::{Bytes, BytesMut};
-use neatflow_core::{Failure, Message};
+use neatflow_core::{Failure, Message, SendFailure};
 use neatflow_stacks::{MessageWire, NotSent, Path, Report, StreamWire, Wire, WireControl};
 use std::io::IoSlice;
 use std::rc::Rc;
@@ -82,6 +82,14 @@ impl WireControl for ScriptedWire {
         }
     }
 
+    fn poll_soft_error(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
+        let mut state = self.link.lock();
+        match state.soft_errors.pop_front() {
+            Some(reason) => Poll::Ready(reason),
+            None => pend(&mut state.listener, cx),
+        }
+    }
+
     fn abort(self: Box<Self>) {
         self.link.leave(WireEnd::Aborted);
     }
@@ -132,6 +140,10 @@ impl MessageWire for ScriptedWire {
     fn poll_send(&mut self, cx: &mut Context<'_>, message: &Message) -> Poll<Result<(), NotSent>> {
         let mut state = self.begin(Operation::Write);
         Self::sound(&state)?;
+        if message.len() > state.limit {
+            let reason = SendFailure::TooLarge { limit: state.limit };
+            return Poll::Ready(Err(NotSent::Message(reason)));
+        }
         // What is longer than the window goes alone.
         let room = state.room();
         if room == 0 || room < message.len() && !state.outbound.is_empty() {
