@@ -17,12 +17,12 @@ impl Registry {
 
     /// The stacks this build has.
     pub fn built_in() -> Self {
-        let mut registry = Self::empty();
-        #[cfg(feature = "tcp")]
-        registry.register(Arc::new(neatflow_stacks::tcp::Tcp::new()));
-        #[cfg(feature = "udp")]
-        registry.register(Arc::new(neatflow_stacks::udp::Udp::new()));
-        registry
+        Self(vec![
+            #[cfg(feature = "tcp")]
+            Arc::new(neatflow_stacks::tcp::Tcp::new()),
+            #[cfg(feature = "udp")]
+            Arc::new(neatflow_stacks::udp::Udp::new()),
+        ])
     }
 
     /// Adds a stack, in place of one with the same name.

@@ -7,6 +7,7 @@ use crate::happy_eyeballs::RaceRecord;
 use crate::subscription::{EventSet, Subscriber, SubscriptionId};
 use actix::prelude::*;
 use neatflow_core::connection::{Input, State};
+use neatflow_core::properties::{PropertyError, Value};
 use neatflow_core::{Message, Protocol, ReceiveId, TransportProperties};
 use neatflow_stacks::{Path, Report};
 use std::any::Any;
@@ -78,6 +79,24 @@ impl Connection {
     /// What it was asked to be.
     pub fn properties(&self) -> &TransportProperties {
         &self.shared.properties
+    }
+
+    /// A property by its name in RFC 9622, or NEATPy's. Those that tell of the connection are read now
+    /// (`connState`, `canSend`, `canReceive`); how large messages may be is in its [`report`](Self::report); the others
+    /// read as they were asked for. RFC 9622 §8.
+    ///
+    /// *Errors*: an unknown name, with the nearest known ones; a name that only received messages know.
+    pub fn property(&self, name: &str) -> Result<Value, PropertyError> {
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        if is("connState") {
+            Ok(Value::Text(self.state().to_string().into()))
+        } else if is("canSend") {
+            Ok(Value::Boolean(self.can_send()))
+        } else if is("canReceive") {
+            Ok(Value::Boolean(self.can_receive()))
+        } else {
+            self.properties().get(name)
+        }
     }
 
     /// The protocol stack that carries it; [`Protocol::NONE`] until it is established.
