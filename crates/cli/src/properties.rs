@@ -76,7 +76,8 @@ fn heading(scope: Scope) -> &'static str {
 }
 
 fn cells(row: &Descriptor, stacks: &[Column]) -> Vec<String> {
-    let unit = row.unit.filter(|_| row.kind != Kind::Seconds).map(|unit| format!(" ({unit})")).unwrap_or_default();
+    let unit =
+        row.unit.filter(|_| row.kind != Kind::Seconds).map(|unit| format!(" ({unit})")).unwrap_or_default();
     let fixed = [
         row.name.to_owned(),
         format!("{}{unit}", kind(row.kind)),
