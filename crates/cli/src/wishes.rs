@@ -4,10 +4,7 @@ use clap::Args as Arguments;
 use neatflow::properties::{ALL, Interface, Kind, Profile, PropertyError, Pvd, Selector, ValueFault};
 use neatflow::{Preference, TransportProperties};
 use std::fmt;
-
-/// What stands before the name of an interface, and of a provisioning domain.
-const PLACES: [(&str, fn(&str) -> Selector); 2] =
-    [("interface:", |name| Interface::named(name).into()), ("pvd:", |name| Pvd::named(name).into())];
+use std::sync::Arc;
 
 #[derive(Debug, Arguments)]
 #[command(next_help_heading = "What is asked of the transport")]
@@ -141,12 +138,17 @@ fn profile(text: &str) -> Result<Profile, ValueFault> {
 }
 
 fn about(text: &str) -> Result<About, String> {
-    for (prefix, place) in PLACES {
-        match text.strip_prefix(prefix) {
-            Some("") => return Err(format!("{prefix} is followed by a name")),
-            Some(name) => return Ok(About { text: text.to_owned(), place: Some(place(name)) }),
-            None => {}
-        }
+    let named = |text: &str, place: fn(Arc<str>) -> Selector| match text {
+        "" => Err("a place has a name: interface:NAME, pvd:NAME".to_owned()),
+        name => Ok(place(name.into())),
+    };
+    let place = match text.split_once(':') {
+        Some(("interface", name)) => Some(named(name, |name| Interface::named(name).into())?),
+        Some(("pvd", name)) => Some(named(name, |name| Pvd::named(name).into())?),
+        _ => None,
+    };
+    if place.is_some() {
+        return Ok(About { text: text.to_owned(), place });
     }
     let mut scratch = TransportProperties::new();
     let set = scratch.add(text, Preference::Require).map_err(|error| error.to_string());
@@ -227,7 +229,7 @@ mod tests {
             ("--require connTimeout", "connTimeout cannot be"),
             ("--require canSend", "cannot be set"),
             ("--require interface", "interface:NAME"),
-            ("--require interface:", "followed by a name"),
+            ("--require interface:", "a place has a name"),
             ("--require _acme.colour", "nothing here knows"),
             ("--set conTimeout=1", "did you mean connTimeout?"),
             ("--set connTimeout=soon", "not a number"),
