@@ -180,7 +180,9 @@ impl Driver {
             }
             Wire::Messages(wire) => {
                 let Some(message) = core.machine.outbox().front() else { return Ok(false) };
-                match wire.poll_send(cx, message) {
+                // The stack sees what holds in the end; the application gets back what it gave.
+                let message = message.clone().with_properties(&self.shared.properties.message);
+                match wire.poll_send(cx, &message) {
                     Poll::Ready(Ok(())) => Input::FrontTaken,
                     Poll::Ready(Err(NotSent::Message(reason))) => Input::FrontRefused(reason),
                     Poll::Ready(Err(NotSent::Wire(failure))) => return Err(failure),

@@ -103,13 +103,12 @@ impl Shared {
         })
     }
 
-    /// Queues a message, with what was said of all messages of the connection, and wakes the driver. The id, and why it was refused if it was; or, on a closed
-    /// connection, the message.
+    /// Queues a message and wakes the driver. The id, and why it was refused if it was; or, on a closed connection, the
+    /// message.
     pub(crate) fn send(
         &self,
         message: Message,
     ) -> Result<(MessageId, Option<SendFailure>), (SendFailure, Message)> {
-        let message = message.with_properties(&self.properties.message);
         let mut core = self.lock();
         let refused = core.machine.outbox().refusal();
         let id = core.machine.send(message)?;
