@@ -137,7 +137,7 @@ fn word(row: &Descriptor, (protocol, offers): &Column) -> &'static str {
         _ => {}
     }
     let acts = |by: &&str| *by == "*" || *by == protocol.as_str();
-    let acted_on = ACTED_ON.iter().any(|(name, by)| *name == row.name && by.iter().any(|by| acts(by)));
+    let acted_on = ACTED_ON.iter().any(|(name, by)| *name == row.name && by.iter().any(acts));
     if acted_on { "yes" } else { "no" }
 }
 
