@@ -125,10 +125,10 @@ pub(crate) struct Connect {
     pub(crate) quit: Quit,
 
     #[command(flatten)]
-    pub(crate) wishes: Wishes,
+    pub(crate) telling: Telling,
 
     #[command(flatten)]
-    pub(crate) telling: Telling,
+    pub(crate) wishes: Wishes,
 }
 
 /// Listen for connections: join the first one to standard input and output, or serve them all.
@@ -174,10 +174,10 @@ pub(crate) struct Listen {
     pub(crate) quit: Quit,
 
     #[command(flatten)]
-    pub(crate) wishes: Wishes,
+    pub(crate) telling: Telling,
 
     #[command(flatten)]
-    pub(crate) telling: Telling,
+    pub(crate) wishes: Wishes,
 }
 
 /// List what can be asked of a transport: every property, its default, and which protocol offers or uses it.
