@@ -32,7 +32,7 @@ pub(super) async fn play(report: &Report) -> Result<(), Wrong> {
     let arbiters = (Arbiter::new(), Arbiter::new());
     let (journal, mut seen) = Journal::new(report);
     let server = Serving::start(&arbiters.0.handle(), &journal).await?;
-    report.listening(To::Stdout, &server.listener.addresses());
+    report.listening(To::Stdout, &server.listener.sockets());
     let client = Client::start(&arbiters.1.handle());
 
     race(report, &client, &server, &journal, (&arbiters.0.handle(), &arbiters.1.handle()), &mut seen).await?;

@@ -68,7 +68,8 @@ async fn serve(
     }
     let listener = preconnection.listen()?;
     listener.new_connection_limit(args.max);
-    report.listening(To::Stdout, &listener.listening().await?);
+    listener.listening().await?;
+    report.listening(To::Stdout, &listener.sockets());
 
     let ended = match signals.unless_caught(&mut all_done).await {
         Some(ended) => ended,
@@ -91,7 +92,8 @@ async fn serve(
 /// Joins the first connection to standard input and output.
 async fn join_first(args: &Listen, mut signals: Signals, report: &Report) -> Result<Exit, Error> {
     let listener = preconnection(args).listen()?;
-    report.listening(To::Stderr, &listener.listening().await?);
+    listener.listening().await?;
+    report.listening(To::Stderr, &listener.sockets());
     let connection = match signals.unless_caught(&mut listener.accept()).await {
         Some(Some(connection)) => connection,
         // It has ended by itself, and says why.

@@ -64,6 +64,7 @@ fn details(event: &Event) -> Vec<(&'static str, Value)> {
         ],
         Event::Received(event) => vec![("bytes", json!(length(event)))],
         Event::ReceiveError(event) => vec![("reason", json!(event.reason.to_string()))],
+        Event::SoftError(event) => vec![("reason", json!(event.reason.to_string()))],
         Event::EstablishmentError(event) => vec![("reason", json!(event.reason.to_string()))],
         Event::ConnectionError(event) => vec![("reason", json!(event.reason.to_string()))],
         Event::ListenError(event) => vec![("reason", json!(event.reason.to_string()))],

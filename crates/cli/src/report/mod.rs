@@ -77,13 +77,11 @@ impl Report {
     }
 
     /// Where is listened, at once: somebody may wait for it.
-    pub(crate) fn listening(&self, to: To, addresses: &[SocketAddr]) {
-        // A listener does not tell which stack has which socket; there is one stack.
-        let protocol = Protocol::TCP;
+    pub(crate) fn listening(&self, to: To, sockets: &[(Protocol, SocketAddr)]) {
         let told = Self { to, ..*self };
         told.say(
-            || addresses.iter().map(|address| format!("listening on {address} {protocol}")).collect(),
-            || addresses.iter().map(|address| json::listening(*address, &protocol)).collect(),
+            || sockets.iter().map(|(protocol, address)| text::listening(*address, protocol)).collect(),
+            || sockets.iter().map(|(protocol, address)| json::listening(*address, protocol)).collect(),
         );
     }
 
