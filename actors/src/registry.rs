@@ -34,6 +34,11 @@ impl Registry {
         }
     }
 
+    /// The stacks, in the order of registration.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Stack>> {
+        self.0.iter()
+    }
+
     pub(crate) fn get(&self, protocol: &Protocol) -> Option<&Arc<dyn Stack>> {
         self.0.iter().find(|stack| stack.protocol() == *protocol)
     }

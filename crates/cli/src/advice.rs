@@ -1,7 +1,8 @@
 //! What went wrong, and what to do about it.
 
 use neatflow::{
-    Candidate, ConnectionFailure, EstablishmentFailure, Failure, ListenFailure, ResolutionFailure, Status,
+    Candidate, ConnectionFailure, EstablishmentFailure, Failure, ListenFailure, ResolutionFailure,
+    SelectionProperty, Status,
 };
 
 /// What went wrong, to be told once.
@@ -69,9 +70,9 @@ pub(crate) fn not_established(peer: &str, failure: &EstablishmentFailure) -> Tro
         trouble.advise(Some(advice_on_name(unresolved)));
     }
     match failure {
-        E::NoCandidates { why, .. } => {
-            trouble.reason(None, why);
-            trouble.advise(interfaces());
+        E::NoCandidates { why, properties } => {
+            trouble.reason(None, no_way(why, properties));
+            trouble.advise(ways(why, properties));
         }
         E::InvalidConfiguration(why) => trouble.reason(None, why),
         E::Timeout { .. } => {
@@ -93,7 +94,7 @@ pub(crate) fn not_listening(failure: &ListenFailure) -> Trouble {
             Some("is somebody listening there already? Port 0 takes a free one".to_owned())
         }
         L::Bind { reason, .. } => advice_on(reason),
-        L::NoCandidates { .. } => interfaces(),
+        L::NoCandidates { properties, why } => ways(why, properties),
         _ => None,
     });
     trouble
@@ -111,6 +112,29 @@ pub(crate) fn failed(peer: &str, failure: &ConnectionFailure) -> Trouble {
         _ => None,
     });
     trouble
+}
+
+pub(crate) fn unanswered(peer: &str, reason: &Failure) -> Trouble {
+    let what = format!("{peer} never answered, and the network reports: {reason}");
+    let mut trouble = Trouble::new(what).status(reason.status());
+    trouble.advise(advice_on(reason));
+    trouble
+}
+
+/// Why there is no way to try, with the properties that are in the way.
+fn no_way(why: &str, properties: &[SelectionProperty]) -> String {
+    let names: Vec<_> = properties.iter().map(|property| property.name()).collect();
+    if names.is_empty() { why.to_owned() } else { format!("{why} ({})", names.join(", ")) }
+}
+
+fn ways(why: &str, properties: &[SelectionProperty]) -> Option<String> {
+    if !properties.is_empty() {
+        return Some("`neatflow properties` shows which protocol offers what".to_owned());
+    }
+    if why.contains("safelyReplayable") {
+        return Some("if it does no harm: --set safelyReplayable=true".to_owned());
+    }
+    interfaces()
 }
 
 fn advice_on(reason: &Failure) -> Option<String> {

@@ -1,8 +1,10 @@
 //! What may be said on the command line.
 
+use crate::wishes::Wishes;
 use clap::error::ErrorKind;
 use clap::{Args as Arguments, CommandFactory, Parser, Subcommand, value_parser};
-use neatflow::{EndpointError, LocalEndpoint, RemoteEndpoint};
+use neatflow::properties::PropertyError;
+use neatflow::{EndpointError, LocalEndpoint, RemoteEndpoint, TransportProperties};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -14,12 +16,13 @@ Exit codes:
   0  done
   1  no connection was established; standard error has the reason of every candidate
   2  wrong usage
-  3  the connection failed after it was established";
+  3  the connection failed after it was established, or nobody answers there";
 
 const EXAMPLES: &str = "\
 Examples:
   neatflow connect example.org 80          talk to a server
-  neatflow listen --echo 7000              an echo server, IPv6 and IPv4
+  neatflow listen --echo 7000              an echo server, TCP and UDP, IPv6 and IPv4
+  neatflow properties                      what can be asked of a transport, and who offers it
   neatflow demo                            see a race, events, and actors that come back
 ";
 
@@ -31,6 +34,8 @@ Examples:
   neatflow connect --local 127.0.0.1 --interface lo localhost 7000
   neatflow connect --dns 9.9.9.9 --dns [2620:fe::fe]:53 example.org 80
   tail -f log | neatflow connect --quit 1 collector.example 7000
+  printf hi | neatflow connect --profile unreliable-datagram localhost 7000
+  neatflow connect --require keepAlive --set keepAliveTimeout=30 --avoid interface:wlan0 example.org 80
 ";
 
 /// clap's own, with the two arguments as they are meant.
@@ -47,7 +52,8 @@ Options:
 
 const LISTEN_EXAMPLES: &str = "\
 Examples:
-  neatflow listen --echo 7000              an echo server, IPv6 and IPv4
+  neatflow listen --echo 7000              an echo server, TCP and UDP, IPv6 and IPv4
+  neatflow listen --echo --require reliability 7000          the same over TCP alone
   neatflow listen --discard --max 2 ::1 0  two connections, on a port the system chooses
   neatflow listen 7000 > file              one connection, to a file
   neatflow listen --echo --json 7000       events as JSON lines
@@ -67,6 +73,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     Connect(Connect),
     Listen(Listen),
+    Properties(Properties),
     Demo(Demo),
 }
 
@@ -74,6 +81,10 @@ pub(crate) enum Command {
 ///
 /// At the end of standard input our side of the connection is ended, and reading goes on until the peer has ended
 /// its side too.
+///
+/// Over UDP (--profile unreliable-datagram) what one read of standard input brings is a datagram, cut to what one
+/// packet holds. UDP has no end: after that of standard input it is over when nothing has come for a second. Nothing
+/// paces the datagrams but this machine: feed a network no more than it can take.
 #[derive(Debug, Arguments)]
 #[command(after_help = CONNECT_EXAMPLES, after_long_help = format!("{CONNECT_EXAMPLES}\n{EXIT_CODES}"))]
 pub(crate) struct Connect {
@@ -114,10 +125,16 @@ pub(crate) struct Connect {
     pub(crate) quit: Quit,
 
     #[command(flatten)]
+    pub(crate) wishes: Wishes,
+
+    #[command(flatten)]
     pub(crate) telling: Telling,
 }
 
 /// Listen for connections: join the first one to standard input and output, or serve them all.
+///
+/// Every transport is taken, at the same port: TCP, and UDP, where each source is a connection that ends when it was
+/// silent for 30 s. Say what you need (--profile, --require, ..) to have only those that give it.
 ///
 /// The addresses that are listened on are printed, one in a line: on standard output with --echo and --discard, on
 /// standard error when standard output carries data. SIGINT and SIGTERM end it gracefully; a second one, at once.
@@ -157,7 +174,24 @@ pub(crate) struct Listen {
     pub(crate) quit: Quit,
 
     #[command(flatten)]
+    pub(crate) wishes: Wishes,
+
+    #[command(flatten)]
     pub(crate) telling: Telling,
+}
+
+/// List what can be asked of a transport: every property, its default, and which protocol offers or uses it.
+///
+/// Of a selection property a protocol gives it always, optionally, or never (-). The others it acts on (yes) or not
+/// (-).
+#[derive(Debug, Arguments)]
+#[command(
+    after_help = "Examples:\n  neatflow properties\n  neatflow properties --json | jq -r '.[] | select(.stacks.udp == \"always\").name'\n"
+)]
+pub(crate) struct Properties {
+    /// Print JSON: an array with an object for each property.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// See it work: a race, events, and actors that come back after a panic; all in this process, on loopback.
@@ -180,7 +214,8 @@ pub(crate) struct Quit {
     /// Do not wait for the end of standard input once the peer has ended its side and input was idle this long.
     ///
     /// In seconds. Default: wait, so that a peer that only listens misses nothing; if standard input is a
-    /// terminal, do not wait at all.
+    /// terminal, do not wait at all. Over UDP: end when standard input has ended and nothing came for this long;
+    /// default: 1.
     #[arg(id = "quit", long = "quit", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) after: Option<Duration>,
 }
@@ -200,10 +235,13 @@ impl Args {
     /// What was said; wrong usage and `--help` end the process here.
     pub(crate) fn said() -> Self {
         let args = Self::parse();
-        if let Command::Listen(listen) = &args.command
-            && let Err(why) = listen.place()
-        {
-            Self::wrong("listen", &why).exit();
+        let (command, checked) = match &args.command {
+            Command::Connect(connect) => ("connect", usable(&connect.wishes)),
+            Command::Listen(listen) => ("listen", listen.place().and_then(|_| usable(&listen.wishes))),
+            Command::Properties(_) | Command::Demo(_) => return args,
+        };
+        if let Err(why) = checked {
+            Self::wrong(command, &why).exit();
         }
         args
     }
@@ -229,6 +267,14 @@ impl Listen {
             Ok(port) => Ok(address.port(port)),
             Err(_) => Err(format!("invalid port '{port}': it is a number from 0 to 65535")),
         }
+    }
+}
+
+/// Whether all of it can be said. A contradiction can: what it leads to is an outcome.
+fn usable(wishes: &Wishes) -> Result<(), String> {
+    match wishes.on(TransportProperties::new()) {
+        Ok(_) | Err(PropertyError::Contradiction(_)) => Ok(()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

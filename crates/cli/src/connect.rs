@@ -3,10 +3,12 @@
 use crate::advice::{self, Trouble};
 use crate::args::Connect;
 use crate::exit::Exit;
-use crate::join::{self, Ended, join};
+use crate::join::{Ended, Patience, join};
 use crate::report::Report;
-use neatflow::properties::Interface;
-use neatflow::{Connection, Error, Preconnection, RemoteEndpoint, Transport};
+use neatflow::properties::{Interface, Profile};
+use neatflow::{
+    Connection, Error, Preconnection, RemoteEndpoint, SelectionProperty, Transport, TransportProperties,
+};
 use std::io;
 
 pub(crate) async fn connect(args: Connect) -> Exit {
@@ -25,7 +27,7 @@ pub(crate) async fn connect(args: Connect) -> Exit {
     };
     // Before anything else has run, so every event is heard.
     let events = connection.events();
-    let patience = join::patience(args.quit.after);
+    let patience = Patience::new(args.quit.after);
     let ended = join(&connection, events, patience, &report).await;
     tell(&report, &remote.to_string(), ended)
 }
@@ -36,7 +38,8 @@ fn initiate(args: &Connect, remote: &RemoteEndpoint) -> Result<Connection, Error
         builder = builder.name_servers(args.dns.iter().copied());
     }
     let transport = builder.start();
-    let mut preconnection = Preconnection::new(&transport).remote(remote.clone());
+    let mut preconnection =
+        Preconnection::new(&transport).remote(remote.clone()).properties(args.wishes.on(base(args))?);
     if let Some(local) = &args.local {
         preconnection = preconnection.local(local.clone());
     }
@@ -49,6 +52,16 @@ fn initiate(args: &Connect, remote: &RemoteEndpoint) -> Result<Connection, Error
     preconnection.initiate()
 }
 
+/// What is asked for when nothing more is said. Reports of the network come unasked; to prefer them for every profile
+/// would choose a transport by them.
+fn base(args: &Connect) -> TransportProperties {
+    let base = args.wishes.profile().map(TransportProperties::from).unwrap_or_default();
+    match args.wishes.profile() {
+        Some(Profile::UnreliableDatagram) => base.prefer(SelectionProperty::SoftErrorNotify),
+        _ => base,
+    }
+}
+
 /// Tells how it ended, if it ended badly.
 pub(crate) fn tell(report: &Report, peer: &str, ended: Ended) -> Exit {
     match ended {
@@ -58,6 +71,10 @@ pub(crate) fn tell(report: &Report, peer: &str, ended: Ended) -> Exit {
             return Exit::NotEstablished;
         }
         Ended::Failed(failure) => report.trouble(&advice::failed(peer, &failure)),
+        Ended::Unanswered(reason) => report.trouble(&advice::unanswered(peer, &reason)),
+        Ended::Unsent { number, first } => {
+            report.trouble(&Trouble::new(format!("{number} datagrams were not sent; the first: {first}")));
+        }
         Ended::Input(error) => report.trouble(&Trouble::new(format!("cannot read standard input: {error}"))),
         // Whoever read it has seen enough (`| head`).
         Ended::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {}

@@ -1,10 +1,14 @@
 //! A connection joined to standard input and output.
 
+use crate::datagrams::{self, carries_datagrams};
 use crate::report::Report;
-use crate::stdio::{Input, Output};
+use crate::stdio::{CHUNK, Input, Output};
 use futures::future::{self, Either};
 use futures::{FutureExt, StreamExt};
-use neatflow::{Connection, ConnectionFailure, EstablishmentFailure, Event, EventStream, Message};
+use neatflow::{
+    Connection, ConnectionFailure, EstablishmentFailure, Event, EventStream, Failure, Message, SendFailure,
+    State,
+};
 use std::collections::VecDeque;
 use std::future::IntoFuture;
 use std::io::{self, IsTerminal};
@@ -17,7 +21,7 @@ use tokio::sync::watch;
 const WINDOW: usize = 8;
 
 /// How many messages may wait to be sent before standard input is not read any more.
-const UNSENT: usize = 4;
+pub(crate) const UNSENT: usize = 4;
 
 /// How it ended.
 #[derive(Debug)]
@@ -26,22 +30,51 @@ pub(crate) enum Ended {
     Well,
     NotEstablished(Arc<EstablishmentFailure>),
     Failed(ConnectionFailure),
+    /// Nothing ever came, and the network told why.
+    Unanswered(Failure),
+    /// This many datagrams were not sent.
+    Unsent {
+        number: u64,
+        first: SendFailure,
+    },
     /// Standard input could not be read, so the peer has been told that data is missing.
     Input(io::Error),
     /// Standard output could not be written.
     Output(io::Error),
 }
 
-/// When not to wait for the end of standard input: once the peer has finished and input was idle this long.
-pub(crate) fn patience(asked: Option<Duration>) -> Option<Duration> {
-    asked.or_else(|| io::stdin().is_terminal().then_some(Duration::ZERO))
+/// When not to wait any longer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// For the end of standard input, once the peer has finished and input was idle this long; `None` = wait.
+    input: Option<Duration>,
+    /// For datagrams, once standard input has ended.
+    datagrams: Duration,
+}
+
+impl Patience {
+    pub(crate) fn new(asked: Option<Duration>) -> Self {
+        Self {
+            input: asked.or_else(|| io::stdin().is_terminal().then_some(Duration::ZERO)),
+            datagrams: asked.unwrap_or(datagrams::SILENCE),
+        }
+    }
+}
+
+/// What has come so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Heard {
+    /// Messages.
+    pub(crate) messages: u64,
+    /// Whether none will follow.
+    pub(crate) finished: bool,
 }
 
 /// Joins them until both directions are done. `events` has heard every event of the connection.
 pub(crate) async fn join(
     connection: &Connection,
     events: EventStream,
-    patience: Option<Duration>,
+    patience: Patience,
     report: &Report,
 ) -> Ended {
     let mut output = match Output::start() {
@@ -49,10 +82,10 @@ pub(crate) async fn join(
         Err(error) => return Ended::Output(error),
     };
     connection.stream(WINDOW);
-    let (finished, has_finished) = watch::channel(false);
-    let hearing = hear(connection, events, &mut output, &finished, report).boxed_local();
+    let (hears, heard) = watch::channel(Heard::default());
+    let hearing = hear(connection, events, &mut output, &hears, report).boxed_local();
     let sending = async {
-        match pump(connection, has_finished, patience).await {
+        match pump(connection, heard, patience).await {
             Ok(()) => future::pending().await,
             Err(error) => error,
         }
@@ -76,10 +109,12 @@ async fn hear(
     connection: &Connection,
     mut events: EventStream,
     output: &mut Output,
-    finished: &watch::Sender<bool>,
+    heard: &watch::Sender<Heard>,
     report: &Report,
 ) -> Ended {
     let mut broken = None;
+    // One that was accepted began with a message.
+    let mut trouble = datagrams::Trouble::new(connection.state() != State::Establishing);
     loop {
         let event = match broken {
             Some(_) => events.next().await,
@@ -101,11 +136,23 @@ async fn hear(
                 continue;
             }
             Some(Event::Received(received)) => {
+                trouble.answered();
+                heard.send_modify(|heard| heard.messages += 1);
                 output.write(received);
                 continue;
             }
             Some(Event::ReceiveError(_)) => {
-                finished.send_replace(true);
+                heard.send_modify(|heard| heard.finished = true);
+                continue;
+            }
+            Some(Event::SoftError(error)) if carries_datagrams(connection) => {
+                if trouble.reported(error.reason.clone()) {
+                    connection.abort();
+                }
+                continue;
+            }
+            Some(Event::SendError(error)) if carries_datagrams(connection) => {
+                trouble.unsent(error.reason.clone());
                 continue;
             }
             // Left out silently, it would be missed by the peer. On a connection that has failed this does nothing.
@@ -121,23 +168,26 @@ async fn hear(
             Some(Event::Closed(_)) | None => Ended::Well,
             Some(_) => continue,
         };
-        return broken.map_or(ended, Ended::Output);
+        return broken.map_or_else(|| trouble.in_the_end(ended), Ended::Output);
     }
 }
 
 /// Sends what standard input brings, and then our end. A connection that ends first is not its concern.
 async fn pump(
     connection: &Connection,
-    mut finished: watch::Receiver<bool>,
-    patience: Option<Duration>,
+    mut heard: watch::Receiver<Heard>,
+    patience: Patience,
 ) -> io::Result<()> {
     if connection.ready().await.is_err() {
         return Ok(());
     }
-    let mut input = Input::start()?;
+    if carries_datagrams(connection) {
+        return datagrams::pump(connection, heard, patience.datagrams).await;
+    }
+    let mut input = Input::start(CHUNK)?;
     let mut unsent = VecDeque::new();
     loop {
-        let idle = idle(&mut finished, patience);
+        let idle = idle(&mut heard, patience.input);
         let chunk = match future::select(pin!(input.next()), pin!(idle)).await {
             Either::Left((Some(chunk), _)) => chunk?,
             Either::Left((None, _)) | Either::Right(_) => break,
@@ -156,9 +206,9 @@ async fn pump(
 }
 
 /// Ready when nobody is to wait for standard input any longer.
-async fn idle(finished: &mut watch::Receiver<bool>, patience: Option<Duration>) {
+async fn idle(heard: &mut watch::Receiver<Heard>, patience: Option<Duration>) {
     match patience {
-        Some(patience) if finished.wait_for(|finished| *finished).await.is_ok() => {
+        Some(patience) if heard.wait_for(|heard| heard.finished).await.is_ok() => {
             tokio::time::sleep(patience).await;
         }
         _ => future::pending().await,

@@ -3,13 +3,16 @@
 mod advice;
 mod args;
 mod connect;
+mod datagrams;
 mod demo;
 mod exit;
 mod join;
 mod listen;
+mod properties;
 mod report;
 mod signals;
 mod stdio;
+mod wishes;
 mod witness;
 
 use actix::System;
@@ -23,6 +26,7 @@ fn main() -> ExitCode {
             match args.command {
                 Command::Connect(args) => connect::connect(args).await,
                 Command::Listen(args) => listen::listen(args).await,
+                Command::Properties(args) => properties::properties(&args),
                 Command::Demo(args) => demo::demo(args).await,
             }
         })

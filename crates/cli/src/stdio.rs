@@ -12,8 +12,8 @@ use std::thread;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// How much is read at once.
-const CHUNK: usize = 64 * 1024;
+/// How much is read at once, at most.
+pub(crate) const CHUNK: usize = 64 * 1024;
 
 /// How many chunks may wait to be taken; while they do, standard input is not read.
 const AHEAD: usize = 2;
@@ -26,9 +26,12 @@ const REST: Duration = Duration::from_millis(5);
 pub(crate) struct Input(mpsc::Receiver<io::Result<Bytes>>);
 
 impl Input {
-    pub(crate) fn start() -> io::Result<Self> {
+    /// Reads it from now on, up to `chunk` bytes at once.
+    pub(crate) fn start(chunk: usize) -> io::Result<Self> {
         let (chunks, taken) = mpsc::channel(AHEAD);
-        thread::Builder::new().name("stdin".into()).spawn(move || read(io::stdin().lock(), &chunks))?;
+        thread::Builder::new()
+            .name("stdin".into())
+            .spawn(move || read(io::stdin().lock(), chunk, &chunks))?;
         Ok(Self(taken))
     }
 
@@ -38,8 +41,8 @@ impl Input {
     }
 }
 
-fn read(mut from: impl Read, to: &mpsc::Sender<io::Result<Bytes>>) {
-    let mut buffer = vec![0; CHUNK];
+fn read(mut from: impl Read, chunk: usize, to: &mpsc::Sender<io::Result<Bytes>>) {
+    let mut buffer = vec![0; chunk];
     loop {
         let chunk = match patiently(|| from.read(&mut buffer)) {
             Ok(0) => return,
@@ -172,7 +175,7 @@ mod tests {
             }
         }
         let (chunks, mut taken) = mpsc::channel(AHEAD);
-        read(Broken, &chunks);
+        read(Broken, CHUNK, &chunks);
         drop(chunks);
         assert!(taken.blocking_recv().is_some_and(|chunk| chunk.is_err()));
         assert!(taken.blocking_recv().is_none());

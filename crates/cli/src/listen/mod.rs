@@ -6,14 +6,14 @@ use crate::advice;
 use crate::args::Listen;
 use crate::connect::tell;
 use crate::exit::Exit;
-use crate::join::{self, join};
+use crate::join::{Patience, join};
 use crate::report::{Report, To};
 use crate::signals::Signals;
 use crate::witness::{CatchUp, Witness};
 use actix::Actor;
 use futures::channel::oneshot;
 use neatflow::properties::Interface;
-use neatflow::{Error, Event, ListenFailure, Preconnection, Transport};
+use neatflow::{Error, Event, ListenFailure, Preconnection, Transport, TransportProperties};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ async fn serve(
         let report = *report;
         Witness::new(move |event| report.event(event)).start()
     });
-    let mut preconnection = Server::subscribed(preconnection(args), &server);
+    let mut preconnection = Server::subscribed(preconnection(args)?, &server);
     if let Some(witness) = &witness {
         preconnection = preconnection.subscribe::<Event, _>(witness);
     }
@@ -91,7 +91,7 @@ async fn serve(
 
 /// Joins the first connection to standard input and output.
 async fn join_first(args: &Listen, mut signals: Signals, report: &Report) -> Result<Exit, Error> {
-    let listener = preconnection(args).listen()?;
+    let listener = preconnection(args)?.listen()?;
     listener.listening().await?;
     report.listening(To::Stderr, &listener.sockets());
     let connection = match signals.unless_caught(&mut listener.accept()).await {
@@ -103,7 +103,7 @@ async fn join_first(args: &Listen, mut signals: Signals, report: &Report) -> Res
     drop(listener);
     let events = connection.events();
     report.accepted(&connection);
-    let mut joined = pin!(join(&connection, events, join::patience(args.quit.after), report));
+    let mut joined = pin!(join(&connection, events, Patience::new(args.quit.after), report));
     if let Some(ended) = signals.unless_caught(&mut joined).await {
         let peer = connection.remote_addr().map(|peer| peer.to_string()).unwrap_or_default();
         return Ok(tell(report, &peer, ended));
@@ -114,12 +114,27 @@ async fn join_first(args: &Listen, mut signals: Signals, report: &Report) -> Res
     Ok(Exit::Done)
 }
 
-fn preconnection(args: &Listen) -> Preconnection {
+fn preconnection(args: &Listen) -> Result<Preconnection, Error> {
     // It was looked at before anything was begun.
     let local = args.place().unwrap_or_default();
-    let preconnection = Preconnection::new(&Transport::start()).local(local);
-    match &args.interface {
+    let wanted = args.wishes.on(base(args))?;
+    let preconnection = Preconnection::new(&Transport::start()).local(local).properties(wanted);
+    Ok(match &args.interface {
         Some(interface) => preconnection.require(Interface::named(interface.as_str())),
         None => preconnection,
+    })
+}
+
+/// What is asked for when nothing more is said: without a profile, whatever a peer may come by.
+fn base(args: &Listen) -> TransportProperties {
+    use neatflow::SelectionProperty::{CongestionControl, PreserveOrder, Reliability};
+    if let Some(profile) = args.wishes.profile() {
+        return profile.into();
     }
+    let mut any = TransportProperties::new()
+        .no_preference(Reliability)
+        .no_preference(PreserveOrder)
+        .no_preference(CongestionControl);
+    any.message.safely_replayable = Some(true);
+    any
 }

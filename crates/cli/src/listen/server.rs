@@ -1,5 +1,6 @@
 //! One actor that serves every connection of a listener.
 
+use crate::datagrams::carries_datagrams;
 use actix::prelude::*;
 use futures::channel::oneshot;
 use neatflow::events::{
@@ -135,12 +136,18 @@ impl Handler<Sent> for Server {
     }
 }
 
-/// What cannot be echoed is not left out: the peer is to know that something is missing.
+/// What cannot be echoed is not left out: the peer is to know that something is missing. Over UDP things are missing
+/// every day.
 impl Handler<SendError> for Server {
     type Result = ();
 
     fn handle(&mut self, event: SendError, _: &mut Self::Context) {
-        event.connection.abort();
+        if !carries_datagrams(&event.connection) {
+            return event.connection.abort();
+        }
+        let Some(peer) = self.peers.get_mut(&event.connection.id()) else { return };
+        peer.unsent = peer.unsent.saturating_sub(1);
+        peer.ask();
     }
 }
 

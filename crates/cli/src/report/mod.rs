@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub(crate) use facts::Seen;
+pub(crate) use text::table;
 
 /// Where it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -79,7 +79,7 @@ fn time(time: Duration) -> String {
 }
 
 /// Columns as wide as their widest cell, two spaces apart.
-fn table(rows: Vec<Vec<String>>) -> Vec<String> {
+pub(crate) fn table(rows: Vec<Vec<String>>) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         // The last cell of a row needs no room for what follows it.

@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod connecting;
+mod datagrams;
 mod demo;
 mod failing;
 mod listening;
 mod pressure;
+mod programs;
+mod properties;
 mod stopping;
 mod support;
 mod telling;

@@ -83,7 +83,7 @@ impl Running {
     pub(crate) fn port(&mut self, on_stdout: bool) -> u16 {
         let told = if on_stdout { self.captured() } else { &self.stderr };
         told.wait_for("a line that says where it listens", |text| {
-            let line = text.split_inclusive('\n').find(|line| line.starts_with("listening on "))?;
+            let line = text.split_inclusive('\n').find(|line| line.ends_with(" tcp\n"))?;
             let address: SocketAddr =
                 line.strip_suffix(" tcp\n")?.strip_prefix("listening on ")?.parse().unwrap();
             Some(address.port())

@@ -25,6 +25,14 @@ fn wrong_usage_is_told_with_code_2() {
         &["listen", "--max", "1", "0"],
         &["listen", "--echo", "--max", "0", "0"],
         &["listen", "127.0.0.1:0", "0"],
+        &["connect", "--profile", "datagram", "127.0.0.1", "80"],
+        &["connect", "--require", "relibility", "127.0.0.1", "80"],
+        &["connect", "--prefer", "connTimeout", "127.0.0.1", "80"],
+        &["connect", "--set", "connTimeout=soon", "127.0.0.1", "80"],
+        &["connect", "--set", "connTimeout", "127.0.0.1", "80"],
+        &["listen", "--avoid", "interface:", "0"],
+        &["listen", "--set", "conTimeout=1", "0"],
+        &["properties", "all"],
         &["demo", "now"],
     ] {
         let command = run(args);
@@ -35,8 +43,25 @@ fn wrong_usage_is_told_with_code_2() {
 }
 
 #[test]
+fn a_name_that_is_nearly_right_is_told_with_the_right_one() {
+    for (args, nearest) in [
+        (["connect", "--require", "relibility", "127.0.0.1", "80"], "did you mean reliability?"),
+        (["connect", "--set", "conTimeout=1", "127.0.0.1", "80"], "did you mean connTimeout?"),
+    ] {
+        let command = run(&args).expect(2);
+        assert!(command.stderr.contains(nearest), "{}", command.stderr);
+    }
+}
+
+#[test]
 fn help_has_examples_and_exit_codes() {
-    for command in [&["--help"][..], &["connect", "--help"], &["listen", "--help"], &["demo", "--help"]] {
+    for command in [
+        &["--help"][..],
+        &["connect", "--help"],
+        &["listen", "--help"],
+        &["properties", "--help"],
+        &["demo", "--help"],
+    ] {
         let help = String::from_utf8(run(command).expect(0).stdout).unwrap();
         assert!(help.contains("Examples:\n  neatflow") || help.contains("Examples:\n  printf"), "{help}");
     }
