@@ -32,7 +32,7 @@ pub use preconnection::{IntoLocal, IntoRemote, Preconnection};
 pub use transport::{Transport, TransportBuilder};
 
 /// What a program that uses neatflow usually names. It goes together with actix's prelude: what that has, too, is left
-/// out ([`Message`](crate::Message), [`SendError`](crate::events::SendError)): import those by name.
+/// out ([`Message`], [`SendError`](crate::events::SendError)): import those by name.
 pub mod prelude {
     pub use crate::events::{
         Aborted, AllWritten, Closed, ConnectionError, ConnectionReceived, EstablishmentError, ListenError,

@@ -172,7 +172,8 @@ impl Preconnection {
     /// Listens. The listener is handed back at once; ConnectionReceived tells of each connection, ListenError of
     /// the lack of a socket. RFC 9622 §7.2.
     ///
-    /// *Errors*: as [`initiate`](Self::initiate).
+    /// *Errors*: an endpoint is none, a remote endpoint is not an address, properties contradict each other, or the
+    /// transport has stopped. Then there is no listener and no event.
     pub fn listen(&self) -> Result<Listener, Error> {
         let request = self.snapshot()?;
         if let Some(remote) = request.remotes.iter().find(|remote| remote.literal().is_none()) {
@@ -186,7 +187,8 @@ impl Preconnection {
 
     /// The endpoints with addresses in place of names. RFC 9622 §7.3.
     ///
-    /// *Errors*: as [`initiate`](Self::initiate), and [`Error::Resolution`] for the first name without an address.
+    /// *Errors*: an endpoint is none, properties contradict each other, or the transport has stopped;
+    /// [`Error::Resolution`] for the first name without an address.
     /// *Cancel safety*: safe.
     pub async fn resolve(&self) -> Result<(Vec<LocalEndpoint>, Vec<RemoteEndpoint>), Error> {
         let request = self.snapshot()?;

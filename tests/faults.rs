@@ -340,7 +340,25 @@ fn a_reset_is_noticed_while_nobody_reads_or_writes() {
 }
 
 #[test]
-fn what_arrived_before_the_reset_is_still_there_to_be_read() {
+fn whoever_waits_for_a_message_gets_what_arrived_just_before_the_reset() {
+    run(async {
+        let transport = Transport::start();
+        let (connection, _events, mut peer) = accepted(&transport).await;
+        let waiting = actix::spawn(connection.received());
+        tokio::task::yield_now().await;
+        peer.write_all(b"last words").await.unwrap();
+        reset(peer);
+        let message = within(waiting).await.unwrap().unwrap();
+        assert_eq!(message.data, "last words");
+        assert_eq!(
+            within(connection.received()).await,
+            Err(ReceiveFailure::Connection(ConnectionFailure::AbortedByPeer))
+        );
+    });
+}
+
+#[test]
+fn a_reset_after_everything_was_read_is_all_there_is_to_tell() {
     run(async {
         let transport = Transport::start();
         let (connection, mut events, mut peer) = accepted(&transport).await;

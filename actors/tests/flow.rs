@@ -695,6 +695,7 @@ fn a_wire_that_panics_ends_its_connection_in_order_and_no_other() {
             assert_eq!(error.reason, ConnectionFailure::Panicked(SCRIPTED_PANIC.into()), "{operation:?}");
             settle().await;
             talk.probe.trace().check_ended(talk.connection.id(), 0..1, 0..1);
+            assert!(talk.peer.is_aborted(), "{operation:?}: the peer is to know that something is missing");
             assert_eq!((talk.network.alive(), talk.harness.census().await.flows), (1, 1));
             assert_eq!(other.send("still fine").await, Ok(()));
             assert_eq!(other_peer.take(), "still fine");

@@ -9,7 +9,6 @@ use actix::prelude::*;
 use neatflow_core::Protocol;
 use neatflow_stacks::{Established, Report};
 use slog::{Logger, debug, o};
-
 use std::sync::Arc;
 
 /// Supervises one connection, from `initiate` or its acceptance to its terminal event. Its transport failing is

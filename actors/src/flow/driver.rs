@@ -267,7 +267,9 @@ impl Future for Driver {
         for _ in 0..BUDGET {
             // A stack's panic ends this connection, in order, and no other.
             let round = contain(|| this.round(cx)).unwrap_or_else(|what| {
-                this.lane.borrow_mut().take();
+                let wire = this.lane.borrow_mut().take();
+                // The peer is to know that data may be missing; a stack that cannot even do that is let go of.
+                let _ = contain(|| wire.map(Wire::abort));
                 let mut core = this.shared.lock();
                 core.machine.handle(Input::Failed(ConnectionFailure::Panicked(what.clone())));
                 core.machine.handle(Input::EstablishmentFailed(EstablishmentFailure::Stopped(what)));

@@ -208,7 +208,7 @@ impl Future for ClosedFuture {
 }
 
 /// A connection's events as a stream, which ends after the terminal one. Each Received in it holds credit until
-/// it is dropped.
+/// it is dropped; the other events in it are bounded by what the application asked for.
 #[derive(Debug)]
 pub struct EventStream(Arc<Queue>);
 
@@ -230,7 +230,13 @@ impl EventStream {
 impl Mouth for Queue {
     fn deliver(&self, event: &Event) {
         let ends = event.is_terminal();
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).push_back(event.clone());
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody would ever take it out again.
+        if !self.is_alive() {
+            return;
+        }
+        events.push_back(event.clone());
+        drop(events);
         self.ended.fetch_or(ends, Ordering::AcqRel);
         self.waker.wake();
     }
@@ -257,7 +263,31 @@ impl Stream for EventStream {
 
 impl Drop for EventStream {
     fn drop(&mut self) {
+        let mut events = self.0.events.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.abandoned.store(true, Ordering::Release);
-        self.0.events.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let left = std::mem::take(&mut *events);
+        drop(events);
+        // Dropped outside the lock: it gives back credit and may close a connection.
+        drop(left);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::AllWritten;
+    use crate::flow::ConnectionRef;
+    use neatflow_core::connection::Role;
+
+    #[test]
+    fn a_stream_that_was_dropped_keeps_no_event() {
+        let shared = Shared::new(Role::Accepted, Arc::default(), &[]);
+        let (stream, subscriber) = EventStream::new();
+        let tell = || subscriber.tell(&AllWritten { connection: ConnectionRef::new(shared.clone()) }.into());
+        tell();
+        assert_eq!(Arc::strong_count(&shared), 2, "the stream holds the event");
+        drop(stream);
+        tell();
+        assert_eq!(Arc::strong_count(&shared), 1);
     }
 }

@@ -13,7 +13,7 @@ pub enum Restart {
     Permanent,
     /// After a panic only: it stops when its work is done. A candidate of a race.
     Transient,
-    /// Never. A panic is still caught and reported. A flow, whose transport cannot be put together again.
+    /// Never. A panic is still caught and reported. A race, which nobody could take up half-way.
     Temporary,
 }
 

@@ -8,7 +8,7 @@ use crate::listener::{self, Setup};
 use crate::name_resolver::{self, NameResolver, Resolve, settle, settle_remotes};
 use crate::policy_manager::{Interfaces, PolicyManager};
 use crate::registry::Registry;
-use crate::supervision::{ChildEvent, ChildEventKind, Intensity, Plan, Supervise, finish};
+use crate::supervision::{ChildEvent, ChildEventKind, ChildId, Intensity, Plan, Supervise, finish};
 use actix::WeakRecipient;
 use actix::prelude::*;
 use futures::channel::oneshot;
@@ -81,13 +81,15 @@ pub struct Transport {
     config: Config,
     census: Arc<Census>,
     services: Option<Arc<Services>>,
+    /// Those without whom nothing can be established.
+    staff: Vec<ChildId>,
 }
 
 impl Transport {
     /// A transport that has not started, and what is cancelled when it and everyone it started have ended.
     pub fn new(config: Config) -> (Self, oneshot::Receiver<()>) {
         let (census, end) = Census::new();
-        (Self { config, census, services: None }, end)
+        (Self { config, census, services: None, staff: Vec::new() }, end)
     }
 
     /// Where it logs.
@@ -95,7 +97,7 @@ impl Transport {
         &self.config.logger
     }
 
-    fn staff(&self, ctx: &Context<Self>) -> Services {
+    fn hire(&mut self, ctx: &Context<Self>) -> Services {
         let Config { registry, resolver, other_resolver, interfaces, racing, candidate_restarts, logger } =
             self.config.clone();
         let parent: WeakRecipient<ChildEvent> = ctx.address().downgrade().recipient();
@@ -107,9 +109,12 @@ impl Transport {
         let patience = resolver.timeout.saturating_add(GRACE);
         let (hiring, for_policy) = hire("policy manager");
         let policy = hiring.start(|_| PolicyManager::new(&registry, interfaces, for_policy));
+        self.staff.push(policy.id());
         let resolver = other_resolver.unwrap_or_else(|| {
             let (hiring, for_resolver) = hire("name resolver");
-            hiring.start(|_| NameResolver::new(resolver, for_resolver)).addr().clone().recipient()
+            let resolver = hiring.start(|_| NameResolver::new(resolver, for_resolver));
+            self.staff.push(resolver.id());
+            resolver.addr().clone().recipient()
         });
         Services {
             policy: policy.addr().clone(),
@@ -128,7 +133,7 @@ impl Actor for Transport {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         if self.services.is_none() {
-            self.services = Some(Arc::new(self.staff(ctx)));
+            self.services = Some(Arc::new(self.hire(ctx)));
         }
     }
 }
@@ -198,7 +203,7 @@ impl Handler<ChildEvent> for Transport {
     fn handle(&mut self, event: ChildEvent, ctx: &mut Self::Context) {
         match event.what {
             // A listener that gives up has told its subscribers; without the staff nothing can be established.
-            ChildEventKind::GaveUp { .. } if !event.name.starts_with("listener") => {
+            ChildEventKind::GaveUp { .. } if self.staff.contains(&event.child) => {
                 error!(self.config.logger, "stopping: cannot go on without"; "child" => %event.name);
                 finish(ctx);
             }

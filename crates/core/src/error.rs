@@ -15,31 +15,31 @@ use thiserror::Error as ThisError;
 #[non_exhaustive]
 pub enum Error {
     /// A text is not an endpoint, or an endpoint contradicts itself.
-    #[error("{0}")]
+    #[error(transparent)]
     Endpoint(#[from] EndpointError),
     /// A property has no such name or value, or properties contradict each other.
-    #[error("{0}")]
+    #[error(transparent)]
     Property(#[from] PropertyError),
     /// Security parameters make no sense.
     #[error("{0}")]
     Security(#[from] SecurityError),
     /// A name has no addresses.
-    #[error("{0}")]
+    #[error(transparent)]
     Resolution(#[from] ResolutionFailure),
     /// No connection was established.
-    #[error("{0}")]
+    #[error(transparent)]
     Establishment(#[from] Arc<EstablishmentFailure>),
     /// A listener could not listen, or stopped.
-    #[error("{0}")]
+    #[error(transparent)]
     Listen(#[from] ListenFailure),
     /// A connection ended badly.
-    #[error("{0}")]
+    #[error(transparent)]
     Connection(#[from] ConnectionFailure),
     /// A message was not sent.
-    #[error("{0}")]
+    #[error(transparent)]
     Send(#[from] SendFailure),
     /// No message was received.
-    #[error("{0}")]
+    #[error(transparent)]
     Receive(#[from] ReceiveFailure),
     /// The transport has stopped.
     #[error("the transport has stopped")]

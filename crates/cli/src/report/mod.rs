@@ -81,12 +81,7 @@ impl Report {
     pub(crate) fn listening(&self, to: To, sockets: &[(Protocol, SocketAddr)]) {
         let told = Self { to, ..*self };
         told.say(
-            || {
-                sockets
-                    .iter()
-                    .map(|(protocol, address)| format!("listening on {address} {protocol}"))
-                    .collect()
-            },
+            || sockets.iter().map(|(protocol, address)| text::listening(*address, protocol)).collect(),
             || sockets.iter().map(|(protocol, address)| json::listening(*address, protocol)).collect(),
         );
     }

@@ -2,8 +2,9 @@
 
 use super::facts::{Outcome, Seen, cause, end, millis, outcomes, unresolved};
 use crate::advice::Trouble;
-use neatflow::RaceRecord;
+use neatflow::{Protocol, RaceRecord};
 use serde_json::Value;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 pub(super) fn event(seen: &Seen) -> String {
@@ -38,6 +39,10 @@ fn row(Outcome { id, candidate, attempt, reason }: &Outcome<'_>) -> Vec<String> 
         ended.map(|ended| time(ended.at.since_origin())).unwrap_or_default(),
         how,
     ]
+}
+
+pub(super) fn listening(address: SocketAddr, protocol: &Protocol) -> String {
+    format!("listening on {address} {protocol}")
 }
 
 pub(super) fn trouble(trouble: &Trouble) -> Vec<String> {

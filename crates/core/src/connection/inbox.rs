@@ -126,12 +126,14 @@ impl Inbox {
         Some((asker, answer))
     }
 
-    /// Delivers nothing any more: forgets what is here, and tells of every request that was not answered. Whoever
-    /// pulls is given the reason, the first one if it is shut again.
+    /// Delivers nothing any more, but for what has come for those who wait to pull, and tells of every request that
+    /// was not answered. Whoever pulls later is given the reason, the first one if it is shut again.
     pub fn shut(&mut self, reason: ReceiveFailure, mut refused: impl FnMut(ReceiveId)) {
-        self.shut.get_or_insert(reason);
+        if self.shut.is_none() {
+            self.messages.truncate(self.pulls);
+            self.shut = Some(reason);
+        }
         self.streaming = false;
-        self.messages.clear();
         for id in self.answered..self.requested {
             refused(ReceiveId(id));
         }
@@ -221,6 +223,19 @@ mod tests {
         inbox.arrived(Message::new("ghost"));
         assert!(inbox.is_exhausted());
         assert_eq!(inbox.pull(), Some(Err(ReceiveFailure::Finished)));
+    }
+
+    #[test]
+    fn what_has_come_for_those_who_wait_to_pull_is_theirs_although_it_is_shut() {
+        let mut inbox = Inbox::default();
+        inbox.begin_pull();
+        inbox.arrived(Message::new("last words"));
+        inbox.arrived(Message::new("for nobody"));
+        inbox.shut(ReceiveFailure::Closed, |id| panic!("{id:?} was never asked for"));
+        inbox.shut(ReceiveFailure::Finished, |id| panic!("{id:?} was never asked for"));
+        assert!(inbox.is_pull_due());
+        assert_eq!(inbox.pull(), Some(Ok(Message::new("last words"))));
+        assert_eq!(inbox.pull(), Some(Err(ReceiveFailure::Closed)));
     }
 
     #[test]

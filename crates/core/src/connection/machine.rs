@@ -367,7 +367,8 @@ impl Machine {
     /// Refuses every request that is open. What has come for those who asked is theirs still, room or not: it is no
     /// more than one read brought.
     fn shut_inbox(&mut self, reason: ReceiveFailure) {
-        while self.state != State::Establishing && self.answer(true) {}
+        let answers = self.state != State::Establishing && !self.inbox.is_shut();
+        while answers && self.answer(true) {}
         let Self { inbox, outputs, .. } = self;
         inbox.shut(reason.clone(), |id| {
             let asker = Asker::Request(id);
@@ -443,6 +444,16 @@ mod tests {
         else {
             panic!("{rest:?}")
         };
+    }
+
+    #[test]
+    fn what_has_come_for_who_waits_to_pull_is_theirs_although_the_connection_fails() {
+        let mut machine = machine_in("Established", "both ends open");
+        machine.begin_pull();
+        machine.handle(Input::Arrived(Message::new("last words")));
+        machine.handle(Input::Failed(ConnectionFailure::AbortedByPeer));
+        assert_eq!(machine.pull(), Some(Ok(Message::new("last words"))));
+        assert!(matches!(machine.pull(), Some(Err(ReceiveFailure::Connection(_)))));
     }
 
     #[test]

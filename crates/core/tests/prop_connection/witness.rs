@@ -90,16 +90,24 @@ impl Witness {
             Step::BeginPull => self.pulls += 1,
             Step::EndPull => self.pulls = self.pulls.saturating_sub(1),
             Step::Close | Step::Release => {
+                self.keep_what_pulls_wait_for();
                 self.closed = true;
                 self.streaming = false;
-                self.arrived.clear();
             }
+            Step::Failed(_) | Step::Abort => self.keep_what_pulls_wait_for(),
             Step::Arrived if before == State::Established && !self.peer_finished => {
                 self.arrived.push_back(arrival(self.steps));
             }
             Step::PeerFinished => self.peer_finished |= connected,
             Step::Acknowledged => self.acknowledged |= self.finished && connected,
             _ => {}
+        }
+    }
+
+    /// What has come and nobody waits for is gone with the end of delivery.
+    fn keep_what_pulls_wait_for(&mut self) {
+        if !self.closed && !self.ended {
+            self.arrived.truncate(self.pulls);
         }
     }
 
@@ -142,13 +150,13 @@ impl Witness {
                 assert!(!self.ready || self.arrived.is_empty() && !self.peer_finished);
             }
             Reply::Pull(Some(Ok(message))) => {
-                assert!(before == State::Established, "nothing is received while {before}");
+                assert!(self.ready, "nothing is received before Ready");
                 assert_eq!(Some(message), self.arrived.pop_front(), "pulled is what arrived first");
             }
             Reply::Pull(Some(Err(ReceiveFailure::Finished))) => {
                 assert!(self.peer_finished && self.arrived.is_empty(), "the end comes after the messages");
             }
-            Reply::Pull(Some(Err(_))) => assert!(self.closed || over),
+            Reply::Pull(Some(Err(_))) => assert!(self.arrived.is_empty() && (self.closed || over)),
             Reply::Nothing => {}
         }
     }

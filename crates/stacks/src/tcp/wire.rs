@@ -140,16 +140,17 @@ impl WireControl for TcpWire {
     /// 50 ms. Where the system does not tell what is acknowledged it is ready at once.
     fn poll_acknowledged(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         loop {
-            self.check()?;
             let stream = self.stream.as_deref().ok_or_else(moved)?;
-            if system::is_acknowledged(stream, self.finished).map_err(failure)? {
+            let acknowledged = system::is_acknowledged(stream, self.finished).map_err(failure)?;
+            // Asked afterwards: a reset leaves nothing outstanding either.
+            self.check()?;
+            if acknowledged {
                 self.pace = None;
                 return Poll::Ready(Ok(()));
             }
-            let pace = match &mut self.pace {
-                Some(pace) => pace,
-                none => none.insert(Pace::starting_at(system::measure(stream).rtt.unwrap_or_default())),
-            };
+            let stream = self.stream.as_deref().ok_or_else(moved)?;
+            let rtt = || system::measure(stream).rtt.unwrap_or_default();
+            let pace = self.pace.get_or_insert_with(|| Pace::starting_at(rtt()));
             ready!(pace.poll_tick(cx));
         }
     }

@@ -8,9 +8,13 @@ use std::net::Ipv6Addr;
 pub(crate) const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub(crate) const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
-/// Waits no longer than a test should.
+/// Waits no longer than a test should. What is there only because the end of the wait looked for it was not announced.
 pub(crate) async fn within<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), what).await.expect("took too long")
+    const LIMIT: Duration = Duration::from_secs(20);
+    let started = tokio::time::Instant::now();
+    let result = tokio::time::timeout(LIMIT, what).await.expect("took too long");
+    assert!(started.elapsed() < LIMIT, "nobody was woken");
+    result
 }
 
 /// Both loopback addresses, if this machine has them; says so when it has not.

@@ -157,14 +157,16 @@ async fn a_dropped_flow_is_forgotten_and_its_source_may_come_again() {
 async fn a_flow_that_was_silent_for_too_long_ends_and_its_source_may_come_again() {
     let mut acceptor = listen_with(V4, |limits| limits.idle = Duration::from_millis(300));
     let (mut client, mut server) = pair(&mut acceptor).await;
-    // Sending and receiving both keep it alive.
-    for n in 0..8 {
-        tokio::time::sleep(Duration::from_millis(75)).await;
-        if n % 2 == 0 { send(&mut client, "ping").await } else { send(&mut server, "ping").await }
+    // Sending and receiving both keep it alive, each for longer than silence may last.
+    for n in 0..12 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        if n < 6 { send(&mut client, "ping").await } else { send(&mut server, "ping").await }
     }
-    for _ in 0..4 {
+    for _ in 0..6 {
         assert_eq!(text(&mut server).await, "ping");
     }
+    // The time for which a flow is kept is not over.
+    assert!(poll_fn(|cx| Poll::Ready(server.poll_recv(cx))).await.is_pending());
     assert_eq!(receive(&mut server).await, None);
     assert_eq!(receive(&mut server).await, None, "the end is no moment");
     send(&mut client, "again").await;
@@ -172,10 +174,22 @@ async fn a_flow_that_was_silent_for_too_long_ends_and_its_source_may_come_again(
     assert_eq!(text(&mut again).await, "again");
     // The flow that ended can still answer.
     send(&mut server, "late").await;
-    for _ in 0..4 {
+    for _ in 0..6 {
         assert_eq!(text(&mut client).await, "ping");
     }
     assert_eq!(text(&mut client).await, "late");
+}
+
+#[tokio::test]
+async fn a_flow_that_is_silent_from_the_start_ends_too() {
+    let mut acceptor = listen_with(V4, |limits| limits.idle = Duration::from_millis(100));
+    let client = peer(V4);
+    client.send_to(b"hello", acceptor.local()).unwrap();
+    // How long it waits to be accepted is no silence of its own.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut server = accept(&mut acceptor).await;
+    assert_eq!(text(&mut server).await, "hello");
+    assert_eq!(receive(&mut server).await, None);
 }
 
 #[tokio::test]
