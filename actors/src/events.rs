@@ -7,7 +7,7 @@
 
 use crate::credit::Credit;
 use crate::flow::{Connection, ConnectionRef};
-use crate::listener::ListenerRef;
+use crate::listener::{Listener, ListenerRef};
 use actix::Message as ActorMessage;
 use neatflow_core::{
     ConnectionFailure, EstablishmentFailure, Failure, ListenFailure, Message, MessageId, ReceiveFailure,
@@ -118,10 +118,20 @@ macro_rules! events {
                 }
             }
 
-            /// The connection it happened on; `None` for a listener's own events.
+            /// The connection it speaks of: the new one, where one was received. `None` for a listener's other events.
             pub fn connection(&self) -> Option<&Connection> {
+                if let Self::ConnectionReceived(event) = self {
+                    return Some(&event.connection);
+                }
                 match self {
                     $($( Self::$event(event) => Origin::connection(&event.$origin), )*)*
+                }
+            }
+
+            /// The listener it happened on; `None` for events of connections.
+            pub fn listener(&self) -> Option<&Listener> {
+                match self {
+                    $($( Self::$event(event) => Origin::listener(&event.$origin), )*)*
                 }
             }
         }
@@ -212,9 +222,15 @@ events! {
     }
 }
 
-/// What an event's origin says of connections.
+/// What an event happened on.
 trait Origin {
-    fn connection(&self) -> Option<&Connection>;
+    fn connection(&self) -> Option<&Connection> {
+        None
+    }
+
+    fn listener(&self) -> Option<&Listener> {
+        None
+    }
 }
 
 impl Origin for ConnectionRef {
@@ -224,8 +240,8 @@ impl Origin for ConnectionRef {
 }
 
 impl Origin for ListenerRef {
-    fn connection(&self) -> Option<&Connection> {
-        None
+    fn listener(&self) -> Option<&Listener> {
+        Some(self)
     }
 }
 

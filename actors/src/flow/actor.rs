@@ -4,7 +4,8 @@ use super::driver::{Driver, Lane, Outcome};
 use super::messages::{Ended, Inspect};
 use super::shared::Shared;
 use crate::census::{Census, Counted, Kind};
-use crate::supervision::{Plan, Supervise};
+use crate::supervision::{ChildEvent, Plan, Supervise};
+use actix::WeakRecipient;
 use actix::prelude::*;
 use neatflow_core::Protocol;
 use neatflow_stacks::{Established, Report};
@@ -16,10 +17,9 @@ use std::sync::Arc;
 /// as it was.
 #[derive(Debug)]
 pub struct Flow {
-    shared: Arc<Shared>,
     lane: Lane,
     /// Taken at the first start.
-    origin: Option<Option<Outcome>>,
+    driver: Option<Driver>,
     logger: Logger,
     _counted: Counted,
 }
@@ -33,22 +33,26 @@ pub(crate) enum Origin {
 }
 
 /// Starts the flow of a connection on this arbiter.
-pub(crate) fn start(shared: Arc<Shared>, origin: Origin, census: &Arc<Census>, logger: &Logger) {
+pub(crate) fn start(
+    shared: Arc<Shared>,
+    origin: Origin,
+    census: &Arc<Census>,
+    parent: &WeakRecipient<ChildEvent>,
+    logger: &Logger,
+) {
     let lane = Lane::default();
-    let race = match origin {
-        Origin::Race(race) => Some(race),
-        Origin::Accepted(protocol, established) => {
-            shared.carried_by(protocol, &established);
-            *lane.borrow_mut() = Some(established.wire);
-            None
-        }
+    let driver = Driver::new(shared.clone(), lane.clone(), census.clone());
+    let driver = match origin {
+        Origin::Race(race) => driver.after(race),
+        Origin::Accepted(protocol, established) => driver.carried_by(protocol, established),
     };
     let logger = logger.new(o!("flow" => shared.id.as_u64()));
     let counted = census.count(Kind::Flow);
     let flow = Supervise::new(Plan::transient())
         .name(format!("flow {}", shared.id))
+        .parent(parent.clone())
         .logger(logger.clone())
-        .start(|_| Flow { shared: shared.clone(), lane, origin: Some(race), logger, _counted: counted });
+        .start(|_| Flow { lane, driver: Some(driver), logger, _counted: counted });
     shared.inspected_by(flow.addr().clone().recipient());
 }
 
@@ -56,13 +60,8 @@ impl Actor for Flow {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        if let Some(race) = self.origin.take() {
-            actix_rt::spawn(Driver::new(
-                self.shared.clone(),
-                self.lane.clone(),
-                race,
-                ctx.address().recipient(),
-            ));
+        if let Some(driver) = self.driver.take() {
+            actix_rt::spawn(driver.telling(ctx.address().recipient()));
         }
     }
 }

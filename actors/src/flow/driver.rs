@@ -6,6 +6,7 @@
 use super::linger::linger;
 use super::messages::Ended;
 use super::shared::Shared;
+use crate::census::Census;
 use crate::happy_eyeballs::RaceRecord;
 use crate::supervision::catch::contain;
 use actix::Recipient;
@@ -13,8 +14,9 @@ use bytes::Bytes;
 use futures::channel::oneshot;
 use neatflow_core::connection::{Input, Output, State};
 use neatflow_core::{ConnectionFailure, EstablishmentFailure, Failure, Message, Protocol};
-use neatflow_stacks::{Established, NotSent, StreamWire, Wire};
+use neatflow_stacks::{Association, Established, NotSent, StreamWire, Wire};
 use std::cell::RefCell;
+use std::fmt;
 use std::future::Future;
 use std::io::IoSlice;
 use std::pin::Pin;
@@ -54,9 +56,14 @@ pub(super) struct Driver {
     shared: Arc<Shared>,
     lane: Lane,
     race: Option<Outcome>,
+    /// What the flow's stream belongs to, on transports that carry several: it lasts as long as its first stream.
+    association: Option<Box<dyn Association>>,
     /// Our end is to be sent.
     finishing: bool,
-    flow: Recipient<Ended>,
+    /// Whom to tell of the end.
+    flow: Option<Recipient<Ended>>,
+    /// Held while a wire lingers: the transport is not done before that.
+    census: Arc<Census>,
 }
 
 /// Whether anything moved, in one round.
@@ -68,13 +75,32 @@ enum Round {
 }
 
 impl Driver {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        lane: Lane,
-        race: Option<Outcome>,
-        flow: Recipient<Ended>,
-    ) -> Self {
-        Self { shared, lane, race, finishing: false, flow }
+    pub(super) fn new(shared: Arc<Shared>, lane: Lane, census: Arc<Census>) -> Self {
+        Self { shared, lane, race: None, association: None, finishing: false, flow: None, census }
+    }
+
+    /// It gets its transport from a race.
+    pub(super) fn after(mut self, race: Outcome) -> Self {
+        self.race = Some(race);
+        self
+    }
+
+    /// It has its transport already.
+    pub(super) fn carried_by(mut self, protocol: Protocol, established: Established) -> Self {
+        self.settle(protocol, established);
+        self
+    }
+
+    /// It tells this flow of its end.
+    pub(super) fn telling(mut self, flow: Recipient<Ended>) -> Self {
+        self.flow = Some(flow);
+        self
+    }
+
+    fn settle(&mut self, protocol: Protocol, established: Established) {
+        self.shared.carried_by(protocol, &established);
+        self.association = established.association;
+        *self.lane.borrow_mut() = Some(established.wire);
     }
 
     fn round(&mut self, cx: &mut Context<'_>) -> Round {
@@ -108,8 +134,7 @@ impl Driver {
         });
         let input = match result {
             Ok(Ok((protocol, established))) => {
-                self.shared.carried_by(protocol, &established);
-                *self.lane.borrow_mut() = Some(established.wire);
+                self.settle(protocol, established);
                 Input::Established
             }
             Ok(Err(failure)) => Input::EstablishmentFailed(failure),
@@ -243,7 +268,7 @@ impl Driver {
         let Some(wire) = self.lane.borrow_mut().take() else { return };
         let closed = matches!(self.shared.lock().end, Some(Ok(())));
         if closed {
-            actix_rt::spawn(linger(wire));
+            actix_rt::spawn(linger(wire, self.census.clone()));
         }
     }
 }
@@ -291,9 +316,25 @@ impl Future for Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // Dropped before its time, with its arbiter: nobody else would tell the end.
+        // Dropped before its time, with its arbiter: what was not written must not look like a whole stream.
+        let cut_off = !self.shared.lock().machine.outbox().is_empty();
+        if let Some(wire) = self.lane.borrow_mut().take().filter(|_| cut_off) {
+            wire.abort();
+        }
+        // Nobody else would tell the end.
         self.shared.give_up("the arbiter has stopped");
-        #[expect(clippy::disallowed_methods, reason = "sent once, by the flow's only driver, as it ends")]
-        self.flow.do_send(Ended);
+        if let Some(flow) = &self.flow {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "sent once, by the flow's only driver, as it ends"
+            )]
+            flow.do_send(Ended);
+        }
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").field("shared", &self.shared).finish_non_exhaustive()
     }
 }

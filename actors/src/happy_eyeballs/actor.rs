@@ -37,29 +37,33 @@ pub(crate) struct Order {
 pub(crate) fn start(order: Order, services: &Arc<Services>, logger: &Logger) {
     let logger = logger.new(o!("actor" => "race"));
     let counted = services.census.count(Kind::Race);
-    Supervise::new(Plan::temporary()).name("race").logger(logger.clone()).start(|_| HappyEyeballs {
-        request: order.request,
-        timeout: order.timeout,
-        outcome: Some(order.outcome),
-        clock: Clock::start(),
-        race: Race::new(services.racing.clone()),
-        services: services.clone(),
-        branches: Arc::from([]),
-        roster: Roster::default(),
-        resolved: Vec::new(),
-        unanswered: BTreeMap::new(),
-        ranking: 0,
-        candidates: Vec::new(),
-        why_none: None,
-        known: BTreeMap::new(),
-        running: BTreeMap::new(),
-        landing: Landing::default(),
-        failures: Vec::new(),
-        unresolved: Vec::new(),
-        timer: None,
-        logger,
-        _counted: counted,
-    });
+    Supervise::new(Plan::temporary())
+        .name("race")
+        .parent(services.parent.clone())
+        .logger(logger.clone())
+        .start(|_| HappyEyeballs {
+            request: order.request,
+            timeout: order.timeout,
+            outcome: Some(order.outcome),
+            clock: Clock::start(),
+            race: Race::new(services.racing.clone()),
+            services: services.clone(),
+            branches: Arc::from([]),
+            roster: Roster::default(),
+            resolved: Vec::new(),
+            unanswered: BTreeMap::new(),
+            ranking: 0,
+            candidates: Vec::new(),
+            why_none: None,
+            known: BTreeMap::new(),
+            running: BTreeMap::new(),
+            landing: Landing::default(),
+            failures: Vec::new(),
+            unresolved: Vec::new(),
+            timer: None,
+            logger,
+            _counted: counted,
+        });
 }
 
 pub(crate) struct HappyEyeballs {
@@ -335,8 +339,14 @@ impl HappyEyeballs {
         result: Result<(neatflow_core::Protocol, neatflow_stacks::Established), EstablishmentFailure>,
         ctx: &mut Context<Self>,
     ) {
+        // Those that are ranked no more come last.
+        let mut candidates = std::mem::take(&mut self.candidates);
+        for candidate in &candidates {
+            self.known.remove(&candidate.id);
+        }
+        candidates.extend(std::mem::take(&mut self.known).into_values());
         let record = Arc::new(RaceRecord {
-            candidates: std::mem::take(&mut self.candidates),
+            candidates,
             timeline: self.race.timeline().clone(),
             failures: std::mem::take(&mut self.failures),
             unresolved: std::mem::take(&mut self.unresolved),
@@ -413,17 +423,25 @@ impl HappyEyeballs {
     }
 }
 
-/// NEAT's step 3, call 1; names among the local endpoints are resolved before.
+/// NEAT's step 3, call 1; names among the local endpoints are resolved before, unless nothing could be used anyway.
 async fn eligible(
     services: Arc<Services>,
     request: Arc<Request>,
 ) -> Result<(Arc<Request>, Vec<Branch>), EstablishmentFailure> {
+    if request.locals.iter().any(|local| local.unresolved().is_some()) {
+        let anywhere = Request { locals: Vec::new(), ..Request::clone(&request) };
+        call_1(&services, Arc::new(anywhere)).await?;
+    }
     let request = settle(services.resolver.clone(), services.patience, request)
         .await
         .map_err(|failure| EstablishmentFailure::ResolutionFailed(vec![failure]))?;
-    let reply = services.policy.send(Eligible { request: request.clone() }).await;
-    let branches = reply.map_err(|gone| stopped("policy manager", &gone))??;
+    let branches = call_1(&services, request.clone()).await?;
     Ok((request, branches))
+}
+
+async fn call_1(services: &Services, request: Arc<Request>) -> Result<Vec<Branch>, EstablishmentFailure> {
+    let reply = services.policy.send(Eligible { request }).await;
+    reply.map_err(|gone| stopped("policy manager", &gone))?
 }
 
 /// Whether the second says no more than the first: how long two questions for one name took differs by chance.

@@ -30,7 +30,10 @@ impl Actor for Attempt {
     fn started(&mut self, ctx: &mut Self::Context) {
         let (reached, id) = (self.reached.clone(), self.candidate.id);
         let progress = Progress::new(move |stage| {
-            #[expect(clippy::disallowed_methods, reason = "two for each attempt at most")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "each stage once for each try, and tries have a budget"
+            )]
             reached.do_send(Reached { id, stage });
         });
         let connecting = self.stack.connect(&self.candidate, progress);

@@ -8,7 +8,7 @@ use neatflow_core::{Attempt, Candidate, CandidateId, ResolutionFailure};
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct RaceRecord {
-    /// The candidates as last ranked, best first.
+    /// The candidates as last ranked, best first; after them those that were known earlier.
     pub candidates: Vec<Candidate>,
     /// The attempts, in the order of their starts.
     pub timeline: Timeline,

@@ -7,13 +7,12 @@ use crate::flow::{self, Origin};
 use crate::name_resolver::settle;
 use crate::policy_manager::messages::Where;
 use crate::subscription::Subscriber;
-use crate::supervision::{ChildEvent, Plan, Supervise, finish};
+use crate::supervision::{Plan, Supervise, finish};
 use crate::transport::Services;
-use actix::WeakRecipient;
 use actix::prelude::*;
-use neatflow_core::ListenFailure;
 use neatflow_core::connection::Role;
 use neatflow_core::policy::{ListenSpec, Request};
+use neatflow_core::{ListenFailure, LocalEndpoint};
 use slog::{Logger, info, o, warn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -41,12 +40,7 @@ pub(crate) struct Setup {
 }
 
 /// Starts a listener on this arbiter.
-pub(crate) fn start(
-    mut setup: Setup,
-    services: &Arc<Services>,
-    parent: WeakRecipient<ChildEvent>,
-    logger: &Logger,
-) {
+pub(crate) fn start(mut setup: Setup, services: &Arc<Services>, logger: &Logger) {
     // RFC 9622 §7.2: remote endpoints of a listener say from where connections are taken.
     let remotes = setup.request.remotes.iter().filter_map(|remote| remote.literal()).collect::<Vec<_>>();
     if !remotes.is_empty() {
@@ -56,7 +50,7 @@ pub(crate) fn start(
     let counted = services.census.count(Kind::Listener);
     Supervise::new(Plan::permanent())
         .name(format!("listener {}", setup.shared.id))
-        .parent(parent)
+        .parent(services.parent.clone())
         .logger(logger.clone())
         .start(|ctx| Listener {
             _own: ctx.address(),
@@ -68,9 +62,17 @@ pub(crate) fn start(
         });
 }
 
-/// Asks where to listen, with names resolved first.
+/// Asks where to listen; names are resolved before, unless nothing could be used anyway.
 async fn plan(services: Arc<Services>, request: Arc<Request>) -> Result<Vec<ListenSpec>, ListenFailure> {
+    if request.locals.iter().any(|local| local.unresolved().is_some()) {
+        let anywhere = Request { locals: vec![LocalEndpoint::new()], ..Request::clone(&request) };
+        ask(&services, Arc::new(anywhere)).await?;
+    }
     let request = settle(services.resolver.clone(), services.patience, request).await?;
+    ask(&services, request).await
+}
+
+async fn ask(services: &Services, request: Arc<Request>) -> Result<Vec<ListenSpec>, ListenFailure> {
     let gone = |gone| Err(ListenFailure::Stopped(format!("policy manager: {gone}").into()));
     services.policy.send(Where { request }).await.unwrap_or_else(gone)
 }
@@ -155,7 +157,7 @@ impl Listener {
         core.receive(&self.setup.shared, connection);
         drop(core);
         let origin = Origin::Accepted(incoming.protocol, established);
-        flow::start(shared, origin, &self.services.census, &self.logger);
+        flow::start(shared, origin, &self.services.census, &self.services.parent, &self.logger);
     }
 }
 

@@ -73,6 +73,8 @@ pub(crate) struct Services {
     /// How long a race waits for the answer to one question.
     pub(crate) patience: Duration,
     pub(crate) census: Arc<Census>,
+    /// The transport, which is told how its children fare; it is not kept alive by them.
+    pub(crate) parent: WeakRecipient<ChildEvent>,
 }
 
 /// The root supervisor.
@@ -124,6 +126,7 @@ impl Transport {
             candidate_plan: Plan::transient().intensity(candidate_restarts),
             patience,
             census: self.census.clone(),
+            parent,
         }
     }
 }
@@ -150,7 +153,7 @@ impl Handler<Initiate> for Transport {
         let Some(services) = &self.services else { return };
         let (outcome, race) = oneshot::channel();
         let logger = self.config.logger.new(o!("flow" => order.shared.id.as_u64()));
-        flow::start(order.shared.clone(), Origin::Race(race), &services.census, &logger);
+        flow::start(order.shared.clone(), Origin::Race(race), &services.census, &services.parent, &logger);
         order.taken = true;
         let order = Order { request: order.request.clone(), timeout: order.timeout, outcome };
         happy_eyeballs::start(order, services, &logger);
@@ -160,7 +163,7 @@ impl Handler<Initiate> for Transport {
 impl Handler<Listen> for Transport {
     type Result = ();
 
-    fn handle(&mut self, mut order: Listen, ctx: &mut Self::Context) {
+    fn handle(&mut self, mut order: Listen, _: &mut Self::Context) {
         let Some(services) = &self.services else { return };
         order.taken = true;
         let setup = Setup {
@@ -169,7 +172,7 @@ impl Handler<Listen> for Transport {
             subscribers: std::mem::take(&mut order.subscribers),
             filters: std::mem::take(&mut order.filters),
         };
-        listener::start(setup, services, ctx.address().downgrade().recipient(), &self.config.logger);
+        listener::start(setup, services, &self.config.logger);
     }
 }
 

@@ -1,18 +1,26 @@
 //! What an attempt tells its race while it runs.
 
+use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
 pub use neatflow_core::racing::Stage;
 
-/// Where an attempt reports how far it has come. Stays on the attempt's arbiter.
+/// Where an attempt reports how far it has come: each stage once, however often it is reached. Stays on the
+/// attempt's arbiter.
 #[derive(Clone, Default)]
-pub struct Progress(Option<Rc<dyn Fn(Stage)>>);
+pub struct Progress(Option<Rc<Watched>>);
+
+struct Watched {
+    report: Box<dyn Fn(Stage)>,
+    /// The furthest stage that was reported.
+    furthest: Cell<Option<Stage>>,
+}
 
 impl Progress {
     /// Calls `report` for each stage.
     pub fn new(report: impl Fn(Stage) + 'static) -> Self {
-        Self(Some(Rc::new(report)))
+        Self(Some(Rc::new(Watched { report: Box::new(report), furthest: Cell::new(None) })))
     }
 
     /// Nobody listens.
@@ -22,8 +30,9 @@ impl Progress {
 
     /// The attempt has reached this stage.
     pub fn reached(&self, stage: Stage) {
-        if let Some(report) = &self.0 {
-            report(stage);
+        if let Some(watched) = self.0.as_ref().filter(|watched| watched.furthest.get() < Some(stage)) {
+            watched.furthest.set(Some(stage));
+            (watched.report)(stage);
         }
     }
 }
