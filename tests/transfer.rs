@@ -60,13 +60,6 @@ async fn send_politely(connection: &Connection, total: usize) -> usize {
     most
 }
 
-/// Memory of this process that is in use, in bytes; `None` where the system does not tell.
-fn resident() -> Option<usize> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
-    Some(line.split_whitespace().nth(1)?.parse::<usize>().ok()? * 1024)
-}
-
 /// Memory is counted for the whole process: who uses much of it waits for its turn.
 fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());

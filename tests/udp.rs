@@ -11,9 +11,10 @@ use neatflow::events::{EventKind, SoftError};
 use neatflow::prelude::*;
 use neatflow::stacks::udp::{Limits, Udp};
 use neatflow::{Failure, Message, ReceiveFailure, SendFailure, State, Status};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 use tokio::net::UdpSocket as AsyncUdpSocket;
+use tokio::time::sleep;
 
 fn datagrams(transport: &Transport) -> Preconnection {
     Preconnection::new(transport).properties(TransportProperties::unreliable_datagram())
@@ -229,6 +230,56 @@ fn a_listener_has_a_connection_for_each_source_and_each_ends_by_itself() {
         assert_eq!(hears(&peers[0]).await.0, b"still here");
         drop((again, accepted, listener));
         nobody_is_left(&transport).await;
+    });
+}
+
+/// From this many sources, none of which exists for longer than its datagram.
+fn flood(sources: u32, to: SocketAddr) {
+    for source in 0..sources {
+        let from = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 1, 0, 0)) + source);
+        let socket = UdpSocket::bind((from, 0)).unwrap();
+        // What finds no room is lost, like anything over UDP.
+        let _ = socket.send_to(b"flood", to);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_flood_from_a_hundred_thousand_sources_costs_bounded_memory_and_harms_nobody() {
+    run(async {
+        let transport = Transport::start();
+        let listener = datagrams(&transport).local("127.0.0.1:0").listen().unwrap();
+        let here = within(listener.listening()).await.unwrap()[0];
+        let (peer, _) = peer().await;
+        peer.send_to(b"first", here).await.unwrap();
+        let friend = within(listener.accept()).await.unwrap();
+        assert_eq!(within(friend.received()).await.unwrap().data, "first");
+        // Everything that is accepted is kept: nobody makes room for more.
+        let kept = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+        let keeps = kept.clone();
+        let accepting = listener.clone();
+        actix::spawn(async move {
+            while let Some(connection) = accepting.accept().await {
+                keeps.borrow_mut().push(connection);
+            }
+        });
+
+        let before = resident().unwrap();
+        let flooding = std::thread::spawn(move || flood(100_000, here));
+        let mut rounds = 0_u32;
+        while !flooding.is_finished() || rounds == 0 {
+            // In the middle of it the one who was there is served.
+            friend.send(rounds.to_string()).await.unwrap();
+            assert_eq!(hears(&peer).await.0, rounds.to_string().as_bytes());
+            rounds += 1;
+            sleep(Duration::from_millis(1)).await;
+        }
+        flooding.join().unwrap();
+        peer.send_to(b"last", here).await.unwrap();
+        assert_eq!(within(friend.received()).await.unwrap().data, "last");
+        assert!(kept.borrow().len() < 4_096, "{} flows", kept.borrow().len());
+        let grown = resident().unwrap().saturating_sub(before);
+        assert!(grown < 64 << 20, "{grown} bytes for the flood");
     });
 }
 

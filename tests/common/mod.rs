@@ -295,3 +295,10 @@ pub(crate) async fn fill(stream: &mut TcpStream) -> usize {
 pub(crate) fn pattern(from: usize, count: usize) -> Vec<u8> {
     (from..from + count).map(|at| (at ^ (at >> 8) ^ (at >> 16)) as u8).collect()
 }
+
+/// Memory of this process that is in use, in bytes; `None` where the system does not tell.
+pub(crate) fn resident() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<usize>().ok()? * 1024)
+}
