@@ -14,7 +14,7 @@ use neatflow::{Failure, Message, ReceiveFailure, SendFailure, State, Status};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 use tokio::net::UdpSocket as AsyncUdpSocket;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 fn datagrams(transport: &Transport) -> Preconnection {
     Preconnection::new(transport).properties(TransportProperties::unreliable_datagram())
@@ -275,8 +275,16 @@ fn a_flood_from_a_hundred_thousand_sources_costs_bounded_memory_and_harms_nobody
             sleep(Duration::from_millis(1)).await;
         }
         flooding.join().unwrap();
-        peer.send_to(b"last", here).await.unwrap();
-        assert_eq!(within(friend.received()).await.unwrap().data, "last");
+        // The flood may still fill the socket: whoever uses datagrams says it again.
+        let last = async {
+            loop {
+                peer.send_to(b"last", here).await.unwrap();
+                if let Ok(last) = timeout(Duration::from_millis(100), friend.received()).await {
+                    return last.unwrap().data;
+                }
+            }
+        };
+        assert_eq!(within(last).await, "last");
         assert!(kept.borrow().len() < 4_096, "{} flows", kept.borrow().len());
         let grown = resident().unwrap().saturating_sub(before);
         assert!(grown < 64 << 20, "{grown} bytes for the flood");
