@@ -182,7 +182,7 @@ fn who_does_not_take_soft_errors_misses_some_and_the_connection_goes_on() {
         }
         let mut held = Vec::new();
         let mut hold = async || {
-            while let Ok(Some(event)) = tokio::time::timeout(SILENCE, events.next()).await {
+            while let Ok(Some(event)) = timeout(SILENCE, events.next()).await {
                 held.extend(matches!(event, Event::SoftError(_)).then_some(event));
             }
             held.len()
