@@ -59,22 +59,23 @@ impl Table {
     }
 }
 
-fn read(path: &Path) -> Table {
+/// *Errors*: an empty table, when the file is there and cannot be read.
+fn read(path: &Path) -> Result<Table, Table> {
     // Opening a pipe would wait for its writer.
     if !fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
-        return Table::default();
+        return Ok(Table::default());
     }
     let mut bytes = Vec::new();
     let outcome = File::open(path).and_then(|file| file.take(LONGEST_FILE).read_to_end(&mut bytes));
     if outcome.is_err() {
-        return Table::default();
+        return Err(Table::default());
     }
     if bytes.len() as u64 == LONGEST_FILE {
         // The last line may be cut in two, and half a name is another name.
         let end = bytes.iter().rposition(|&byte| byte == b'\n').unwrap_or(0);
         bytes.truncate(end);
     }
-    Table::parse(&String::from_utf8_lossy(&bytes))
+    Ok(Table::parse(&String::from_utf8_lossy(&bytes)))
 }
 
 #[cfg(test)]
@@ -121,7 +122,7 @@ mod tests {
 
     #[test]
     fn what_is_no_file_is_empty() {
-        assert_eq!(read(Path::new("/")), Table::default());
-        assert_eq!(read(Path::new("/no/such/file")), Table::default());
+        assert_eq!(read(Path::new("/")), Ok(Table::default()));
+        assert_eq!(read(Path::new("/no/such/file")), Ok(Table::default()));
     }
 }

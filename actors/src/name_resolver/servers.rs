@@ -31,7 +31,10 @@ impl Servers {
             Some(servers) => Self::Given(Dns::given(servers, config)),
             None => {
                 let config = config.clone();
-                Self::System(Watched::new(PathBuf::from("/etc/resolv.conf"), move |_| Dns::system(&config)))
+                Self::System(Watched::new(PathBuf::from("/etc/resolv.conf"), move |_| {
+                    let dns = Dns::system(&config);
+                    if dns.is_ok() { Ok(dns) } else { Err(dns) }
+                }))
             }
         }
     }

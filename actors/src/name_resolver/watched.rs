@@ -7,16 +7,22 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::Mutex;
 
+/// Reads a file.
+type Read<T> = dyn Fn(&Path) -> Result<T, T> + Send + Sync;
+
 /// What a file says, kept until the file changes. The file is touched on a blocking thread only.
+///
+/// `read` gives an error for what holds this time only: the file could not be read (too many open files, say), which
+/// its next reader may be able to.
 pub(super) struct Watched<T> {
     path: PathBuf,
-    read: Arc<dyn Fn(&Path) -> T + Send + Sync>,
+    read: Arc<Read<T>>,
     kept: Mutex<Option<(Stamp, Arc<T>)>>,
 }
 
 impl<T: Send + Sync + 'static> Watched<T> {
     /// `read` is also called when there is no such file.
-    pub(super) fn new(path: PathBuf, read: impl Fn(&Path) -> T + Send + Sync + 'static) -> Self {
+    pub(super) fn new(path: PathBuf, read: impl Fn(&Path) -> Result<T, T> + Send + Sync + 'static) -> Self {
         Self { path, read: Arc::new(read), kept: Mutex::new(None) }
     }
 
@@ -32,10 +38,12 @@ impl<T: Send + Sync + 'static> Watched<T> {
         let news = actix_rt::task::spawn_blocking(move || {
             // Taken first: a change while reading is noticed next time.
             let stamp = Stamp::of(&path);
-            (known != Some(stamp)).then(|| (stamp, Arc::new(read(&path))))
+            (known != Some(stamp)).then(|| (stamp, read(&path).map(Arc::new).map_err(Arc::new)))
         });
-        if let Some(news) = news.await.ok()? {
-            *kept = Some(news);
+        match news.await.ok()? {
+            None => {}
+            Some((stamp, Ok(value))) => *kept = Some((stamp, value)),
+            Some((_, Err(value))) => return Some(value),
         }
         kept.as_ref().map(|(_, value)| value.clone())
     }
