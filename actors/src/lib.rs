@@ -16,6 +16,7 @@ mod registry;
 pub mod subscription;
 pub mod supervision;
 pub mod transport;
+mod watchers;
 
 pub use census::Count;
 pub use credit::Credit;

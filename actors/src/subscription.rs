@@ -191,14 +191,21 @@ impl Subscriptions {
         new
     }
 
-    /// Adds a subscriber, in place of those that have died.
-    pub(crate) fn add(&mut self, subscriber: Subscriber, waker: &Arc<AtomicWaker>) {
-        self.list.retain(|one| one.subscriber.mouth.is_alive());
+    /// Adds a subscriber, in place of those that have died, which are given back.
+    pub(crate) fn add(&mut self, subscriber: Subscriber, waker: &Arc<AtomicWaker>) -> Option<Self> {
+        let dead = self.take(|one| !one.subscriber.mouth.is_alive());
         self.list.push(Subscription { subscriber, window: Window::new(waker) });
+        dead
     }
 
-    pub(crate) fn remove(&mut self, id: SubscriptionId) {
-        self.list.retain(|one| one.subscriber.id != id);
+    /// Removes a subscriber, which is given back.
+    pub(crate) fn remove(&mut self, id: SubscriptionId) -> Option<Self> {
+        self.take(|one| one.subscriber.id == id)
+    }
+
+    fn take(&mut self, which: impl FnMut(&mut Subscription) -> bool) -> Option<Self> {
+        let list: Vec<_> = self.list.extract_if(.., which).collect();
+        (!list.is_empty()).then_some(Self { list })
     }
 
     pub(crate) fn clear(&mut self) {

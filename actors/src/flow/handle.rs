@@ -181,14 +181,14 @@ impl Connection {
 
     /// Withdraws a subscription. Events that are in the actor's mailbox already will still be handled.
     pub fn unsubscribe(&self, subscription: SubscriptionId) {
-        self.shared.lock().subscribers.remove(subscription);
+        self.shared.lock().unsubscribe(subscription);
         self.shared.waker.wake();
     }
 
     /// The events from now on, as a stream that ends after the terminal one. It counts as a subscriber to
     /// Received.
     pub fn events(&self) -> EventStream {
-        let (stream, subscriber) = EventStream::new();
+        let (stream, subscriber) = EventStream::new(&self.shared.waker);
         self.add(subscriber);
         stream
     }
@@ -243,7 +243,7 @@ impl Connection {
         let id = subscriber.id();
         let mut core = self.shared.lock();
         if core.end.is_none() {
-            core.subscribers.add(subscriber, &self.shared.waker);
+            core.subscribe(subscriber, &self.shared.waker);
         } else if let Some(last) = core.last_words(&self.shared) {
             // Too late for anything else: whoever subscribes hears the terminal event.
             subscriber.tell(&last);

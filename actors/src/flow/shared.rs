@@ -9,7 +9,8 @@ use crate::events::{
     ReceiveError, Received, SendError, Sent, SoftError, Timeout,
 };
 use crate::happy_eyeballs::RaceRecord;
-use crate::subscription::{Subscriber, Subscriptions};
+use crate::subscription::{Subscriber, SubscriptionId, Subscriptions};
+use crate::watchers::{Place, Watchers};
 use actix::Recipient;
 use futures::task::AtomicWaker;
 use neatflow_core::connection::{self, Asker, Input, Machine, Output, Role};
@@ -19,6 +20,7 @@ use neatflow_core::{
 use neatflow_stacks::{Established, Path};
 use std::any::Any;
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
@@ -64,7 +66,19 @@ pub(crate) struct Core {
     /// Messages that were not sent, for whoever waits for their fate.
     pub(crate) refusals: Refusals,
     /// Futures that wait for something to change.
-    watchers: Vec<Waker>,
+    pub(crate) watchers: Watchers,
+    /// What is to be woken and dropped when the lock is gone: it may run an application's code.
+    leaving: Leaving,
+}
+
+/// What leaves the lock.
+#[derive(Debug, Default)]
+struct Leaving {
+    woken: Vec<Waker>,
+    /// Not to be woken: a future polled with a new waker each time would be polled for ever.
+    forgotten: Vec<Waker>,
+    events: Vec<Event>,
+    subscribers: Vec<Subscriptions>,
 }
 
 /// A bad end.
@@ -97,7 +111,8 @@ impl Shared {
                 end: None,
                 sent_through: None,
                 refusals: Refusals::default(),
-                watchers: Vec::new(),
+                watchers: Watchers::default(),
+                leaving: Leaving::default(),
             }),
             waker,
         })
@@ -124,8 +139,8 @@ impl Shared {
 
     /// What is behind the lock. No code of an application runs while it is held, so poison is impossible but for
     /// a bug of ours, and then the machine's own state is still sound: it is changed by whole steps.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Core> {
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        Locked(Some(self.core.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// Feeds the machine and wakes the driver.
@@ -193,14 +208,47 @@ impl Shared {
     }
 }
 
+/// The lock, held. What may run an application's code (wakers, and destructors of messages and subscriptions) leaves it
+/// first.
+pub(crate) struct Locked<'a>(Option<MutexGuard<'a, Core>>);
+
+impl Deref for Locked<'_> {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        self.0.as_deref().expect("held until it is dropped")
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Core {
+        self.0.as_deref_mut().expect("held until it is dropped")
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let Some(mut core) = self.0.take() else { return };
+        let leaving = std::mem::take(&mut core.leaving);
+        let spent = core.machine.take_spent();
+        drop(core);
+        leaving.woken.into_iter().for_each(Waker::wake);
+        drop((leaving.forgotten, leaving.events, leaving.subscribers, spent));
+    }
+}
+
 impl Core {
     /// Tells the subscribers, and remembers what futures will ask for.
     pub(crate) fn tell(&mut self, shared: &Arc<Shared>, event: connection::Event) {
         let terminal = event.is_terminal();
         let event = self.address(ConnectionRef::new(shared.clone()), event);
         self.subscribers.deliver(&event);
+        if matches!(event, Event::SendError(_) | Event::Received(_)) {
+            // Perhaps nobody else has the message.
+            self.leaving.events.push(event);
+        }
         if terminal {
-            self.subscribers.clear();
+            self.leaving.subscribers.push(std::mem::take(&mut self.subscribers));
         }
     }
 
@@ -226,15 +274,30 @@ impl Core {
             && self.subscribers.have_room(EventKind::Received, self.window)
     }
 
-    /// Wakes every future that waits for something to change.
+    /// Wakes every future that waits for something to change, once the lock is gone.
     pub(crate) fn notify(&mut self) {
-        self.watchers.drain(..).for_each(Waker::wake);
+        self.leaving.woken.extend(self.watchers.take());
     }
 
-    pub(crate) fn watch(&mut self, waker: &Waker) {
-        if !self.watchers.iter().any(|known| known.will_wake(waker)) {
-            self.watchers.push(waker.clone());
-        }
+    /// Wakes the future at this place when something changes.
+    pub(crate) fn watch(&mut self, place: &mut Place, waker: &Waker) {
+        self.leaving.forgotten.extend(self.watchers.watch(place, waker));
+    }
+
+    /// Whoever had this place waits no longer.
+    pub(crate) fn leave(&mut self, place: Place) {
+        self.leaving.forgotten.extend(self.watchers.leave(place));
+    }
+
+    /// Adds a subscriber, in place of those that have died.
+    pub(crate) fn subscribe(&mut self, subscriber: Subscriber, waker: &Arc<AtomicWaker>) {
+        let dead = self.subscribers.add(subscriber, waker);
+        self.leaving.subscribers.extend(dead);
+    }
+
+    pub(crate) fn unsubscribe(&mut self, id: SubscriptionId) {
+        let removed = self.subscribers.remove(id);
+        self.leaving.subscribers.extend(removed);
     }
 
     /// Gives an event of the machine its RFC 9622 name and its connection.

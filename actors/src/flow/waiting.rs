@@ -3,14 +3,14 @@
 use super::shared::{Core, End, Shared};
 use crate::events::Event;
 use crate::subscription::{Kinds, Mouth, Subscriber};
+use crate::watchers::Place;
 use futures::Stream;
 use futures::task::AtomicWaker;
 use neatflow_core::{Error, EstablishmentFailure, Message, MessageId, ReceiveFailure, SendFailure};
 use std::collections::VecDeque;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 /// A message on its way. Await it to learn its fate, or drop it: the message is sent all the same.
@@ -56,7 +56,28 @@ impl IntoFuture for Sending<'_> {
             Ok((id, None)) => Ok(id),
             Ok((_, Some(reason))) | Err((reason, _)) => Err(reason),
         };
-        SentFuture { shared: self.shared.clone(), known }
+        SentFuture { watch: Watch::new(self.shared), known }
+    }
+}
+
+/// A future's place among those who wait for something to change; it leaves when it is dropped.
+#[derive(Debug)]
+struct Watch {
+    shared: Arc<Shared>,
+    place: Place,
+}
+
+impl Watch {
+    fn new(shared: &Arc<Shared>) -> Self {
+        Self { shared: shared.clone(), place: None }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if self.place.is_some() {
+            self.shared.lock().leave(self.place);
+        }
     }
 }
 
@@ -64,7 +85,7 @@ impl IntoFuture for Sending<'_> {
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct SentFuture {
-    shared: Arc<Shared>,
+    watch: Watch,
     known: Result<MessageId, SendFailure>,
 }
 
@@ -72,11 +93,12 @@ impl Future for SentFuture {
     type Output = Result<(), SendFailure>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let id = match &self.known {
+        let Self { watch, known } = self.get_mut();
+        let id = match known {
             Ok(id) => *id,
             Err(reason) => return Poll::Ready(Err(reason.clone())),
         };
-        let mut core = self.shared.lock();
+        let mut core = watch.shared.lock();
         if let Some(reason) = core.refusals.of(id) {
             return Poll::Ready(Err(reason.clone()));
         }
@@ -91,7 +113,7 @@ impl Future for SentFuture {
                 return Poll::Ready(Err(SendFailure::Connection(reason.clone())));
             }
         }
-        core.watch(cx.waker());
+        core.watch(&mut watch.place, cx.waker());
         Poll::Pending
     }
 }
@@ -99,11 +121,11 @@ impl Future for SentFuture {
 /// Waits until a connection is established.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
-pub struct ReadyFuture(Arc<Shared>);
+pub struct ReadyFuture(Watch);
 
 impl ReadyFuture {
     pub(super) fn new(shared: &Arc<Shared>) -> Self {
-        Self(shared.clone())
+        Self(Watch::new(shared))
     }
 }
 
@@ -111,14 +133,15 @@ impl Future for ReadyFuture {
     type Output = Result<(), Arc<EstablishmentFailure>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut core = self.0.lock();
+        let watch = &mut self.get_mut().0;
+        let mut core = watch.shared.lock();
         match &core.end {
             Some(Err(End::NotEstablished(reason))) => return Poll::Ready(Err(reason.clone())),
             Some(_) => return Poll::Ready(Ok(())),
             None if core.is_ready => return Poll::Ready(Ok(())),
             None => {}
         }
-        core.watch(cx.waker());
+        core.watch(&mut watch.place, cx.waker());
         Poll::Pending
     }
 }
@@ -127,14 +150,14 @@ impl Future for ReadyFuture {
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct ReceivedFuture {
-    shared: Arc<Shared>,
+    watch: Watch,
     /// Whether the flow knows that we wait.
     waits: bool,
 }
 
 impl ReceivedFuture {
     pub(super) fn new(shared: &Arc<Shared>) -> Self {
-        Self { shared: shared.clone(), waits: false }
+        Self { watch: Watch::new(shared), waits: false }
     }
 
     fn wait(&mut self, core: &mut Core, wait: bool) {
@@ -152,13 +175,13 @@ impl Future for ReceivedFuture {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let shared = this.shared.clone();
+        let shared = this.watch.shared.clone();
         let mut core = shared.lock();
         let pulled = core.machine.pull();
         let news = !this.waits || pulled.is_some();
         this.wait(&mut core, pulled.is_none());
         if pulled.is_none() {
-            core.watch(cx.waker());
+            core.watch(&mut this.watch.place, cx.waker());
         }
         drop(core);
         if news {
@@ -172,7 +195,7 @@ impl Future for ReceivedFuture {
 impl Drop for ReceivedFuture {
     fn drop(&mut self) {
         if self.waits {
-            let shared = self.shared.clone();
+            let shared = self.watch.shared.clone();
             self.wait(&mut shared.lock(), false);
             // What it waited for may be for others now.
             shared.waker.wake();
@@ -183,11 +206,11 @@ impl Drop for ReceivedFuture {
 /// Waits until a connection has ended.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
-pub struct ClosedFuture(Arc<Shared>);
+pub struct ClosedFuture(Watch);
 
 impl ClosedFuture {
     pub(super) fn new(shared: &Arc<Shared>) -> Self {
-        Self(shared.clone())
+        Self(Watch::new(shared))
     }
 }
 
@@ -195,14 +218,15 @@ impl Future for ClosedFuture {
     type Output = Result<(), Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut core = self.0.lock();
+        let watch = &mut self.get_mut().0;
+        let mut core = watch.shared.lock();
         match &core.end {
             Some(Ok(())) => return Poll::Ready(Ok(())),
             Some(Err(End::NotEstablished(reason))) => return Poll::Ready(Err(reason.clone().into())),
             Some(Err(End::Failed(reason))) => return Poll::Ready(Err(reason.clone().into())),
             None => {}
         }
-        core.watch(cx.waker());
+        core.watch(&mut watch.place, cx.waker());
         Poll::Pending
     }
 }
@@ -212,37 +236,51 @@ impl Future for ClosedFuture {
 #[derive(Debug)]
 pub struct EventStream(Arc<Queue>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queue {
-    events: Mutex<VecDeque<Event>>,
+    state: Mutex<Queued>,
     waker: AtomicWaker,
-    ended: AtomicBool,
-    abandoned: AtomicBool,
+    /// Wakes the flow's driver.
+    driver: Arc<AtomicWaker>,
+}
+
+#[derive(Debug, Default)]
+struct Queued {
+    events: VecDeque<Event>,
+    ended: bool,
+    /// Nobody takes events out any more.
+    abandoned: bool,
 }
 
 impl EventStream {
-    pub(crate) fn new() -> (Self, Subscriber) {
-        let queue = Arc::new(Queue::default());
+    /// A stream, and who fills it; `driver` is woken when it is dropped.
+    pub(crate) fn new(driver: &Arc<AtomicWaker>) -> (Self, Subscriber) {
+        let (state, waker) = (Mutex::default(), AtomicWaker::new());
+        let queue = Arc::new(Queue { state, waker, driver: driver.clone() });
         (Self(queue.clone()), Subscriber::new(Kinds::all(), queue))
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Queued> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Mouth for Queue {
     fn deliver(&self, event: &Event) {
-        let ends = event.is_terminal();
-        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        // Nobody would ever take it out again.
-        if !self.is_alive() {
+        let mut state = self.lock();
+        if state.abandoned {
             return;
         }
-        events.push_back(event.clone());
-        drop(events);
-        self.ended.fetch_or(ends, Ordering::AcqRel);
+        state.ended |= event.is_terminal();
+        state.events.push_back(event.clone());
+        drop(state);
         self.waker.wake();
     }
 
     fn is_alive(&self) -> bool {
-        !self.abandoned.load(Ordering::Acquire)
+        !self.lock().abandoned
     }
 }
 
@@ -251,11 +289,10 @@ impl Stream for EventStream {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         self.0.waker.register(cx.waker());
-        // Read before the queue: what ended the stream is in the queue by then.
-        let ended = self.0.ended.load(Ordering::Acquire);
-        match self.0.events.lock().unwrap_or_else(PoisonError::into_inner).pop_front() {
+        let mut state = self.0.lock();
+        match state.events.pop_front() {
             Some(event) => Poll::Ready(Some(event)),
-            None if ended => Poll::Ready(None),
+            None if state.ended => Poll::Ready(None),
             None => Poll::Pending,
         }
     }
@@ -263,12 +300,14 @@ impl Stream for EventStream {
 
 impl Drop for EventStream {
     fn drop(&mut self) {
-        let mut events = self.0.events.lock().unwrap_or_else(PoisonError::into_inner);
-        self.0.abandoned.store(true, Ordering::Release);
-        let left = std::mem::take(&mut *events);
+        let mut state = self.0.lock();
+        state.abandoned = true;
+        let events = std::mem::take(&mut state.events);
+        drop(state);
+        // Outside the lock: a message may be made of what is the application's, with its destructor.
         drop(events);
-        // Dropped outside the lock: it gives back credit and may close a connection.
-        drop(left);
+        // It may have been the one that had no room.
+        self.0.driver.wake();
     }
 }
 
@@ -282,7 +321,7 @@ mod tests {
     #[test]
     fn a_stream_that_was_dropped_keeps_no_event() {
         let shared = Shared::new(Role::Accepted, Arc::default(), &[]);
-        let (stream, subscriber) = EventStream::new();
+        let (stream, subscriber) = EventStream::new(&shared.waker);
         let tell = || subscriber.tell(&AllWritten { connection: ConnectionRef::new(shared.clone()) }.into());
         tell();
         assert_eq!(Arc::strong_count(&shared), 2, "the stream holds the event");

@@ -3,6 +3,7 @@
 use super::shared::{Core, Shared, State};
 use crate::flow::Connection;
 use crate::subscription::{EventSet, Subscriber, SubscriptionId};
+use crate::watchers::Place;
 use actix::prelude::*;
 use neatflow_core::{ListenFailure, Protocol};
 use std::fmt;
@@ -70,14 +71,14 @@ impl Listener {
     ///
     /// *Errors*: why it does not. *Cancel safety*: safe.
     pub fn listening(&self) -> ListeningFuture {
-        ListeningFuture(self.shared.clone())
+        ListeningFuture { shared: self.shared.clone(), place: None }
     }
 
     /// Waits for a connection and takes it: no subscriber is told of it. `None` once the listener has stopped.
     ///
     /// *Cancel safety*: safe; a connection that has come stays for whoever accepts next.
     pub fn accept(&self) -> AcceptFuture {
-        AcceptFuture { shared: self.shared.clone(), waits: false }
+        AcceptFuture { shared: self.shared.clone(), waits: false, place: None }
     }
 
     /// Takes this many connections more, and then none until the limit is set again; the others wait in the
@@ -187,21 +188,35 @@ impl fmt::Debug for ListenerRef {
 /// Waits until a listener listens.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
-pub struct ListeningFuture(Arc<Shared>);
+pub struct ListeningFuture {
+    shared: Arc<Shared>,
+    place: Place,
+}
 
 impl Future for ListeningFuture {
     type Output = Result<Vec<SocketAddr>, ListenFailure>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<Self::Output> {
-        let mut core = self.0.lock();
+        let this = self.get_mut();
+        let mut core = this.shared.lock();
         match &core.state {
             State::Listening(_) => return Poll::Ready(Ok(core.state.addresses())),
             State::Failed(failure) => return Poll::Ready(Err(failure.clone())),
             State::Stopped => return Poll::Ready(Err(ListenFailure::Stopped("it was told to".into()))),
             State::Opening => {}
         }
-        core.watch(cx.waker());
+        let before = core.watchers.watch(&mut this.place, cx.waker());
+        drop(core);
+        drop(before);
         Poll::Pending
+    }
+}
+
+impl Drop for ListeningFuture {
+    fn drop(&mut self) {
+        if self.place.is_some() {
+            let _left = self.shared.lock().watchers.leave(self.place);
+        }
     }
 }
 
@@ -212,6 +227,7 @@ pub struct AcceptFuture {
     shared: Arc<Shared>,
     /// Whether the listener knows that we wait.
     waits: bool,
+    place: Place,
 }
 
 impl Future for AcceptFuture {
@@ -231,8 +247,9 @@ impl Future for AcceptFuture {
         if over {
             return Poll::Ready(accepted);
         }
-        core.watch(cx.waker());
+        let before = core.watchers.watch(&mut this.place, cx.waker());
         drop(core);
+        drop(before);
         this.shared.waker.wake();
         Poll::Pending
     }
@@ -240,8 +257,12 @@ impl Future for AcceptFuture {
 
 impl Drop for AcceptFuture {
     fn drop(&mut self) {
-        if self.waits {
-            self.shared.lock().accepting -= 1;
+        if self.place.is_some() {
+            let mut core = self.shared.lock();
+            core.accepting -= usize::from(self.waits);
+            let left = core.watchers.leave(self.place);
+            drop(core);
+            drop(left);
         }
     }
 }

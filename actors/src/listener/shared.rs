@@ -5,6 +5,7 @@ use crate::credit::Credit;
 use crate::events::{ConnectionReceived, Event, EventKind, ListenError, Stopped};
 use crate::flow::Connection;
 use crate::subscription::{Subscriber, Subscriptions};
+use crate::watchers::Watchers;
 use futures::task::AtomicWaker;
 use neatflow_core::{ListenFailure, Protocol};
 use std::collections::VecDeque;
@@ -38,7 +39,7 @@ pub(super) struct Core {
     pub(super) accepted: VecDeque<Connection>,
     /// Who waits in `accept`.
     pub(super) accepting: usize,
-    watchers: Vec<Waker>,
+    pub(super) watchers: Watchers,
 }
 
 #[derive(Clone, Debug)]
@@ -62,7 +63,7 @@ impl Shared {
                 state: State::Opening,
                 accepted: VecDeque::new(),
                 accepting: 0,
-                watchers: Vec::new(),
+                watchers: Watchers::default(),
             }),
             waker,
         })
@@ -164,12 +165,6 @@ impl Core {
     }
 
     pub(super) fn notify(&mut self) {
-        self.watchers.drain(..).for_each(Waker::wake);
-    }
-
-    pub(super) fn watch(&mut self, waker: &Waker) {
-        if !self.watchers.iter().any(|known| known.will_wake(waker)) {
-            self.watchers.push(waker.clone());
-        }
+        self.watchers.take().for_each(Waker::wake);
     }
 }

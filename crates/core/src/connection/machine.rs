@@ -148,6 +148,11 @@ impl Machine {
         &self.outbox
     }
 
+    /// The messages that are through, and have no event that gives them back: to be dropped where nothing is locked.
+    pub fn take_spent(&mut self) -> Vec<Message> {
+        self.outbox.take_spent()
+    }
+
     /// Whether there is something to write, and somewhere to write it.
     pub fn wants_write(&self) -> bool {
         matches!(self.state, State::Established | State::Closing) && !self.outbox.is_empty()
@@ -379,11 +384,17 @@ impl Machine {
     fn refuse_outbox(&mut self, reason: &SendFailure) {
         let Self { outbox, outputs, first, .. } = self;
         let told_already = first.filter(|_| *reason == SendFailure::NotEstablished);
+        let mut first = None;
         outbox.refuse_all(|id, message| {
-            if Some(id) != told_already {
+            if Some(id) == told_already {
+                first = Some(message);
+            } else {
                 outputs.push_back(Output::Event(Event::SendError { id, message, reason: reason.clone() }));
             }
         });
+        if let Some(first) = first {
+            outbox.spend(first);
+        }
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Outbox {
     high_water: usize,
     next: u64,
     end: End,
+    /// Messages that are through.
+    spent: Vec<Message>,
 }
 
 #[derive(Debug)]
@@ -47,7 +49,7 @@ impl Outbox {
 
     /// An empty outbox.
     pub fn new(high_water: usize) -> Self {
-        Self { queue: VecDeque::new(), pending: 0, high_water, next: 0, end: End::Open }
+        Self { queue: VecDeque::new(), pending: 0, high_water, next: 0, end: End::Open, spent: Vec::new() }
     }
 
     /// Takes a message, or gives it back with the reason; either way it has an id.
@@ -124,7 +126,7 @@ impl Outbox {
             }
             bytes -= rest;
             sent(entry.id, entry.message.is_final());
-            self.queue.pop_front();
+            self.spent.extend(self.queue.pop_front().map(|entry| entry.message));
         }
     }
 
@@ -138,7 +140,19 @@ impl Outbox {
         if let Some(entry) = self.queue.pop_front() {
             self.pending = self.pending.saturating_sub(entry.message.len() - entry.written);
             sent(entry.id, entry.message.is_final());
+            self.spent.push(entry.message);
         }
+    }
+
+    /// The messages that are through, for whoever holds a lock on this: what a message is made of may have a
+    /// destructor of the application's, which is not to run under it.
+    pub fn take_spent(&mut self) -> Vec<Message> {
+        std::mem::take(&mut self.spent)
+    }
+
+    /// Counts a message among those that are through, though its fate was told by other means.
+    pub(crate) fn spend(&mut self, message: Message) {
+        self.spent.push(message);
     }
 
     /// For message transports: gives back the message at the front. If it was the final one it was not sent, and
