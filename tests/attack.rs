@@ -13,7 +13,7 @@ use std::pin::pin;
 use std::sync::{Arc, Weak, mpsc};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 struct Memory(#[expect(dead_code, reason = "held")] Arc<()>);
 
@@ -122,5 +122,46 @@ fn futures_that_are_dropped_leave_no_waker_behind() {
         actix::clock::sleep(SILENCE).await;
         let left = ears.iter().filter(|ear| ear.strong_count() > 0).count();
         assert!(left <= 3, "{left} of {}", ears.len());
+    });
+}
+
+#[test]
+fn what_still_comes_is_discarded_after_closed_also_on_a_thread_that_ends() {
+    run(async {
+        let server = tokio::net::TcpListener::bind((V4, 0)).await.unwrap();
+        let address = server.local_addr().unwrap();
+        let transport = Transport::builder().start_thread().unwrap();
+        let connection = connect(&transport, address);
+        let (mut peer, _) = within(server.accept()).await.unwrap();
+        within(connection.send("hello")).await.unwrap();
+        connection.close();
+        drop(transport);
+        within(connection.closed()).await.unwrap();
+        actix::clock::sleep(Duration::from_millis(100)).await;
+        // The peer talks on for a moment before it reads.
+        for _ in 0..5 {
+            peer.write_all(b"still here").await.unwrap();
+            actix::clock::sleep(Duration::from_millis(20)).await;
+        }
+        let mut heard = Vec::new();
+        peer.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard, b"hello");
+    });
+}
+
+#[test]
+fn what_came_before_a_reset_is_for_whoever_awaits_it() {
+    run(async {
+        let transport = Transport::start();
+        let (connection, peer) = pair(&transport).await;
+        let mut answer = Box::pin(connection.received());
+        assert!(futures::poll!(&mut answer).is_pending());
+        actix::clock::sleep(SILENCE).await;
+        // Both are there before the connection has its turn.
+        assert_eq!(peer.try_write(b"answer").unwrap(), 6);
+        peer.set_zero_linger().unwrap();
+        drop(peer);
+        assert_eq!(within(answer).await.unwrap().data, "answer");
+        within(connection.received()).await.unwrap_err();
     });
 }
