@@ -18,7 +18,9 @@ impl Handler<ConnectionReceived> for Echo {
     type Result = ();
 
     fn handle(&mut self, event: ConnectionReceived, _: &mut Self::Context) {
-        println!("connection from {:?}", event.connection.remote_addr());
+        if let Some(peer) = event.connection.remote_addr() {
+            println!("connection from {peer}");
+        }
         event.connection.receive();
         self.connections.push(event.connection);
     }

@@ -6,12 +6,13 @@ use crate::failure::{
 };
 use crate::properties::PropertyError;
 use crate::security::SecurityError;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use thiserror::Error as ThisError;
 
 /// Any error of this library.
-#[derive(Clone, Debug, ThisError)]
+#[derive(Clone, ThisError)]
 #[non_exhaustive]
 pub enum Error {
     /// A text is not an endpoint, or an endpoint contradicts itself.
@@ -44,6 +45,13 @@ pub enum Error {
     /// The transport has stopped.
     #[error("the transport has stopped")]
     Stopped,
+}
+
+/// In words, like Display: this is what a `main` that returns it prints.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl From<EstablishmentFailure> for Error {
