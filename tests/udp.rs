@@ -10,7 +10,7 @@ use futures::StreamExt;
 use neatflow::events::{EventKind, SoftError};
 use neatflow::prelude::*;
 use neatflow::stacks::udp::{Limits, Udp};
-use neatflow::{Failure, Message, ReceiveFailure, SendFailure, State, Status};
+use neatflow::{Failure, ListenFailure, Message, ReceiveFailure, SendFailure, State, Status};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 use tokio::net::UdpSocket as AsyncUdpSocket;
@@ -231,6 +231,41 @@ fn a_listener_has_a_connection_for_each_source_and_each_ends_by_itself() {
         drop((again, accepted, listener));
         nobody_is_left(&transport).await;
     });
+}
+
+#[test]
+fn a_listener_whose_tcp_port_is_free_and_whose_udp_port_is_taken_is_one_listen_error_and_keeps_neither() {
+    run(async {
+        let taken = UdpSocket::bind((V4, 0)).unwrap();
+        let here = taken.local_addr().unwrap();
+        let transport = Transport::start();
+        let both = Preconnection::new(&transport).local(here).properties(both_ways());
+        let listener = both.listen().unwrap();
+        let failure = within(listener.listening()).await.unwrap_err();
+        let ListenFailure::Bind { address, reason } = &failure else { panic!("{failure}") };
+        assert_eq!(*address, here);
+        assert!(matches!(reason, Failure::LocalAddress(_)), "{reason}");
+        // TCP was bound first, and is free again.
+        eventually("the port is free", async || std::net::TcpListener::bind(here).is_ok()).await;
+
+        // Without a port of its own it finds one that is free for both.
+        let both = Preconnection::new(&transport).local("127.0.0.1:0").properties(both_ways());
+        let listener = both.listen().unwrap();
+        within(listener.listening()).await.unwrap();
+        let sockets = listener.sockets();
+        assert_eq!(sockets.len(), 2, "{sockets:?}");
+        assert_eq!(sockets[0].1, sockets[1].1);
+    });
+}
+
+/// What both TCP and UDP can give.
+fn both_ways() -> TransportProperties {
+    let mut properties = TransportProperties::new()
+        .no_preference(Reliability)
+        .no_preference(PreserveOrder)
+        .no_preference(CongestionControl);
+    properties.add("safelyReplayable", true).unwrap();
+    properties
 }
 
 /// From this many sources, none of which exists for longer than its datagram.
