@@ -79,6 +79,13 @@ struct Leaving {
     forgotten: Vec<Waker>,
     events: Vec<Event>,
     subscribers: Vec<Subscriptions>,
+    messages: Vec<Message>,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.woken.drain(..).for_each(Waker::wake);
+    }
 }
 
 /// A bad end.
@@ -140,7 +147,7 @@ impl Shared {
     /// What is behind the lock. No code of an application runs while it is held, so poison is impossible but for
     /// a bug of ours, and then the machine's own state is still sound: it is changed by whole steps.
     pub(crate) fn lock(&self) -> Locked<'_> {
-        Locked(Some(self.core.lock().unwrap_or_else(PoisonError::into_inner)))
+        Locked { core: self.core.lock().unwrap_or_else(PoisonError::into_inner), leaving: Leaving::default() }
     }
 
     /// Feeds the machine and wakes the driver.
@@ -208,32 +215,31 @@ impl Shared {
     }
 }
 
-/// The lock, held. What may run an application's code (wakers, and destructors of messages and subscriptions) leaves it
-/// first.
-pub(crate) struct Locked<'a>(Option<MutexGuard<'a, Core>>);
+/// The lock, held. What may run an application's code (wakers, and destructors of messages and subscriptions) is woken
+/// and dropped when the lock is gone: fields are dropped in their order.
+pub(crate) struct Locked<'a> {
+    core: MutexGuard<'a, Core>,
+    leaving: Leaving,
+}
 
 impl Deref for Locked<'_> {
     type Target = Core;
 
     fn deref(&self) -> &Core {
-        self.0.as_deref().expect("held until it is dropped")
+        &self.core
     }
 }
 
 impl DerefMut for Locked<'_> {
     fn deref_mut(&mut self) -> &mut Core {
-        self.0.as_deref_mut().expect("held until it is dropped")
+        &mut self.core
     }
 }
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        let Some(mut core) = self.0.take() else { return };
-        let leaving = std::mem::take(&mut core.leaving);
-        let spent = core.machine.take_spent();
-        drop(core);
-        leaving.woken.into_iter().for_each(Waker::wake);
-        drop((leaving.forgotten, leaving.events, leaving.subscribers, spent));
+        self.leaving = std::mem::take(&mut self.core.leaving);
+        self.leaving.messages = self.core.machine.take_spent();
     }
 }
 
