@@ -57,7 +57,7 @@ impl Shared {
             id: ListenerId::next(),
             handles: AtomicUsize::new(0),
             core: Mutex::new(Core {
-                subscribers: Subscriptions::new(subscribers, &waker),
+                subscribers: Subscriptions::new(WINDOW, subscribers, &waker),
                 limit: None,
                 stopping: false,
                 state: State::Opening,
@@ -111,7 +111,7 @@ impl Shared {
         };
         core.state = failure.map_or(State::Stopped, State::Failed);
         core.subscribers.deliver(&event);
-        core.subscribers.clear();
+        let _gone = core.subscribers.take_all();
         core.notify();
         // Dropped outside the lock: a connection that nobody took closes, and that takes a lock of its own.
         let _left = std::mem::take(&mut core.accepted);
@@ -147,7 +147,7 @@ impl Core {
     /// Whether somebody wants the next connection now.
     pub(super) fn wants(&self) -> bool {
         let subscribed = self.subscribers.wants(EventKind::ConnectionReceived)
-            && self.subscribers.have_room(EventKind::ConnectionReceived, WINDOW);
+            && self.subscribers.have_room(EventKind::ConnectionReceived, );
         self.limit != Some(0) && (subscribed || self.accepting > self.accepted.len())
     }
 

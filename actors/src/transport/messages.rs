@@ -38,7 +38,7 @@ impl Initiate {
     ) -> (Connection, Self) {
         let shared = flow::Shared::new(Role::Initiated, request.properties.clone(), subscribers);
         if let Some(message) = first {
-            shared.lock().machine.send_first(message);
+            shared.send_first(message);
         }
         (shared.handle(), Self { shared, request, timeout, taken: false })
     }

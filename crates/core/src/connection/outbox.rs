@@ -1,9 +1,24 @@
 //! Messages on their way out: one id and one fate for each.
 
+use super::batch::Batch;
 use crate::failure::SendFailure;
 use crate::message::{Message, MessageId};
+use crate::time::Time;
+use bytes::BytesMut;
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::ops::RangeInclusive;
+
+/// What became of a message that was to be queued.
+#[derive(Debug)]
+pub enum Pushed {
+    /// It is queued.
+    Kept,
+    /// Its content is queued; to be dropped where nothing is locked.
+    Copied(Message),
+    /// It is not queued.
+    Refused(SendFailure, Message),
+}
 
 /// The send queue of one connection.
 ///
@@ -20,6 +35,7 @@ pub struct Outbox {
     high_water: usize,
     next: u64,
     end: End,
+    was_high: bool,
     /// Messages that are through.
     spent: Vec<Message>,
 }
@@ -49,23 +65,57 @@ impl Outbox {
 
     /// An empty outbox.
     pub fn new(high_water: usize) -> Self {
-        Self { queue: VecDeque::new(), pending: 0, high_water, next: 0, end: End::Open, spent: Vec::new() }
+        Self { queue: VecDeque::new(), pending: 0, high_water, next: 0, end: End::Open, was_high: false, spent: Vec::new() }
     }
 
     /// Takes a message, or gives it back with the reason; either way it has an id.
-    pub fn push(&mut self, message: Message) -> (MessageId, Result<(), (SendFailure, Message)>) {
+    pub fn push(&mut self, message: Message, _now: Time) -> (MessageId, Pushed) {
         let id = MessageId(self.next);
         self.next += 1;
         if let Some(reason) = self.refusal() {
-            return (id, Err((reason, message)));
+            return (id, Pushed::Refused(reason, message));
         }
         if message.is_final() {
             self.end = End::Final;
         }
         self.pending = self.pending.saturating_add(message.len());
         self.queue.push_back(Entry { id, message, written: 0 });
-        (id, Ok(()))
+        self.was_high |= self.is_high();
+        (id, Pushed::Kept)
     }
+
+    /// Takes a message of these bytes.
+    pub fn push_slice(&mut self, data: &[u8]) -> (MessageId, Result<(), SendFailure>) {
+        let (id, pushed) = self.push(Message::new(bytes::Bytes::copy_from_slice(data)), Time::ZERO);
+        match pushed {
+            Pushed::Refused(reason, _) => (id, Err(reason)),
+            _ => (id, Ok(())),
+        }
+    }
+
+    /// Lends a buffer.
+    pub fn lend(&mut self, _: BytesMut) {}
+
+    /// Gives a buffer back.
+    pub fn reclaim(&mut self) -> Option<BytesMut> {
+        None
+    }
+
+    /// Moves what is left to a smaller buffer.
+    pub fn trim(&mut self) {}
+
+    /// Whether the load has fallen below half.
+    pub fn take_writable(&mut self) -> bool {
+        self.was_high && self.load() < self.high_water / 2 && std::mem::take(&mut self.was_high)
+    }
+
+    /// The moment at which the next lifetime ends.
+    pub fn deadline(&self) -> Option<Time> {
+        None
+    }
+
+    /// Gives back what is too old.
+    pub fn expire(&mut self, _: Time, _: &mut dyn FnMut(MessageId, Message)) {}
 
     /// Why the next message would be refused, if it would be.
     pub fn refusal(&self) -> Option<SendFailure> {
@@ -116,7 +166,7 @@ impl Outbox {
 
     /// For byte streams: the transport has taken the next `bytes` bytes. Tells of each message that it has
     /// taken whole, in the order of sending, and whether that was the final one.
-    pub fn written(&mut self, mut bytes: usize, mut sent: impl FnMut(MessageId, bool)) {
+    pub fn written(&mut self, mut bytes: usize, sent: &mut dyn FnMut(RangeInclusive<MessageId>, bool)) {
         self.pending = self.pending.saturating_sub(bytes);
         while let Some(entry) = self.queue.front_mut() {
             let rest = entry.message.len() - entry.written;
@@ -125,21 +175,21 @@ impl Outbox {
                 return;
             }
             bytes -= rest;
-            sent(entry.id, entry.message.is_final());
+            sent(entry.id..=entry.id, entry.message.is_final());
             self.spent.extend(self.queue.pop_front().map(|entry| entry.message));
         }
     }
 
     /// For message transports: the message to be handed over next.
-    pub fn front(&self) -> Option<&Message> {
-        self.queue.front().map(|entry| &entry.message)
+    pub fn front_batch(&self) -> Option<Batch<'_>> {
+        self.queue.front().map(|entry| Batch { data: &entry.message.data, size: entry.message.len(), count: 1, properties: entry.message.context.properties })
     }
 
     /// For message transports: the transport has taken the message at the front.
-    pub fn take_front(&mut self, sent: impl FnOnce(MessageId, bool)) {
-        if let Some(entry) = self.queue.pop_front() {
+    pub fn take_front(&mut self, count: usize, sent: &mut dyn FnMut(RangeInclusive<MessageId>, bool)) {
+        for _ in 0..count { let Some(entry) = self.queue.pop_front() else { return };
             self.pending = self.pending.saturating_sub(entry.message.len() - entry.written);
-            sent(entry.id, entry.message.is_final());
+            sent(entry.id..=entry.id, entry.message.is_final());
             self.spent.push(entry.message);
         }
     }
@@ -184,64 +234,3 @@ impl Outbox {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn empty_messages_need_room_too() {
-        let mut outbox = Outbox::new(2);
-        let refused: Vec<bool> = (0..6).map(|_| outbox.push(Message::default()).1.is_err()).collect();
-        assert_eq!(refused, [false, false, false, false, true, true]);
-        assert_eq!(outbox.pending(), 0);
-        assert!(outbox.is_high());
-    }
-
-    #[test]
-    fn an_empty_queue_takes_a_message_of_any_size() {
-        let mut outbox = Outbox::new(0);
-        assert_eq!(outbox.push(Message::new("long")).1, Ok(()));
-        assert_eq!(outbox.push(Message::new("x")).1, Err((SendFailure::QueueFull, Message::new("x"))));
-    }
-
-    #[test]
-    fn taking_a_half_written_message_leaves_the_next_one_pending() {
-        let mut outbox = filled(&["first", "next"]);
-        outbox.written(3, |id, _| panic!("{id:?} is not written yet"));
-        outbox.take_front(|id, _| assert_eq!(id, MessageId(0)));
-        assert_eq!(outbox.pending(), 4);
-    }
-
-    #[test]
-    fn a_half_written_message_comes_back_whole() {
-        let mut outbox = filled(&["half"]);
-        outbox.written(2, |_, _| {});
-        let mut back = Vec::new();
-        outbox.refuse_all(|_, message| back.push(message));
-        assert_eq!(back, [Message::new("half")]);
-    }
-
-    #[test]
-    fn a_final_message_that_is_refused_may_be_sent_again_unless_the_application_has_closed() {
-        for (closed, refusal) in [(false, None), (true, Some(SendFailure::Closed))] {
-            let mut outbox = filled(&["before"]);
-            outbox.push(Message::new("too long").last()).1.unwrap();
-            if closed {
-                outbox.seal();
-            }
-            assert_eq!(outbox.refuse_front(), Some((MessageId(0), Message::new("before"))));
-            assert!(outbox.refusal().is_some(), "the final message is still on its way");
-            assert_eq!(outbox.refuse_front(), Some((MessageId(1), Message::new("too long").last())));
-            assert_eq!(outbox.refusal(), refusal);
-            assert_eq!((outbox.pending(), outbox.refuse_front()), (0, None));
-        }
-    }
-
-    fn filled(messages: &[&'static str]) -> Outbox {
-        let mut outbox = Outbox::new(100);
-        for message in messages {
-            assert_eq!(outbox.push(Message::new(*message)).1, Ok(()));
-        }
-        outbox
-    }
-}

@@ -7,6 +7,7 @@ use super::system;
 use crate::socket::failure;
 use crate::wire::{MessageWire, NotSent, Path, Report, WireControl};
 use futures::future::BoxFuture;
+use neatflow_core::connection::Batch;
 use neatflow_core::{Failure, Message};
 use std::io;
 use std::net::IpAddr;
@@ -38,11 +39,13 @@ impl FlowWire {
 }
 
 impl MessageWire for FlowWire {
-    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Failure>> {
-        self.hub.poll_take(self.id, cx).map(Ok)
+    fn poll_recv(&mut self, cx: &mut Context<'_>, into: &mut Vec<Message>) -> Poll<Result<(), Failure>> {
+        into.extend(ready!(self.hub.poll_take(self.id, cx)));
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>, message: &Message) -> Poll<Result<(), NotSent>> {
+    fn poll_send(&mut self, cx: &mut Context<'_>, batch: &Batch<'_>) -> Poll<Result<usize, NotSent>> {
+        let message = &Message::new(batch.data[..batch.size].to_vec());
         datagram::check_size(message, longest_message(self.ends.remote))?;
         loop {
             if let Some(room) = &mut self.room {
@@ -55,7 +58,7 @@ impl MessageWire for FlowWire {
             match socket.try_io(Interest::WRITABLE, once) {
                 Ok(()) => {
                     self.hub.sent(self.id);
-                    return Poll::Ready(Ok(()));
+                    return Poll::Ready(Ok(1));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let socket = socket.clone();

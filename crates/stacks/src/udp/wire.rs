@@ -5,6 +5,7 @@ use super::reports::Reports;
 use super::system;
 use crate::socket::{failure, reactor};
 use crate::wire::{MessageWire, NotSent, Path, Portable, Report, Wire, WireControl};
+use neatflow_core::connection::Batch;
 use neatflow_core::{Failure, Message};
 use socket2::SockRef;
 use std::io;
@@ -48,7 +49,7 @@ impl UdpWire {
 }
 
 impl MessageWire for UdpWire {
-    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Failure>> {
+    fn poll_recv(&mut self, cx: &mut Context<'_>, into: &mut Vec<Message>) -> Poll<Result<(), Failure>> {
         for _ in 0..PASSED_OVER {
             let socket = self.socket()?;
             ready!(socket.poll_recv_ready(cx)).map_err(failure)?;
@@ -56,7 +57,10 @@ impl MessageWire for UdpWire {
                 // What came between binding and connecting may be from anybody.
                 Ok((arrived, _)) if arrived.from.port() != self.path.remote.port() => {}
                 Ok((arrived, _)) if arrived.from.ip() != self.path.remote.ip() => {}
-                Ok((_, message)) => return Poll::Ready(Ok(Some(message))),
+                Ok((_, message)) => {
+                    into.push(message);
+                    return Poll::Ready(Ok(()));
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => self.passed_over(error),
             }
@@ -65,14 +69,15 @@ impl MessageWire for UdpWire {
         Poll::Pending
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>, message: &Message) -> Poll<Result<(), NotSent>> {
+    fn poll_send(&mut self, cx: &mut Context<'_>, batch: &Batch<'_>) -> Poll<Result<usize, NotSent>> {
+        let message = &Message::new(batch.data[..batch.size].to_vec());
         datagram::check_size(message, longest_message(self.path.remote))?;
         let socket = self.socket()?;
         loop {
             ready!(socket.poll_send_ready(cx)).map_err(failure)?;
             let once = || datagram::send(|| system::send(socket, &message.data));
             return Poll::Ready(match socket.try_io(Interest::WRITABLE, once) {
-                Ok(()) => Ok(()),
+                Ok(()) => Ok(1),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                 Err(error) => {
                     let unfragmented = longest_unfragmented(SockRef::from(&**socket), self.path.remote);
@@ -152,6 +157,8 @@ impl Portable for PortableUdp {
         let socket = UdpSocket::from_std(self.socket?).map_err(failure)?;
         Ok(Wire::Messages(Box::new(UdpWire::new(socket, self.path, self.soft_errors))))
     }
+
+    fn abort(self: Box<Self>) {}
 }
 
 fn moved() -> Failure {

@@ -4,12 +4,13 @@ use super::SCRIPTED_PANIC;
 use super::association::Trunk;
 use super::link::{Link, Operation, State, WireEnd};
 use bytes::{Bytes, BytesMut};
+use neatflow_core::connection::Batch;
 use neatflow_core::{Failure, Message, SendFailure};
 use neatflow_stacks::{MessageWire, NotSent, Path, Report, StreamWire, Wire, WireControl};
 use std::io::IoSlice;
 use std::rc::Rc;
 use std::sync::{Arc, MutexGuard};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use tokio::io::ReadBuf;
 
 pub(super) fn stream(link: Arc<Link>, trunk: Rc<Trunk>) -> Wire {
@@ -105,7 +106,7 @@ impl WireControl for ScriptedWire {
 
 impl StreamWire for ScriptedWire {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<(), Failure>> {
-        let next = std::task::ready!(self.poll_next(cx))?;
+        let next = ready!(self.poll_next(cx))?;
         let Some(mut data) = next else { return Poll::Ready(Ok(())) };
         let read = data.split_to(data.len().min(buf.remaining()));
         buf.put_slice(&read);
@@ -133,11 +134,13 @@ impl StreamWire for ScriptedWire {
 }
 
 impl MessageWire for ScriptedWire {
-    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Failure>> {
-        self.poll_next(cx).map_ok(|data| data.map(Message::new))
+    fn poll_recv(&mut self, cx: &mut Context<'_>, into: &mut Vec<Message>) -> Poll<Result<(), Failure>> {
+        into.extend(ready!(self.poll_next(cx))?.map(Message::new));
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>, message: &Message) -> Poll<Result<(), NotSent>> {
+    fn poll_send(&mut self, cx: &mut Context<'_>, batch: &Batch<'_>) -> Poll<Result<usize, NotSent>> {
+        let message = &batch.data[..batch.size];
         let mut state = self.begin(Operation::Write);
         Self::sound(&state)?;
         if message.len() > state.limit {
@@ -149,8 +152,8 @@ impl MessageWire for ScriptedWire {
         if room == 0 || room < message.len() && !state.outbound.is_empty() {
             return pend(&mut state.writer, cx);
         }
-        state.write(message.data.clone());
-        Poll::Ready(Ok(()))
+        state.write(Bytes::copy_from_slice(message));
+        Poll::Ready(Ok(1))
     }
 }
 
