@@ -13,8 +13,8 @@ mod transport;
 
 pub use neatflow_actors::events::{self, Event, EventKind, EventType};
 pub use neatflow_actors::flow::{
-    ClosedFuture, Connection, ConnectionId, ConnectionRef, EventStream, ReadyFuture, ReceivedFuture, Sending,
-    SentFuture,
+    ClosedFuture, Connection, ConnectionId, ConnectionRef, Delivery, EventStream, FlowSet, ReadyFuture,
+    ReceivedFuture, Sending, SentFuture, Writer,
 };
 pub use neatflow_actors::listener::{
     AcceptFilter, AcceptFuture, Incoming, Listener, ListenerId, ListenerRef, ListeningFuture,
@@ -23,7 +23,7 @@ pub use neatflow_actors::{Count, Credit, RaceRecord, Registry, name_resolver, su
 pub use neatflow_core::connection::State;
 pub use neatflow_core::{
     Attempt, Candidate, CandidateId, ConnectionFailure, EndpointError, Error, EstablishmentFailure, Failure,
-    ListenFailure, LocalEndpoint, Message, MessageContext, MessageId, Offer, Offers, Preference, Protocol,
+    ListenFailure, LocalEndpoint, Message, MessageContext, MessageId, Messages, Offer, Offers, Preference, Protocol,
     ReceiveFailure, ReceiveId, RemoteEndpoint, ResolutionFailure, SelectionProperty, SendFailure, Status,
     Time, TransportProperties, properties, racing, security,
 };
@@ -35,12 +35,13 @@ pub use transport::{Transport, TransportBuilder};
 /// out ([`Message`], [`SendError`](crate::events::SendError)): import those by name.
 pub mod prelude {
     pub use crate::events::{
-        Aborted, AllWritten, Closed, ConnectionError, ConnectionReceived, EstablishmentError, ListenError,
-        Ready, ReceiveError, Received, Sent, SoftError, Stopped, Timeout,
+        Aborted, AllWritten, Closed, ConnectionError, ConnectionReceived, EstablishmentError, Expired,
+        ListenError, Readable, Ready, ReceiveError, Received, Sent, SoftError, Stalled, Stopped, Timeout,
+        Writable,
     };
     pub use crate::supervision::supervise;
     pub use crate::{
-        Connection, ConnectionRef, Event, Listener, ListenerRef, LocalEndpoint, Preconnection, Preference,
+        Connection, ConnectionRef, Event, FlowSet, Listener, ListenerRef, LocalEndpoint, Preconnection, Preference,
         RemoteEndpoint, Transport, TransportProperties,
     };
     pub use neatflow_core::SelectionProperty::{
