@@ -18,11 +18,13 @@
 //! outstanding fate and answer, and nothing after it.
 
 use super::inbox::{Asker, Inbox};
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Pushed};
 use super::words::{Event, Input, Output, Role, State};
 use crate::failure::{ConnectionFailure, EstablishmentFailure, ReceiveFailure, SendFailure};
 use crate::message::{Message, MessageId, ReceiveId};
+use crate::time::Time;
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
 /// Our end of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,9 +90,11 @@ impl Machine {
         if self.state == State::Closed {
             return Err((SendFailure::Closed, message));
         }
-        let (id, outcome) = self.outbox.push(message);
-        if let Err((reason, message)) = outcome {
-            self.tell(Event::SendError { id, message, reason });
+        let (id, pushed) = self.outbox.push(message, Time::ZERO);
+        match pushed {
+            Pushed::Kept => {}
+            Pushed::Copied(message) => self.outbox.spend(message),
+            Pushed::Refused(reason, message) => self.tell(Event::SendError { id, message, reason }),
         }
         Ok(id)
     }
@@ -219,7 +223,7 @@ impl Machine {
                 self.maybe_closed();
             }
             Input::Written(bytes) => self.taken(|outbox, sent| outbox.written(bytes, sent)),
-            Input::FrontTaken => self.taken(|outbox, sent| outbox.take_front(sent)),
+            Input::FrontTaken => self.taken(|outbox, sent| outbox.take_front(1, sent)),
             Input::FrontRefused(reason) => self.front_refused(reason),
             Input::SoftError(reason) => self.tell(Event::SoftError(reason)),
             Input::Acknowledged => {
@@ -315,11 +319,12 @@ impl Machine {
         self.outputs.push_back(Output::Release);
     }
 
-    fn taken(&mut self, take: impl FnOnce(&mut Outbox, &mut dyn FnMut(MessageId, bool))) {
+    fn taken(&mut self, take: impl FnOnce(&mut Outbox, &mut dyn FnMut(RangeInclusive<MessageId>, bool))) {
         let was_empty = self.outbox.is_empty();
         let Self { outbox, outputs, our_end, .. } = self;
-        take(outbox, &mut |id, is_final| {
-            outputs.push_back(Output::Event(Event::Sent(id)));
+        take(outbox, &mut |ids, is_final| {
+            let each = (ids.start().0..=ids.end().0).map(MessageId);
+            outputs.extend(each.map(|id| Output::Event(Event::Sent(id))));
             if is_final {
                 *our_end = OurEnd::Due;
             }

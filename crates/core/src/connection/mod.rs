@@ -7,5 +7,5 @@ mod words;
 
 pub use inbox::{Asker, Inbox};
 pub use machine::Machine;
-pub use outbox::Outbox;
+pub use outbox::{Batch, Outbox, Pushed};
 pub use words::{Event, Input, Output, Role, State};
