@@ -204,9 +204,10 @@ impl Driver {
                 }
             }
             Wire::Messages(wire) => {
-                let Some(message) = core.machine.outbox().front() else { return Ok(false) };
+                let Some(batch) = core.machine.outbox().front_batch() else { return Ok(false) };
                 // The stack sees what holds in the end; the application gets back what it gave.
-                let message = message.clone().with_properties(&self.shared.properties.message);
+                let holds = batch.properties.or(&self.shared.properties.message);
+                let message = Message::new(batch.data[..batch.size].to_vec()).with_properties(&holds);
                 match wire.poll_send(cx, &message) {
                     Poll::Ready(Ok(())) => Input::FrontTaken,
                     Poll::Ready(Err(NotSent::Message(reason))) => Input::FrontRefused(reason),

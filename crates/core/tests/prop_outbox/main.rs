@@ -24,7 +24,8 @@ fn few_messages(high_water: u8, usual: Usual, steps: Vec<Step>) {
 
 /// With a high one: several runs, and buffers that go round.
 fn many_messages(usual: Usual, steps: Vec<Step>) {
-    one_fate_each(200_000, usual, &steps);
+    let goes_on = |step: &&Step| !matches!(step, Step::Seal | Step::RefuseAll);
+    one_fate_each(200_000, usual, &steps.iter().filter(goes_on).cloned().collect::<Vec<_>>());
 }
 
 #[test]
@@ -34,5 +35,5 @@ fn an_outbox_behaves_like_a_list_of_messages() {
 
 #[test]
 fn so_it_does_when_it_holds_many() {
-    QuickCheck::new().tests(1_000).quickcheck(many_messages as fn(Usual, Vec<Step>));
+    QuickCheck::new().tests(300).quickcheck(many_messages as fn(Usual, Vec<Step>));
 }

@@ -37,18 +37,29 @@ impl Lane {
         context: Option<&MessageContext>,
         spares: &mut Spares,
     ) {
-        if self.open.is_empty() || self.open.is_full_for(data.len()) || !self.open.is_of(context) {
-            self.open_run(data.len(), context, spares);
+        let open = &self.open;
+        if open.is_empty()
+            || open.is_full_for(data.len())
+            || open.grows_by(data.len())
+            || !open.is_of(context)
+        {
+            self.make_room(data.len(), context, spares);
         }
         self.open.append(id, data);
     }
 
+    /// Opens a run with room for a message, if the one that is open is not to grow for it.
     #[cold]
-    fn open_run(&mut self, len: usize, context: Option<&MessageContext>, spares: &mut Spares) {
-        // Where one run was filled, the next one will be.
-        let busy = self.open.is_full_for(len);
+    fn make_room(&mut self, len: usize, context: Option<&MessageContext>, spares: &mut Spares) {
+        let is_full = self.open.is_full_for(len);
+        let may_grow = !self.open.is_empty() && !is_full && self.open.is_of(context);
+        // To go on in a larger buffer that is there costs less than to copy what is written already.
+        if may_grow && spares.largest() <= self.open.capacity() {
+            return;
+        }
         self.close_run(spares);
-        let new = || if busy { BytesMut::with_capacity(Run::LIMIT) } else { BytesMut::new() };
+        // Where one run was filled, the next one will be.
+        let new = || if is_full { BytesMut::with_capacity(Run::LIMIT) } else { BytesMut::new() };
         self.open = Run::new(spares.take().unwrap_or_else(new), context);
     }
 
@@ -75,6 +86,16 @@ impl Lane {
         }
     }
 
+    /// The size of the messages at the front, and how many of this size lie end to end; it is not empty.
+    #[inline]
+    pub(super) fn sizes(&self) -> (usize, usize) {
+        match self.closed.front() {
+            Some(Segment::Run(run)) => run.sizes(),
+            Some(Segment::Whole(_, message)) => (message.len(), 1),
+            None => self.open.sizes(),
+        }
+    }
+
     /// The messages at the front; it is not empty.
     pub(super) fn batch(&self) -> Batch<'_> {
         match self.closed.front() {
@@ -95,16 +116,18 @@ impl Lane {
 
     /// The first `count` messages of the first batch have left; the id of the first of them.
     pub(super) fn take(&mut self, count: usize, spares: &mut Spares, spent: &mut Vec<Message>) -> u64 {
-        let id = match self.closed.front_mut() {
-            Some(Segment::Run(run)) => run.take(count),
-            None => self.open.take(count),
+        let (id, is_empty) = match self.closed.front_mut() {
+            Some(Segment::Run(run)) => (run.take(count), run.is_empty()),
+            None => (self.open.take(count), self.open.is_empty()),
             Some(Segment::Whole(..)) => {
                 let (id, message) = self.pop(spares);
                 spent.push(message);
                 return id;
             }
         };
-        self.let_go(spares);
+        if is_empty {
+            self.let_go(spares);
+        }
         id
     }
 

@@ -438,10 +438,7 @@ impl Outbox {
         while let Some(front) = self.front() {
             let (size, count) = match (front, &self.begun) {
                 (Front::Begun, Some(begun)) => (begun.message.len() - begun.written, 1),
-                (Front::Lane, _) => {
-                    let batch = self.lane.batch();
-                    (batch.size, batch.count)
-                }
+                (Front::Lane, _) => self.lane.sizes(),
                 _ => (self.ranked.first().map_or(0, |(_, message)| message.len()), 1),
             };
             let taken = affordable(size, count);
@@ -518,7 +515,7 @@ fn lane_key(id: u64) -> Key {
     Key { rank: Key::DEFAULT, id }
 }
 
-fn bytes_of<'a>((_, message): (Key, &'a Message)) -> &'a [u8] {
+fn bytes_of((_, message): (Key, &Message)) -> &[u8] {
     &message.data
 }
 

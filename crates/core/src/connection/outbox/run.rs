@@ -51,6 +51,16 @@ impl Run {
         self.buffer.len() + len > Self::LIMIT
     }
 
+    /// Whether its buffer has to grow for so many bytes more.
+    #[inline]
+    pub(super) fn grows_by(&self, len: usize) -> bool {
+        self.buffer.len() + len > self.buffer.capacity()
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// Whether this is what is said of its messages.
     #[inline]
     pub(super) fn is_of(&self, context: Option<&MessageContext>) -> bool {
@@ -90,10 +100,16 @@ impl Run {
         (!self.is_empty()).then(|| self.front().first)
     }
 
+    /// The size of the first messages, and how many there are of this size.
+    #[inline]
+    pub(super) fn sizes(&self) -> (usize, usize) {
+        let Span { size, count, .. } = self.front();
+        (size as usize, count as usize)
+    }
+
     /// The first messages of one size.
     pub(super) fn batch(&self) -> Batch<'_> {
-        let Span { size, count, .. } = self.front();
-        let (size, count) = (size as usize, count as usize);
+        let (size, count) = self.sizes();
         Batch {
             data: &self.rest()[..size * count],
             size,
@@ -103,6 +119,7 @@ impl Run {
     }
 
     /// The first `count` messages of the first batch have left; the id of the first of them.
+    #[inline]
     pub(super) fn take(&mut self, count: usize) -> u64 {
         let span = self.spans.front_mut().unwrap_or(&mut self.last);
         let Span { first, size, .. } = *span;

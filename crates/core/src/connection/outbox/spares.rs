@@ -23,7 +23,12 @@ impl Spares {
         }
     }
 
-    /// The largest one.
+    /// How many bytes the largest one has room for.
+    pub(super) fn largest(&self) -> usize {
+        self.0[0].as_ref().map_or(0, BytesMut::capacity)
+    }
+
+    /// Gives the largest one.
     pub(super) fn take(&mut self) -> Option<BytesMut> {
         let [first, second] = &mut self.0;
         std::mem::replace(first, second.take())
@@ -41,6 +46,7 @@ mod tests {
             for capacity in capacities {
                 spares.put(BytesMut::with_capacity(capacity));
             }
+            assert_eq!(spares.largest(), 300);
             let given = [spares.take(), spares.take(), spares.take()];
             assert_eq!(
                 given.map(|buffer| buffer.map(|buffer| buffer.capacity())),

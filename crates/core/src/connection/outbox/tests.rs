@@ -183,6 +183,28 @@ fn a_stalled_connection_holds_no_more_than_its_bytes_and_an_idle_one_nothing() {
 }
 
 #[test]
+fn a_run_is_bounded_and_goes_on_in_a_larger_buffer_if_there_is_one() {
+    let mut outbox = Outbox::new(Outbox::HIGH_WATER);
+    for _ in 0..1025 {
+        outbox.push_slice(&[1; 64]).1.unwrap();
+    }
+    assert_eq!(slices_of(&outbox), [65_536, 64]);
+    outbox.lend(BytesMut::with_capacity(100_000));
+    for _ in 0..2047 {
+        outbox.push_slice(&[1; 64]).1.unwrap();
+    }
+    assert_eq!(slices_of(&outbox), [65_536, 65_536, 65_536], "the second one had room enough");
+    let mut told = Vec::new();
+    outbox.written(3 * 65_536, |ids, _| told.push(ids));
+    assert_eq!(told, [MessageId(0)..=MessageId(3071)]);
+
+    outbox = filled(&["a few bytes"]);
+    outbox.lend(BytesMut::with_capacity(4096));
+    outbox.push_slice(&[2; 80]).1.unwrap();
+    assert_eq!(slices_of(&outbox), [11, 80]);
+}
+
+#[test]
 fn a_crowd_of_empty_messages_is_not_walked_through_to_find_bytes() {
     let mut outbox = filled(&[]);
     for data in ["", "", "", "data"] {
@@ -220,6 +242,12 @@ fn written_next(outbox: &Outbox) -> Vec<u8> {
     let mut slices = [IoSlice::new(&[]); 64];
     let filled = outbox.slices(&mut slices);
     slices[..filled].iter().flat_map(|slice| slice.to_vec()).collect()
+}
+
+fn slices_of(outbox: &Outbox) -> Vec<usize> {
+    let mut slices = [IoSlice::new(&[]); 64];
+    let filled = outbox.slices(&mut slices);
+    slices[..filled].iter().map(|slice| slice.len()).collect()
 }
 
 fn expired(outbox: &mut Outbox, millis: u64) -> Vec<(MessageId, Message)> {
