@@ -296,9 +296,6 @@ impl Engine {
             }
             let Some(wire) = self.carrier.wire.as_mut().filter(|_| core.machine.wants_write()) else { break };
             let written = write(wire, core, cx);
-            if let Some(buffer) = core.machine.reclaim() {
-                buffers::give(buffer);
-            }
             match written {
                 Poll::Ready(written) => core.machine.handle(written.unwrap_or_else(Input::from)),
                 Poll::Pending => {
@@ -306,6 +303,9 @@ impl Engine {
                     break;
                 }
             }
+        }
+        while let Some(buffer) = core.machine.reclaim() {
+            buffers::give(buffer);
         }
         if moved || core.machine.is_pull_due() {
             core.notify();

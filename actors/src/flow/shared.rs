@@ -128,7 +128,7 @@ impl Shared {
         subscribers: &[Subscriber],
     ) -> Arc<Self> {
         let waker = Arc::new(AtomicWaker::new());
-        let mut machine = Machine::new(role);
+        let mut machine = Machine::new(role).with_usual(&properties.message);
         if subscribers.iter().any(|one| one.kinds().contains(EventKind::Readable)) {
             machine.watch();
         }

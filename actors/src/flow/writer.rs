@@ -2,71 +2,82 @@
 
 use super::buffers;
 use super::shared::Shared;
-use bytes::BytesMut;
-use neatflow_core::connection::State;
+use neatflow_core::{Message, SendFailure, Time};
+use neatflow_core::connection::{Outbox, Pack};
 use std::fmt;
 
-/// Small messages on their way into the send queue, as one batch: the queue is locked once, when the writer is dropped,
-/// and the flow writes them at the end of its turn. Each has an id and a fate of its own, as after
-/// [`send`](super::Connection::send). The connection may be used as usual meanwhile.
+/// Small messages on their way into the send queue, as batches of up to 64 KiB: the queue is locked once for each, at
+/// the latest when the writer is dropped, and the flow writes them at the end of its turn. Each message has an id and a
+/// fate of its own, as after [`send`](super::Connection::send); that the connection is Closed only
+/// [`flush`](Self::flush) tells, as no event may follow the terminal one. The connection may be used as usual meanwhile.
 #[must_use = "what is written is queued when the writer is dropped"]
 pub struct Writer<'a> {
     shared: &'a Shared,
-    data: BytesMut,
-    /// How long each message is; neighbours of the same length are counted.
-    lengths: Vec<(usize, usize)>,
-    /// How much was queued when the writer was made.
+    /// `None` until something is written.
+    pack: Option<Pack>,
+    /// How much was queued when it was locked last.
     queued: usize,
 }
 
 impl<'a> Writer<'a> {
     pub(super) fn new(shared: &'a Shared) -> Self {
         let queued = shared.lock().machine.outbox().pending();
-        Self { shared, data: buffers::take(), lengths: Vec::new(), queued }
+        Self { shared, pack: None, queued }
     }
 
     /// Adds a message of these bytes. Whether the next one is welcome: false when what is queued is above the
     /// high-water mark of 256 KiB; then a polite sender waits for Writable. From twice the mark on messages are refused,
     /// each with a SendError.
+    #[inline]
     pub fn send(&mut self, data: &[u8]) -> bool {
-        self.data.extend_from_slice(data);
-        match self.lengths.last_mut() {
-            Some((length, count)) if *length == data.len() => *count += 1,
-            _ => self.lengths.push((data.len(), 1)),
+        let pack = self.pack.get_or_insert_with(|| Pack::new(buffers::take()));
+        if !pack.push(data) {
+            self.send_on_its_own(data);
         }
         !self.is_high()
     }
 
     /// Whether the queue will be above its high-water mark.
+    #[inline]
     pub fn is_high(&self) -> bool {
-        self.queued + self.data.len() > neatflow_core::connection::Outbox::HIGH_WATER
+        self.queued + self.pack.as_ref().map_or(0, Pack::bytes) > Outbox::HIGH_WATER
     }
 
-    /// Whether the connection takes messages at all.
-    pub fn is_open(&self) -> bool {
-        self.shared.lock().machine.state() <= State::Established
+    /// Adds a message for which there is no room in this pack, and perhaps in none.
+    #[cold]
+    fn send_on_its_own(&mut self, data: &[u8]) {
+        // On a Closed connection nothing is told, here and below.
+        let _ = self.flush();
+        let mut pack = Pack::new(buffers::take());
+        if pack.push(data) {
+            self.pack = Some(pack);
+        } else {
+            let _ = self.shared.send(Message::new(data.to_vec()));
+        }
+    }
+
+    /// Queues what was written until now.
+    ///
+    /// *Errors*: the connection is Closed, and nothing of it was taken.
+    pub fn flush(&mut self) -> Result<(), SendFailure> {
+        let Some(pack) = self.pack.take() else { return Ok(()) };
+        let mut core = self.shared.lock();
+        let now = if core.machine.outbox().is_timed() { self.shared.now() } else { Time::ZERO };
+        let taken = core.machine.send_pack(pack, now);
+        self.queued = core.machine.outbox().pending();
+        self.shared.rouse(core);
+        if taken { Ok(()) } else { Err(SendFailure::Closed) }
     }
 }
 
 impl Drop for Writer<'_> {
     fn drop(&mut self) {
-        let mut core = self.shared.lock();
-        let mut rest = &self.data[..];
-        for (length, count) in &self.lengths {
-            for _ in 0..*count {
-                let (message, more) = rest.split_at(*length);
-                rest = more;
-                let _ = core.machine.send_slice(message);
-            }
-        }
-        self.shared.rouse(core);
-        self.data.clear();
-        buffers::give(std::mem::take(&mut self.data));
+        let _ = self.flush();
     }
 }
 
 impl fmt::Debug for Writer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writer").field("bytes", &self.data.len()).finish_non_exhaustive()
+        f.debug_struct("Writer").field("pack", &self.pack).finish_non_exhaustive()
     }
 }

@@ -14,16 +14,17 @@
 //! ```
 //!
 //! What it guarantees, whatever it is fed: exactly one fate for each message and one answer for each receive;
-//! Sent in the order of sending; nothing received before Established; exactly one terminal event, after every
+//! Sent in the order in which the transport took them; nothing received before Established; exactly one terminal event, after every
 //! outstanding fate and answer, and nothing after it.
 
 use super::inbox::{Asker, Inbox};
-use super::outbox::{Outbox, Pushed};
+use super::outbox::{Outbox, Pack, Pushed};
 use super::words::{Event, Input, Output, Role, State};
 use crate::failure::{ConnectionFailure, EstablishmentFailure, ReceiveFailure, SendFailure};
 use crate::message::{Message, MessageId, ReceiveId};
 use crate::time::Time;
 use bytes::BytesMut;
+use crate::properties::MessageProperties;
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
@@ -81,6 +82,13 @@ impl Machine {
         }
     }
 
+    /// The same for messages of which this holds where nothing else is said of them; default: nothing.
+    #[must_use]
+    pub fn with_usual(mut self, properties: &MessageProperties) -> Self {
+        self.outbox = self.outbox.with_usual(properties);
+        self
+    }
+
     /// Where it is in its life.
     pub fn state(&self) -> State {
         self.state
@@ -114,18 +122,18 @@ impl Machine {
         Ok(Queued { id, refused, copied })
     }
 
-    /// Queues a message of these bytes, as [`send`](Self::send) does.
-    pub fn send_slice(&mut self, data: &[u8]) -> Result<Queued, SendFailure> {
+    /// Queues the messages of a pack, each as [`send`](Self::send) does. False if the connection is Closed: then none
+    /// has a fate.
+    pub fn send_pack(&mut self, pack: Pack, now: Time) -> bool {
         if self.state == State::Closed {
-            return Err(SendFailure::Closed);
+            return false;
         }
-        let (id, pushed) = self.outbox.push_slice(data);
-        let refused = pushed.err();
-        if let Some(reason) = refused.clone() {
+        let Self { outbox, outputs, .. } = self;
+        outbox.push_pack(pack, now, |id, data, reason| {
             let message = Message::new(data.to_vec());
-            self.tell(Event::SendError { id, message, reason });
-        }
-        Ok(Queued { id, refused, copied: None })
+            outputs.push_back(Output::Event(Event::SendError { id, message, reason }));
+        });
+        true
     }
 
     /// Queues the message of `initiate_with_send`, before any other. Should establishing fail, its fate is the
@@ -213,8 +221,12 @@ impl Machine {
     /// It is this late: lets lifetimes run out (RFC 9622 §9.1.3.1).
     pub fn expire(&mut self, now: Time) {
         let was_empty = self.outbox.is_empty();
-        let Self { outbox, outputs, .. } = self;
-        outbox.expire(now, &mut |id, message| {
+        let Self { outbox, outputs, our_end, .. } = self;
+        outbox.expire(now, |id, message| {
+            // It is not sent, but what it said stays true: nothing follows.
+            if message.is_final() {
+                *our_end = OurEnd::Due;
+            }
             outputs.push_back(Output::Event(Event::Expired { id, message }));
         });
         if !was_empty && self.state == State::Established {
