@@ -23,9 +23,9 @@ pub use neatflow_actors::{Count, Credit, RaceRecord, Registry, name_resolver, su
 pub use neatflow_core::connection::State;
 pub use neatflow_core::{
     Attempt, Candidate, CandidateId, ConnectionFailure, EndpointError, Error, EstablishmentFailure, Failure,
-    ListenFailure, LocalEndpoint, Message, MessageContext, MessageId, Messages, Offer, Offers, Preference, Protocol,
-    ReceiveFailure, ReceiveId, RemoteEndpoint, ResolutionFailure, SelectionProperty, SendFailure, Status,
-    Time, TransportProperties, properties, racing, security,
+    ListenFailure, LocalEndpoint, Message, MessageContext, MessageId, Messages, Offer, Offers, Preference,
+    Protocol, ReceiveFailure, ReceiveId, RemoteEndpoint, ResolutionFailure, SelectionProperty, SendFailure,
+    Status, Time, TransportProperties, properties, racing, security,
 };
 pub use neatflow_stacks as stacks;
 pub use preconnection::{IntoLocal, IntoRemote, Preconnection};
@@ -41,8 +41,8 @@ pub mod prelude {
     };
     pub use crate::supervision::supervise;
     pub use crate::{
-        Connection, ConnectionRef, Event, FlowSet, Listener, ListenerRef, LocalEndpoint, Preconnection, Preference,
-        RemoteEndpoint, Transport, TransportProperties,
+        Connection, ConnectionRef, Event, FlowSet, Listener, ListenerRef, LocalEndpoint, Preconnection,
+        Preference, RemoteEndpoint, Transport, TransportProperties,
     };
     pub use neatflow_core::SelectionProperty::{
         self, ActiveReadBeforeSend, CongestionControl, FullChecksumRecv, FullChecksumSend, KeepAlive,

@@ -332,7 +332,7 @@ fn a_flow_that_cannot_move_is_heard_by_the_mailbox() {
     run(async {
         let transport = Transport::start();
         let unreliable = Preconnection::new(&transport).prohibit(Reliability).no_preference(PreserveOrder);
-        let unreliable = unreliable.no_preference(CongestionControl);
+        let unreliable = unreliable.no_preference(CongestionControl).set("safelyReplayable", true);
         let listener = unreliable.clone().local("127.0.0.1:0").listen().unwrap();
         let here = within(listener.listening()).await.unwrap()[0];
         let client = unreliable.remote(here).initiate().unwrap();
@@ -355,7 +355,7 @@ fn a_flow_that_cannot_move_is_heard_by_the_mailbox() {
 
 #[test]
 fn a_flow_survives_a_handler_that_panics_and_is_handed_to_the_restarted_actor() {
-    neatflow_testing::quiet_panics();
+    let _quiet = neatflow_testing::quiet_panics("the handler panics over");
     run(async {
         let transport = Transport::start();
         let (connection, mut peer) = pair(&transport).await;
@@ -383,7 +383,7 @@ fn a_flow_survives_a_handler_that_panics_and_is_handed_to_the_restarted_actor() 
 
 #[test]
 fn an_actor_that_is_not_supervised_dies_and_its_connection_lives_on() {
-    neatflow_testing::quiet_panics();
+    let _quiet = neatflow_testing::quiet_panics("the handler panics over");
     run(async {
         let transport = Transport::start();
         let (connection, mut peer) = pair(&transport).await;

@@ -18,7 +18,9 @@ use std::fmt;
 use std::sync::Arc;
 
 /// An event of one type, as subscriptions see it.
-pub trait EventType: ActorMessage<Result = ()> + TryFrom<Event, Error = Event> + Clone + Send + 'static {
+pub trait EventType:
+    ActorMessage<Result = ()> + TryFrom<Event, Error = Event> + Clone + Send + 'static
+{
     /// Which event it is.
     const KIND: EventKind;
 }

@@ -2,6 +2,7 @@
 
 use super::attached::Claim;
 use super::engine::{Engine, Turn};
+use super::pace::{Pace, yield_to_others};
 use super::set;
 use crate::supervision::catch::contain;
 use std::future::Future;
@@ -25,11 +26,12 @@ impl Future for Driver {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let driven = &mut self.get_mut().0;
+        let mut pace = Pace::default();
         while let Some(engine) = driven {
-            match engine.turn(cx, None) {
+            match engine.turn(cx, &mut pace, None) {
                 Turn::Idle => return Poll::Pending,
                 Turn::Unfinished => {
-                    cx.waker().wake_by_ref();
+                    yield_to_others(cx);
                     return Poll::Pending;
                 }
                 Turn::Claimed(claim) => *driven = driven.take().and_then(|engine| hand_over(engine, claim)),

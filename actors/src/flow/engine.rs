@@ -9,6 +9,7 @@ use super::buffers;
 use super::linger::linger;
 use super::messages::Ended;
 use super::moving::{Moving, Parcel};
+use super::pace::Pace;
 use super::set;
 use super::shared::{Locked, Shared};
 use crate::census::Census;
@@ -31,9 +32,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::time::Sleep;
-
-/// How many rounds an engine may go before others on its arbiter get their turn.
-const BUDGET: usize = 32;
 
 /// How many pieces are written at once.
 const SLICES: usize = 64;
@@ -159,13 +157,22 @@ impl Engine {
         self.carrier.wire = Some(established.wire);
     }
 
-    /// Does what there is to do. With an `ear` the attached actor hears what happens; without one that waits.
-    pub(super) fn turn(&mut self, cx: &mut Context<'_>, mut ear: Option<&mut Ear<'_>>) -> Turn {
+    /// Does what there is to do, as long as the pace allows. With an `ear` the attached actor hears what happens;
+    /// without one that waits.
+    pub(super) fn turn(
+        &mut self,
+        cx: &mut Context<'_>,
+        pace: &mut Pace,
+        mut ear: Option<&mut Ear<'_>>,
+    ) -> Turn {
         self.duty.shared.waker.register(cx.waker());
-        for _ in 0..BUDGET {
+        loop {
             if let Some(ear) = &mut ear
                 && self.hear(*ear).is_break()
             {
+                return Turn::Unfinished;
+            }
+            if pace.is_over() {
                 return Turn::Unfinished;
             }
             // A stack's panic ends this connection, in order, and no other.
@@ -180,7 +187,6 @@ impl Engine {
                 }
             }
         }
-        Turn::Unfinished
     }
 
     /// Has the attached actor hear what has happened.
@@ -227,11 +233,8 @@ impl Engine {
         core.awake = !self.hearing.is_empty();
         let inspections = std::mem::take(&mut core.inspections);
         let ended = core.end.is_some();
-        let wishes = Wishes {
-            acknowledgement: core.machine.wants_acknowledgement(),
-            read: core.may_read(),
-            deadline,
-        };
+        let wishes =
+            Wishes { acknowledgement: core.machine.wants_acknowledgement(), read: core.may_read(), deadline };
         drop(core);
         for inspection in inspections {
             // Whoever asked may be gone.
@@ -372,6 +375,10 @@ impl Engine {
     }
 
     /// Makes it ready to move to another arbiter, unless its transport is bound to this one.
+    #[expect(
+        clippy::result_large_err,
+        reason = "an engine that stays is not copied but by a move of its owner"
+    )]
     pub(super) fn depart(mut self) -> Result<Moving, Self> {
         let wire = match &mut self.carrier.wire {
             _ if self.association.is_some() || self.race.is_some() => return Err(self),

@@ -1,8 +1,8 @@
 //! The handle of a connection.
 
 use super::messages::Inspect;
-use super::shared::Shared;
 use super::set::FlowSet;
+use super::shared::Shared;
 use super::waiting::{ClosedFuture, EventStream, ReadyFuture, ReceivedFuture, Sending};
 use super::writer::Writer;
 use crate::happy_eyeballs::RaceRecord;
@@ -229,7 +229,10 @@ impl Connection {
     ///
     /// Events wait while the actor waits (`ctx.wait`), as its mail does. The connection keeps the actor alive until the
     /// terminal event.
-    pub fn attach<S: EventSet<A>, A: Actor<Context = Context<A>>>(&self, ctx: &mut Context<A>) -> SubscriptionId {
+    pub fn attach<S: EventSet<A>, A: Actor<Context = Context<A>>>(
+        &self,
+        ctx: &mut Context<A>,
+    ) -> SubscriptionId {
         FlowSet::of(ctx).attach::<S>(self, ctx)
     }
 

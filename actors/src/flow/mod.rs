@@ -20,6 +20,7 @@ mod handle;
 mod linger;
 pub mod messages;
 mod moving;
+mod pace;
 mod refusals;
 mod set;
 mod shared;

@@ -15,6 +15,7 @@ use super::attached::{Attached, Claim};
 use super::driver::{drive, hand_over};
 use super::engine::{Engine, Turn};
 use super::handle::{Connection, ConnectionRef};
+use super::pace::{Pace, yield_to_others};
 use super::shared::Shared;
 use crate::events::Event;
 use crate::subscription::{EventSet, Subscriber, Subscription, SubscriptionId};
@@ -34,9 +35,6 @@ use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as Cx, Poll, Wake, Waker};
-
-/// How many engines have a turn before others on the arbiter get theirs.
-const TURNS: usize = 64;
 
 thread_local! {
     /// The sets of this arbiter's actors.
@@ -227,7 +225,7 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
                 core.leaving.subscriptions.push(before);
                 if let Some(place) = self.places.borrow_mut().get_mut(index) {
                     place.handle = S::handle;
-                    place.kept = kept.or(place.kept.take());
+                    place.kept = kept.or_else(|| place.kept.take());
                 }
             }
             // Somebody else drives it.
@@ -253,14 +251,17 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
         let mut places = self.places.borrow_mut();
         let vacant = places.vacant_entry();
         let index = vacant.key();
-        let waker =
-            Arc::new(PlaceWaker { index, queued: AtomicBool::new(false), ready: self.ready.clone() });
+        let waker = Arc::new(PlaceWaker { index, queued: AtomicBool::new(false), ready: self.ready.clone() });
         vacant.insert(Place { shared: shared.clone(), kept, handle: S::handle, engine: None, waker });
         index
     }
 
     /// Waits for an engine that comes from another arbiter.
-    fn await_arrival(self: &Rc<Self>, index: usize, shared: &Arc<Shared>) -> oneshot::Sender<super::moving::Moving> {
+    fn await_arrival(
+        self: &Rc<Self>,
+        index: usize,
+        shared: &Arc<Shared>,
+    ) -> oneshot::Sender<super::moving::Moving> {
         let (mover, arrival) = oneshot::channel();
         let (seat, shared) = (Seat { set: self.key, index }, shared.clone());
         actix_rt::spawn(async move {
@@ -276,7 +277,7 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
     }
 
     /// Gives the engine at this place a turn.
-    fn turn(&self, index: usize, actor: &mut A, ctx: &mut Context<A>) {
+    fn turn(&self, index: usize, pace: &mut Pace, actor: &mut A, ctx: &mut Context<A>) {
         let Some(mut turn) = Taken::out_of(self, index) else { return };
         let waker = Waker::from(turn.waker.clone());
         turn.waker.queued.store(false, Ordering::Release);
@@ -288,7 +289,7 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
             if hears { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         let Some(engine) = &mut turn.engine else { return };
-        match engine.turn(&mut Cx::from_waker(&waker), Some(&mut ear)) {
+        match engine.turn(&mut Cx::from_waker(&waker), pace, Some(&mut ear)) {
             Turn::Idle => {}
             Turn::Unfinished => waker.wake(),
             Turn::Claimed(claim) => {
@@ -305,13 +306,10 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
     fn dissolve(&self) {
         self.running.set(false);
         for mut place in self.places.take().drain() {
-            match place.engine.take() {
-                Some(mut engine) => {
-                    engine.fall_back();
-                    drive(engine);
-                }
-                // It has not arrived yet, and finds nobody when it does.
-                None => {}
+            // One that has not arrived yet finds nobody when it does.
+            if let Some(mut engine) = place.engine.take() {
+                engine.fall_back();
+                drive(engine);
             }
         }
     }
@@ -400,18 +398,19 @@ impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Run<A> {
     fn poll(self: Pin<&mut Self>, actor: &mut A, ctx: &mut Context<A>, cx: &mut Cx<'_>) -> Poll<()> {
         let set = &self.0;
         set.ready.actor.register(cx.waker());
-        for _ in 0..TURNS {
+        let mut pace = Pace::default();
+        while !pace.is_over() {
             if ctx.waiting() || ctx.state() != ActorState::Running {
                 return Poll::Pending;
             }
             match set.ready.pop() {
-                Some(index) => set.turn(index, actor, ctx),
+                Some(index) => set.turn(index, &mut pace, actor, ctx),
                 // A future that stays would keep the actor alive.
                 None if set.places.borrow().is_empty() => return Poll::Ready(()),
                 None => return Poll::Pending,
             }
         }
-        cx.waker().wake_by_ref();
+        yield_to_others(cx);
         Poll::Pending
     }
 }

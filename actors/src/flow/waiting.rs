@@ -21,10 +21,7 @@ pub struct Sending<'a> {
 }
 
 impl<'a> Sending<'a> {
-    pub(super) fn new(
-        shared: &'a Arc<Shared>,
-        outcome: Result<Accepted, (SendFailure, Message)>,
-    ) -> Self {
+    pub(super) fn new(shared: &'a Arc<Shared>, outcome: Result<Accepted, (SendFailure, Message)>) -> Self {
         Self { shared, outcome }
     }
 

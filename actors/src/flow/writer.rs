@@ -2,8 +2,8 @@
 
 use super::buffers;
 use super::shared::Shared;
-use neatflow_core::{Message, SendFailure, Time};
 use neatflow_core::connection::{Outbox, Pack};
+use neatflow_core::{Message, SendFailure, Time};
 use std::fmt;
 
 /// Small messages on their way into the send queue, as batches of up to 64 KiB: the queue is locked once for each, at

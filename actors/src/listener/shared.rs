@@ -147,7 +147,7 @@ impl Core {
     /// Whether somebody wants the next connection now.
     pub(super) fn wants(&self) -> bool {
         let subscribed = self.subscribers.wants(EventKind::ConnectionReceived)
-            && self.subscribers.have_room(EventKind::ConnectionReceived, );
+            && self.subscribers.have_room(EventKind::ConnectionReceived);
         self.limit != Some(0) && (subscribed || self.accepting > self.accepted.len())
     }
 

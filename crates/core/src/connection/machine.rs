@@ -22,9 +22,9 @@ use super::outbox::{Outbox, Pack, Pushed};
 use super::words::{Event, Input, Output, Role, State};
 use crate::failure::{ConnectionFailure, EstablishmentFailure, ReceiveFailure, SendFailure};
 use crate::message::{Message, MessageId, ReceiveId};
+use crate::properties::MessageProperties;
 use crate::time::Time;
 use bytes::BytesMut;
-use crate::properties::MessageProperties;
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 

@@ -37,7 +37,10 @@ fn says_the_same_however_it_is_drained(script: Script, drains: Vec<bool>) {
     let (mut eager_word, mut lazy_word) = (Vec::new(), Vec::new());
     // Who gets a message depends on who asks at the moment it is told; and the peer's end is told after the messages.
     let timeless = |step: &&Step| {
-        !matches!(step, Step::Stream(_) | Step::Watch | Step::Pull | Step::BeginPull | Step::EndPull | Step::PeerFinished)
+        !matches!(
+            step,
+            Step::Stream(_) | Step::Watch | Step::Pull | Step::BeginPull | Step::EndPull | Step::PeerFinished
+        )
     };
     for (serial, step) in script.steps.iter().filter(timeless).enumerate() {
         perform(&mut eager, step, serial);

@@ -154,9 +154,11 @@ pub(crate) enum Reply {
 pub(crate) fn perform(machine: &mut Machine, step: &Step, serial: usize) -> Reply {
     let pending = machine.outbox().pending();
     let input = match step {
-        Step::Send { len, is_final } => return Reply::Send(
-            machine.send(message(serial, *len, *is_final), Time::ZERO).map(|queued| queued.id),
-        ),
+        Step::Send { len, is_final } => {
+            return Reply::Send(
+                machine.send(message(serial, *len, *is_final), Time::ZERO).map(|queued| queued.id),
+            );
+        }
         Step::Receive => return Reply::Receive(machine.receive()),
         Step::Pull => return Reply::Pull(machine.pull()),
         Step::BeginPull => {

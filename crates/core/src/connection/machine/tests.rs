@@ -7,7 +7,7 @@ use crate::failure::Failure;
 fn the_message_of_initiate_with_send_shares_the_fate_of_the_establishment() {
     let told = |input: fn() -> Input| {
         let mut machine = Machine::new(Role::Initiated);
-        assert!(machine.send_first("first".into(), Time::ZERO).is_none());
+        drop(machine.send_first("first".into(), Time::ZERO));
         send(&mut machine, "second");
         machine.handle(input());
         std::iter::from_fn(move || machine.poll(true)).map(|output| format!("{output:?}")).collect::<Vec<_>>()
@@ -164,11 +164,14 @@ fn every_input_leads_from_every_state_where_the_table_says() {
 fn whoever_closes_and_lets_go_while_establishing_still_has_everything_delivered() {
     let mut machine = Machine::new(Role::Initiated);
     let id = send(&mut machine, Message::new("last words"));
-    for input in [Input::Close, Input::Release, Input::Established, Input::FrontTaken(1), Input::Acknowledged] {
+    for input in [Input::Close, Input::Release, Input::Established, Input::FrontTaken(1), Input::Acknowledged]
+    {
         machine.handle(input);
     }
     let outputs: Vec<_> = std::iter::from_fn(|| machine.poll(true)).collect();
-    assert!(outputs.iter().any(|output| matches!(output, Output::Event(Event::Sent(sent)) if sent.contains(&id))));
+    assert!(
+        outputs.iter().any(|output| matches!(output, Output::Event(Event::Sent(sent)) if sent.contains(&id)))
+    );
     assert!(matches!(outputs[..], [.., Output::Event(Event::Closed), Output::Release]));
 }
 
@@ -177,9 +180,12 @@ fn a_refused_message_comes_back_and_costs_no_other_message() {
     let mut machine = Machine::new(Role::Accepted);
     let ids = ["taken", "too large", "taken too"].map(|text| send(&mut machine, Message::new(text)));
     let refusal = SendFailure::TooLarge { limit: 8 };
-    for input in
-        [Input::FrontTaken(1), Input::FrontRefused(refusal.clone()), Input::FrontTaken(1), Input::FrontTaken(1)]
-    {
+    for input in [
+        Input::FrontTaken(1),
+        Input::FrontRefused(refusal.clone()),
+        Input::FrontTaken(1),
+        Input::FrontTaken(1),
+    ] {
         machine.handle(input);
     }
     let told: Vec<_> = std::iter::from_fn(|| machine.poll(true)).collect();

@@ -206,11 +206,17 @@ impl Outbox {
     /// Takes the messages of a pack, each as [`push_slice`](Self::push_slice) does, and `refused` hears of those that
     /// it does not take. The pack's buffer is used as it is, unless that would be a waste. The time counts where every
     /// message [has a lifetime](Self::is_timed).
-    pub fn push_pack(&mut self, pack: Pack, now: Time, mut refused: impl FnMut(MessageId, &[u8], SendFailure)) {
+    pub fn push_pack(
+        &mut self,
+        pack: Pack,
+        now: Time,
+        mut refused: impl FnMut(MessageId, &[u8], SendFailure),
+    ) {
         let bytes = pack.bytes();
         let fits = self.end == End::Open
             && self.is_usual_plain
-            && self.load().saturating_add(bytes.max(pack.count() as usize)) < self.high_water.saturating_mul(2);
+            && self.load().saturating_add(bytes.max(pack.count() as usize))
+                < self.high_water.saturating_mul(2);
         // Behind others even a little would occupy a whole buffer for as long as they take.
         if fits && !pack.is_empty() && (self.is_empty() || bytes >= Run::LIMIT / 4) {
             self.pending += bytes;
