@@ -12,7 +12,7 @@ use crate::supervision::catch::contain;
 use actix::Recipient;
 use bytes::Bytes;
 use futures::channel::oneshot;
-use neatflow_core::connection::{Input, Output, State};
+use neatflow_core::connection::{Batch, Input, Output, State};
 use neatflow_core::{ConnectionFailure, EstablishmentFailure, Failure, Message, Protocol};
 use neatflow_stacks::{Association, Established, NotSent, StreamWire, Wire};
 use std::cell::RefCell;
@@ -206,9 +206,10 @@ impl Driver {
             Wire::Messages(wire) => {
                 let Some(message) = core.machine.outbox().front() else { return Ok(false) };
                 // The stack sees what holds in the end; the application gets back what it gave.
-                let message = message.clone().with_properties(&self.shared.properties.message);
-                match wire.poll_send(cx, &message) {
-                    Poll::Ready(Ok(())) => Input::FrontTaken,
+                let properties = message.context.properties.or(&self.shared.properties.message);
+                let batch = Batch { data: &message.data, size: message.len(), count: 1, properties };
+                match wire.poll_send(cx, &batch) {
+                    Poll::Ready(Ok(_)) => Input::FrontTaken,
                     Poll::Ready(Err(NotSent::Message(reason))) => Input::FrontRefused(reason),
                     Poll::Ready(Err(NotSent::Wire(failure))) => return Err(failure),
                     Poll::Pending => return Ok(false),
@@ -252,13 +253,20 @@ impl Driver {
                 };
             }
         }
+        let mut messages = Vec::new();
         let arrived = match wire {
-            Wire::Stream(wire) => read_stream(&mut **wire, cx).map(|read| Ok(read?.map(Message::new))),
-            Wire::Messages(wire) => wire.poll_recv(cx),
+            Wire::Stream(wire) => read_stream(&mut **wire, cx).map_ok(|read| messages.extend(read)),
+            Wire::Messages(wire) => wire.poll_recv(cx, &mut messages),
         };
         let Poll::Ready(arrived) = arrived else { return Ok(false) };
-        let input = arrived?.map_or(Input::PeerFinished, Input::Arrived);
-        self.shared.lock().machine.handle(input);
+        arrived?;
+        let mut core = self.shared.lock();
+        if messages.is_empty() {
+            core.machine.handle(Input::PeerFinished);
+        }
+        for message in messages {
+            core.machine.handle(Input::Arrived(message));
+        }
         Ok(true)
     }
 
@@ -274,12 +282,12 @@ impl Driver {
 }
 
 /// What one read brings; `None` at the peer's end.
-fn read_stream(wire: &mut dyn StreamWire, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
+fn read_stream(wire: &mut dyn StreamWire, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Failure>> {
     BUFFER.with_borrow_mut(|buffer| {
         let mut buffer = ReadBuf::new(buffer);
         ready!(wire.poll_read(cx, &mut buffer))?;
         let read = buffer.filled();
-        Poll::Ready(Ok((!read.is_empty()).then(|| Bytes::copy_from_slice(read))))
+        Poll::Ready(Ok((!read.is_empty()).then(|| Message::new(Bytes::copy_from_slice(read)))))
     })
 }
 

@@ -166,7 +166,7 @@ async fn a_flow_that_was_silent_for_too_long_ends_and_its_source_may_come_again(
         assert_eq!(text(&mut server).await, "ping");
     }
     // The time for which a flow is kept is not over.
-    assert!(poll_fn(|cx| Poll::Ready(server.poll_recv(cx))).await.is_pending());
+    assert!(poll_fn(|cx| Poll::Ready(server.poll_next(cx))).await.is_pending());
     assert_eq!(receive(&mut server).await, None);
     assert_eq!(receive(&mut server).await, None, "the end is no moment");
     send(&mut client, "again").await;
