@@ -62,6 +62,22 @@ async fn answers_leave_from_the_address_the_peer_spoke_to() {
     assert_eq!(hears(&client), (b"hello yourself".to_vec(), spoken_to));
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_was_sent_to_everybody_is_answered_from_an_address_of_ours() {
+    let mut acceptor = listen_at("0.0.0.0".parse().unwrap());
+    let port = acceptor.local().port();
+    let client = peer(V4);
+    client.set_broadcast(true).unwrap();
+    client.send_to(b"anybody?", ("127.255.255.255", port)).unwrap();
+    let mut flow = accept(&mut acceptor).await;
+    assert_eq!(text(&mut flow).await, "anybody?");
+    send_all(&mut flow, b"meme", 2, 2).await;
+    for _ in 0..2 {
+        assert_eq!(hears(&client), (b"me".to_vec(), SocketAddr::new(V4, port)));
+    }
+}
+
 #[tokio::test]
 async fn an_ipv6_listener_does_not_take_ipv4() {
     if !has(V6) {
