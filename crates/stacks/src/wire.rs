@@ -68,13 +68,16 @@ pub trait StreamWire: WireControl {
 
 /// Messages with boundaries.
 pub trait MessageWire: WireControl {
-    /// Takes what has come, one message or more: pushes them onto `into`. Ready with nothing pushed means that the
-    /// peer has sent its end.
+    /// Takes what has come: pushes one message or more, which may be empty, onto `into`; ready with nothing pushed
+    /// means the peer has sent its end. How many one call pushes is bounded: about 64, unless more were at hand
+    /// anyway.
     fn poll_recv(&mut self, cx: &mut Context<'_>, into: &mut Vec<Message>) -> Poll<Result<(), Failure>>;
 
-    /// Hands messages, whole, to the transport: one or more from the front of the batch; how many were taken.
+    /// Hands messages, whole, to the transport: those of one batch, from its front. How many were taken, at least
+    /// one.
     ///
-    /// *Errors*: of the first message alone, and then the next may be sent; or of the wire.
+    /// *Errors*: of the first message of the batch alone, and then the next may be sent; or of the wire. None of the
+    /// batch was taken.
     fn poll_send(&mut self, cx: &mut Context<'_>, batch: &Batch<'_>) -> Poll<Result<usize, NotSent>>;
 }
 

@@ -10,7 +10,7 @@ use neatflow_stacks::{MessageWire, NotSent, Path, Report, StreamWire, Wire, Wire
 use std::io::IoSlice;
 use std::rc::Rc;
 use std::sync::{Arc, MutexGuard};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use tokio::io::ReadBuf;
 
 pub(super) fn stream(link: Arc<Link>, trunk: Rc<Trunk>) -> Wire {
@@ -106,7 +106,7 @@ impl WireControl for ScriptedWire {
 
 impl StreamWire for ScriptedWire {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<(), Failure>> {
-        let next = ready!(self.poll_next(cx))?;
+        let next = std::task::ready!(self.poll_next(cx))?;
         let Some(mut data) = next else { return Poll::Ready(Ok(())) };
         let read = data.split_to(data.len().min(buf.remaining()));
         buf.put_slice(&read);
@@ -135,25 +135,26 @@ impl StreamWire for ScriptedWire {
 
 impl MessageWire for ScriptedWire {
     fn poll_recv(&mut self, cx: &mut Context<'_>, into: &mut Vec<Message>) -> Poll<Result<(), Failure>> {
-        into.extend(ready!(self.poll_next(cx))?.map(Message::new));
-        Poll::Ready(Ok(()))
+        self.poll_next(cx).map_ok(|data| into.extend(data.map(Message::new)))
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>, batch: &Batch<'_>) -> Poll<Result<usize, NotSent>> {
-        let message = &batch.data[..batch.size];
         let mut state = self.begin(Operation::Write);
         Self::sound(&state)?;
-        if message.len() > state.limit {
+        if batch.size > state.limit {
             let reason = SendFailure::TooLarge { limit: state.limit };
             return Poll::Ready(Err(NotSent::Message(reason)));
         }
         // What is longer than the window goes alone.
         let room = state.room();
-        if room == 0 || room < message.len() && !state.outbound.is_empty() {
+        if room == 0 || room < batch.size && !state.outbound.is_empty() {
             return pend(&mut state.writer, cx);
         }
-        state.write(Bytes::copy_from_slice(message));
-        Poll::Ready(Ok(1))
+        let taken = room.checked_div(batch.size).map_or(batch.count, |fit| fit.max(1).min(batch.count));
+        for n in 0..taken {
+            state.write(Bytes::copy_from_slice(&batch.data[n * batch.size..][..batch.size]));
+        }
+        Poll::Ready(Ok(taken))
     }
 }
 
