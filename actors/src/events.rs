@@ -177,7 +177,7 @@ events! {
         Writable {}
         /// Nothing is queued any more: the transport has taken it, or would not. NEAT `on_all_written`.
         AllWritten {}
-        /// Something has come that [`try_read`](Connection::try_read) would give, or the end has. Told again after a
+        /// Something has come that [`try_read`](Connection::try_read) would give, or the end has. Told once after a
         /// `try_read` that found nothing. NEAT `on_readable`.
         Readable {}
         /// Messages came: one for a `receive`, one or more for a `stream`. On a byte stream without a framer a

@@ -174,13 +174,14 @@ impl Connection {
         self.shared.rouse(core);
     }
 
-    /// Takes a message that has come, without waiting; `None` if there is none, and then Readable tells when there is.
-    /// Only those who have Readable in their events, and neither `receive` nor `stream`, find anything. NEAT `neat_read`.
+    /// Takes a message that has come, without waiting; `None` if there is none, and then Readable tells, once, when
+    /// there is. No more is read ahead than one read brings. For code that pulls: who has asked with `receive` or
+    /// `stream` goes first. NEAT `neat_read`.
     ///
     /// *Errors*: why no message will come; `Finished` after the peer's end.
     pub fn try_read(&self) -> Result<Option<Message>, ReceiveFailure> {
         let mut core = self.shared.lock();
-        let pulled = core.machine.pull();
+        let pulled = core.machine.try_pull();
         // There is room for the next, or it is to be looked for.
         self.shared.rouse(core);
         pulled.transpose()
@@ -316,7 +317,6 @@ impl Connection {
             // Too late for anything else: whoever subscribes hears the terminal event.
             subscriber.tell(&last);
         } else {
-            core.watch_for(subscriber.kinds());
             core.subscribe(subscriber, &self.shared.waker);
         }
         self.shared.rouse(core);

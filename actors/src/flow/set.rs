@@ -217,7 +217,6 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
         let relieved = core.subscribers.relieve(self.key);
         core.leaving.subscriptions.extend(relieved);
         let subscription = Subscription::new(subscriber.clone(), core.subscribers.window(), &shared.waker);
-        core.watch_for(subscriber.kinds());
         match &mut core.attached {
             Some(attached) if attached.seat.set == self.key => {
                 let before = attached.resubscribe(subscription);

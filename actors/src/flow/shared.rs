@@ -13,7 +13,7 @@ use crate::events::{
     Ready, ReceiveError, Received, SendError, Sent, SoftError, Stalled, Timeout, Writable,
 };
 use crate::happy_eyeballs::RaceRecord;
-use crate::subscription::{Kinds, Subscriber, Subscription, SubscriptionId, Subscriptions};
+use crate::subscription::{Subscriber, Subscription, SubscriptionId, Subscriptions};
 use crate::watchers::{Place, Watchers};
 use actix::Recipient;
 use futures::channel::oneshot;
@@ -128,10 +128,7 @@ impl Shared {
         subscribers: &[Subscriber],
     ) -> Arc<Self> {
         let waker = Arc::new(AtomicWaker::new());
-        let mut machine = Machine::new(role).with_usual(&properties.message);
-        if subscribers.iter().any(|one| one.kinds().contains(EventKind::Readable)) {
-            machine.watch();
-        }
+        let machine = Machine::new(role).with_usual(&properties.message);
         Arc::new(Self {
             id: ConnectionId::next(),
             properties,
@@ -478,13 +475,6 @@ impl Core {
     pub(crate) fn subscribe(&mut self, subscriber: Subscriber, waker: &Arc<AtomicWaker>) {
         let dead = self.subscribers.add(subscriber, waker);
         self.leaving.subscriptions.extend(dead);
-    }
-
-    /// Somebody wants these kinds of events; some are told only where they are wanted.
-    pub(crate) fn watch_for(&mut self, kinds: Kinds) {
-        if kinds.contains(EventKind::Readable) {
-            self.machine.watch();
-        }
     }
 
     /// How many events that hold credit each subscriber may have, from now on.

@@ -188,11 +188,6 @@ impl Subscriber {
         }
     }
 
-    /// Which events it wants.
-    pub(crate) fn kinds(&self) -> Kinds {
-        self.kinds
-    }
-
     /// Its name.
     pub fn id(&self) -> SubscriptionId {
         self.id

@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 /// The receive queue of one connection.
 ///
 /// Four ways to ask: single requests (each answered exactly once, in order), a standing stream, pulls that take a
-/// message out by hand, and a watch that tells when there is something to pull. Whoever waits to pull goes first: an
-/// answer may have to wait for room, a pull never.
+/// message out by hand, and a watch that tells once when there is something to pull. Whoever waits to pull goes first:
+/// an answer may have to wait for room, a pull never.
 /// The transport is read only while somebody asks, so the queue holds at most what
 /// one read brought.
 #[derive(Debug, Default)]
@@ -20,7 +20,8 @@ pub struct Inbox {
     answered: u64,
     streaming: bool,
     pulls: usize,
-    watch: Watch,
+    /// Somebody is to be told when there is something to pull.
+    watched: bool,
     /// Nothing is delivered any more, for this reason.
     shut: Option<ReceiveFailure>,
     end: End,
@@ -34,16 +35,6 @@ enum End {
     /// It has come; the stream, if there is one, has not been told yet.
     Finished,
     /// It has come, and the stream was told.
-    Told,
-}
-
-/// Whether somebody is to be told when there is something to pull.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Watch {
-    #[default]
-    Off,
-    Armed,
-    /// Told; armed again by a pull that finds nothing.
     Told,
 }
 
@@ -94,32 +85,25 @@ impl Inbox {
         !self.messages.is_empty() || self.end != End::Open || self.shut.is_some()
     }
 
-    /// Tells from now on when there is something to pull: once, and again after a pull that found nothing.
+    /// Tells when there is something to pull, once.
     pub fn watch(&mut self) {
-        if self.watch == Watch::Off {
-            self.watch = Watch::Armed;
-        }
+        self.watched = true;
     }
 
     /// Whether somebody wants to be told of something to pull.
     pub fn is_watched(&self) -> bool {
-        self.watch == Watch::Armed
+        self.watched
     }
 
     /// Whether there is something to pull now, which is to be told; once.
     pub fn take_readable(&mut self) -> bool {
-        let readable = self.is_watched() && self.asker().is_none() && self.pulls == 0 && self.is_given();
-        if readable {
-            self.watch = Watch::Told;
-        }
+        let readable = self.watched && self.asker().is_none() && self.pulls == 0 && self.is_given();
+        self.watched &= !readable;
         readable
     }
 
     /// Takes a message out by hand, or says that none will come.
     pub fn pull(&mut self) -> Option<Result<Message, ReceiveFailure>> {
-        if self.watch == Watch::Told && !self.is_given() {
-            self.watch = Watch::Armed;
-        }
         match self.messages.pop_front() {
             Some(message) => Some(Ok(message)),
             None if self.shut.is_some() => self.shut.clone().map(Err),

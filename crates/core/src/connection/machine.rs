@@ -186,14 +186,16 @@ impl Machine {
         self.inbox.is_pull_due()
     }
 
-    /// Tells Readable from now on: when there is something to pull, and again after a pull that found nothing.
-    pub fn watch(&mut self) {
-        if !self.inbox.is_shut() {
+    /// Takes a message by hand, as [`pull`](Self::pull) does; if there is none, Readable tells when there is.
+    pub fn try_pull(&mut self) -> Option<Result<Message, ReceiveFailure>> {
+        let pulled = self.pull();
+        if pulled.is_none() {
             self.inbox.watch();
         }
+        pulled
     }
 
-    /// Whether the watch waits for something to pull.
+    /// Whether somebody is to be told when there is something to pull.
     pub fn is_watched(&self) -> bool {
         self.inbox.is_watched()
     }

@@ -19,7 +19,7 @@ pub(crate) enum Step {
     },
     Receive,
     Stream(bool),
-    Watch,
+    TryPull,
     Pull,
     BeginPull,
     EndPull,
@@ -52,7 +52,7 @@ impl Arbitrary for Step {
             40..48 => Self::Pull,
             48..50 => Self::BeginPull,
             50 => Self::EndPull,
-            51 => Self::Watch,
+            51 => Self::TryPull,
             52..53 => Self::Close,
             53 => Self::Abort,
             54 => Self::Release,
@@ -165,10 +165,7 @@ pub(crate) fn perform(machine: &mut Machine, step: &Step, serial: usize) -> Repl
             machine.begin_pull();
             return Reply::Nothing;
         }
-        Step::Watch => {
-            machine.watch();
-            return Reply::Nothing;
-        }
+        Step::TryPull => return Reply::Pull(machine.try_pull()),
         Step::EndPull => {
             machine.end_pull();
             return Reply::Nothing;

@@ -27,8 +27,6 @@ pub(crate) struct Witness {
     stream_told: bool,
     /// Somebody is to be told when there is something to pull.
     watched: bool,
-    /// Somebody was to be told of that, once.
-    told_of_reading: bool,
     pub(crate) pulls: usize,
     /// What arrived and was not taken.
     pub(crate) arrived: VecDeque<Message>,
@@ -60,7 +58,6 @@ impl Witness {
             streaming: false,
             stream_told: false,
             watched: false,
-            told_of_reading: false,
             pulls: 0,
             arrived: VecDeque::new(),
             peer_finished: false,
@@ -93,12 +90,7 @@ impl Witness {
         let connected = matches!(before, State::Established | State::Closing);
         match step {
             Step::Stream(on) => self.streaming = *on && !self.closed,
-            Step::Watch if !self.closed && !self.ended && !self.told_of_reading => {
-                self.watched = true;
-                self.told_of_reading = true;
-            }
-            // What finds nothing arms the watch again.
-            Step::Pull if self.told_of_reading && self.arrived.is_empty() && !self.peer_finished => {
+            Step::TryPull if self.arrived.is_empty() && !self.peer_finished => {
                 self.watched |= !self.closed && !self.ended;
             }
             Step::BeginPull => self.pulls += 1,
