@@ -208,10 +208,6 @@ impl Subscriptions {
         (!list.is_empty()).then_some(Self { list })
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.list.clear();
-    }
-
     /// Whether somebody wants events of this kind.
     pub(crate) fn wants(&self, kind: EventKind) -> bool {
         self.list.iter().any(|one| one.subscriber.kinds.contains(kind) && one.subscriber.mouth.is_alive())

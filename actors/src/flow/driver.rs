@@ -8,6 +8,7 @@ use super::messages::Ended;
 use super::shared::Shared;
 use crate::census::Census;
 use crate::happy_eyeballs::RaceRecord;
+use crate::placement::note_activity;
 use crate::supervision::catch::contain;
 use actix::Recipient;
 use bytes::Bytes;
@@ -257,6 +258,7 @@ impl Driver {
             Wire::Messages(wire) => wire.poll_recv(cx),
         };
         let Poll::Ready(arrived) = arrived else { return Ok(false) };
+        note_activity();
         let input = arrived?.map_or(Input::PeerFinished, Input::Arrived);
         self.shared.lock().machine.handle(input);
         Ok(true)
