@@ -65,9 +65,9 @@ impl Pool {
             Placement::Pool => {
                 let count = self.arbiters.len();
                 let first = self.turn.get();
-                let in_turn = (0..count).map(|step| (first + step) % count);
+                let mut in_turn = (0..count).map(|step| (first + step) % count);
                 let next =
-                    in_turn.clone().find(|&at| self.arbiters[at].alive()).or_else(|| in_turn.last())?;
+                    in_turn.find(|&at| self.arbiters[at].alive()).or_else(|| (count > 0).then_some(first))?;
                 self.turn.set((next + 1) % count);
                 Some(self.arbiters[next].clone())
             }
