@@ -8,7 +8,7 @@
 //! An acceptance accepts while somebody wants connections. After a panic (of an accept filter, say) its next
 //! incarnation goes on with the same sockets, so nobody who is connecting notices, and the connection that was being
 //! looked at is looked at once more. On several arbiters each has a socket of its own on the same address, and the
-//! system spreads the connections over them; what they share is behind one lock ([`shared`]).
+//! system spreads the connections over them; what they share is behind one lock (`shared.rs`).
 
 mod acceptance;
 mod actor;
