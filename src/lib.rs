@@ -19,7 +19,9 @@ pub use neatflow_actors::flow::{
 pub use neatflow_actors::listener::{
     AcceptFilter, AcceptFuture, Incoming, Listener, ListenerId, ListenerRef, ListeningFuture,
 };
-pub use neatflow_actors::{Count, Credit, RaceRecord, Registry, name_resolver, subscription, supervision};
+pub use neatflow_actors::{
+    Count, Credit, RaceRecord, Registry, name_resolver, placement, subscription, supervision,
+};
 pub use neatflow_core::connection::State;
 pub use neatflow_core::{
     Attempt, Candidate, CandidateId, ConnectionFailure, EndpointError, Error, EstablishmentFailure, Failure,

@@ -41,9 +41,9 @@ impl Window {
         self.size.store(size, Ordering::Release);
     }
 
-    /// Whether there is room for one more.
-    pub(crate) fn has_room(&self) -> bool {
-        self.outstanding.load(Ordering::Acquire) < self.size.load(Ordering::Acquire)
+    /// Whether there is room for one more, besides so many that are to come.
+    pub(crate) fn has_room_besides(&self, others: usize) -> bool {
+        self.outstanding.load(Ordering::Acquire).saturating_add(others) < self.size.load(Ordering::Acquire)
     }
 
     /// A place in it.

@@ -42,7 +42,7 @@ impl Attached {
     }
 
     pub(crate) fn has_room(&self) -> bool {
-        self.subscription.window().has_room() && self.events.len() < WAITING
+        self.subscription.window().has_room_besides(0) && self.events.len() < WAITING
     }
 
     /// From now on it hears what this subscription says.

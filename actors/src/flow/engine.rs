@@ -15,6 +15,7 @@ use super::shared::{Locked, Shared};
 use crate::census::Census;
 use crate::events::Event;
 use crate::happy_eyeballs::RaceRecord;
+use crate::placement::note_activity;
 use crate::supervision::catch::contain;
 use actix::Recipient;
 use futures::channel::oneshot;
@@ -335,13 +336,19 @@ impl Engine {
                 Poll::Pending => {}
             }
         }
+        let reads = wishes.read;
         let happened = match wire {
-            wire if !wishes.read => wire.control().poll_failed(cx).map(Input::from),
+            wire if !reads => wire.control().poll_failed(cx).map(Input::from),
             Wire::Stream(wire) => read(&mut **wire, cx),
             Wire::Messages(wire) => receive(&mut **wire, cx),
         };
         match happened {
-            Poll::Ready(fact) => self.happened(fact),
+            Poll::Ready(fact) => {
+                if reads {
+                    note_activity();
+                }
+                self.happened(fact)
+            }
             Poll::Pending if timer.is_ready() => Round::Moved,
             Poll::Pending => Round::Still,
         }

@@ -59,8 +59,8 @@ impl Subscription {
         self.subscriber.kinds.contains(kind)
     }
 
-    fn has_room(&self) -> bool {
-        self.window.has_room() || !self.is_alive()
+    fn has_room_besides(&self, others: usize) -> bool {
+        self.window.has_room_besides(others) || !self.is_alive()
     }
 
     pub(crate) fn is_alive(&self) -> bool {
@@ -84,7 +84,7 @@ impl Subscription {
 
     /// Whether it has been without room for longer than it may; or else when it will have been.
     fn stalls(&mut self, now: Time) -> Result<Option<Time>, ()> {
-        let full = !self.has_room();
+        let full = !self.has_room_besides(0);
         let Some(patience) = &mut self.patience else { return Ok(None) };
         if !full {
             patience.full_since = None;
@@ -189,7 +189,12 @@ impl Subscriptions {
 
     /// Whether everyone who wants events of this kind has room for one more.
     pub(crate) fn have_room(&self, kind: EventKind) -> bool {
-        self.list.iter().filter(|one| one.wants(kind)).all(Subscription::has_room)
+        self.have_room_besides(kind, 0)
+    }
+
+    /// The same, besides so many that are to come.
+    pub(crate) fn have_room_besides(&self, kind: EventKind, others: usize) -> bool {
+        self.list.iter().filter(|one| one.wants(kind)).all(|one| one.has_room_besides(others))
     }
 
     /// Whether anybody is subscribed.

@@ -39,7 +39,12 @@ fn says_the_same_however_it_is_drained(script: Script, drains: Vec<bool>) {
     let timeless = |step: &&Step| {
         !matches!(
             step,
-            Step::Stream(_) | Step::TryPull | Step::Pull | Step::BeginPull | Step::EndPull | Step::PeerFinished
+            Step::Stream(_)
+                | Step::TryPull
+                | Step::Pull
+                | Step::BeginPull
+                | Step::EndPull
+                | Step::PeerFinished
         )
     };
     for (serial, step) in script.steps.iter().filter(timeless).enumerate() {
