@@ -130,7 +130,9 @@ impl Handler<Received> for Ear {
 /// Has an actor do something in its own turn.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Do(Box<dyn FnOnce(&mut Ear, &mut Context<Ear>) + Send>);
+struct Do(Deed);
+
+type Deed = Box<dyn FnOnce(&mut Ear, &mut Context<Ear>) + Send>;
 
 impl Handler<Do> for Ear {
     type Result = ();

@@ -239,7 +239,10 @@ impl Engine {
         drop(core);
         for inspection in inspections {
             // Whoever asked may be gone.
-            let _ = inspection.send(self.carrier.wire.as_ref().map(Wire::report).unwrap_or_default());
+            let wire = self.carrier.wire.as_ref();
+            // What a stack cannot measure ends nothing.
+            let report = contain(|| wire.map(Wire::report)).ok().flatten();
+            let _ = inspection.send(report.unwrap_or_default());
         }
         if !self.hearing.is_empty() {
             Round::Heard

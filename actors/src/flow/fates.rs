@@ -62,13 +62,13 @@ mod tests {
                 if fates.of(MessageId(*id)).is_some() {
                     return false;
                 }
-                if id % 3 == 0 {
+                if id.is_multiple_of(3) {
                     fates.refused(MessageId(*id), &SendFailure::QueueFull);
                 } else {
                     fates.sent(&(MessageId(*id)..=MessageId(*id)));
                 }
                 let right = |id: &u64| {
-                    let fate = if id % 3 == 0 { Err(SendFailure::QueueFull) } else { Ok(()) };
+                    let fate = if id.is_multiple_of(3) { Err(SendFailure::QueueFull) } else { Ok(()) };
                     fates.of(MessageId(*id)) == Some(fate)
                 };
                 if !ids[..=n].iter().all(right) {

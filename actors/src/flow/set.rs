@@ -130,10 +130,20 @@ impl Wake for PlaceWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.queued.swap(true, Ordering::AcqRel) {
-            self.ready.places.lock().unwrap_or_else(PoisonError::into_inner).push_back(self.index);
+        if self.queue() {
             self.ready.actor.wake();
         }
+    }
+}
+
+impl PlaceWaker {
+    /// Has the place get a turn when turns are given next; whether that is news.
+    fn queue(&self) -> bool {
+        let news = !self.queued.swap(true, Ordering::AcqRel);
+        if news {
+            self.ready.places.lock().unwrap_or_else(PoisonError::into_inner).push_back(self.index);
+        }
+        news
     }
 }
 
@@ -290,7 +300,8 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
         let Some(engine) = &mut turn.engine else { return };
         match engine.turn(&mut Cx::from_waker(&waker), pace, Some(&mut ear)) {
             Turn::Idle => {}
-            Turn::Unfinished => waker.wake(),
+            // Turns are being given now: to wake the actor would only have it polled before others.
+            Turn::Unfinished => drop(turn.waker.queue()),
             Turn::Claimed(claim) => {
                 if let Some(engine) = turn.engine.take().and_then(|engine| hand_over(engine, claim)) {
                     turn.engine = Some(engine);
