@@ -262,6 +262,11 @@ impl Machine {
         }
     }
 
+    /// Whether the peer has sent its end.
+    pub fn has_peer_finished(&self) -> bool {
+        self.inbox.is_finished()
+    }
+
     /// Whether it matters now when the peer has acknowledged everything.
     pub fn wants_acknowledgement(&self) -> bool {
         let matters = match self.state {
