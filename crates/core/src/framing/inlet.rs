@@ -94,6 +94,8 @@ impl Inlet {
         self.stash();
         self.piece = part.data;
         self.context = part.context;
+        // That it is the last one is not said of each message in it.
+        self.context.properties.is_final = None;
         self.end = part.end_of_message;
         self.due = true;
         self.idle = 0;
@@ -217,12 +219,9 @@ impl Inlet {
         self.failure.get_or_insert(failure);
     }
 
-    /// What is said of the message below; that it is the last one is not said of the messages in it.
     #[inline]
     pub(super) fn context(&self) -> MessageContext {
-        let mut context = self.context.clone();
-        context.properties.is_final = None;
-        context
+        self.context.clone()
     }
 
     #[inline]

@@ -24,6 +24,12 @@ impl Collected {
             return Ok(Some(length));
         }
         self.length = length;
+        self.keep(data);
+        Ok(None)
+    }
+
+    #[cold]
+    fn keep(&mut self, data: &Bytes) {
         // Many tiny parts would cost more than their bytes.
         match self.parts.pop() {
             Some(last) if last.len() + data.len() <= Self::JOINED => {
@@ -33,15 +39,22 @@ impl Collected {
             }
             last => self.parts.extend(last.into_iter().chain([data.clone()])),
         }
-        Ok(None)
     }
 
     /// Sends the message, whose last part this is.
+    #[inline]
     pub(super) fn send(&mut self, framer: &mut MessageFramer<'_>, last: &Bytes) {
+        if !self.parts.is_empty() {
+            self.send_parts(framer);
+        }
+        framer.send_bytes(last);
+    }
+
+    #[cold]
+    fn send_parts(&mut self, framer: &mut MessageFramer<'_>) {
         for part in &self.parts {
             framer.send_bytes(part);
         }
-        framer.send_bytes(last);
         self.clear();
     }
 

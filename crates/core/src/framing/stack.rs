@@ -172,8 +172,8 @@ impl FramerStack {
         if let Err(failure) = self.push(self.layers.len(), data, context, end_of_message, out) {
             return Err(self.refuse_sent(*failure, end_of_message, mark, out));
         }
-        if let Some(failure) = self.failed.clone() {
-            return Err(self.refuse_sent(failure, end_of_message, mark, out));
+        if let Some(failure) = &self.failed {
+            return Err(self.refuse_sent(failure.clone(), end_of_message, mark, out));
         }
         let written = out.len() - before;
         if !end_of_message {
