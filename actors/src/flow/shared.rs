@@ -127,6 +127,7 @@ impl Shared {
 
     /// Queues a message and wakes the driver. The id, and why it was refused if it was; or, on a closed connection, the
     /// message.
+    #[expect(clippy::result_large_err, reason = "the message comes back as it went in")]
     pub(crate) fn send(
         &self,
         message: Message,
