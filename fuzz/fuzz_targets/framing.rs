@@ -40,8 +40,12 @@ struct Peer {
 impl Peer {
     fn start(framers: &Framers) -> Self {
         let below = Below::Stream;
-        let mut peer =
-            Self { stack: framers.stack(below), out: Outgoing::new(below), received: Vec::new(), failed: false };
+        let mut peer = Self {
+            stack: framers.stack(below),
+            out: Outgoing::new(below),
+            received: Vec::new(),
+            failed: false,
+        };
         peer.stack.start(&mut peer.out);
         peer
     }
