@@ -167,6 +167,7 @@ impl Shared {
 
     /// Queues a message. The id, why it was refused if it was, and whether a polite sender waits now; or, on a closed
     /// connection, the message.
+    #[expect(clippy::result_large_err, reason = "the message comes back as it went in")]
     pub(crate) fn send(&self, message: Message) -> Result<Accepted, (SendFailure, Message)> {
         // The clock costs more than the rest, and few messages ask for it.
         let timed = message.context.properties.or(&self.properties.message).msg_lifetime.is_some();

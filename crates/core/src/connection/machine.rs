@@ -106,6 +106,7 @@ impl Machine {
 
     /// Queues a message. Its fate is an event, whatever it is, unless the connection is Closed: no event may
     /// follow the terminal one, so the message comes back at once.
+    #[expect(clippy::result_large_err, reason = "the message comes back as it went in")]
     pub fn send(&mut self, message: Message, now: Time) -> Result<Queued, (SendFailure, Message)> {
         if self.state == State::Closed {
             return Err((SendFailure::Closed, message));
