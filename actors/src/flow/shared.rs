@@ -1,4 +1,4 @@
-//! What a connection's handles, driver and actor have in common.
+//! What a connection's handles, engine and actor have in common.
 
 use super::attached::{Attached, Claim};
 use super::buffers;
@@ -253,7 +253,7 @@ impl Shared {
         }
     }
 
-    /// Ends a connection that has no driver (any more): every fate, answer and terminal event is told here.
+    /// Ends a connection that nobody drives (any more): every fate, answer and terminal event is told here.
     pub(crate) fn give_up(self: &Arc<Self>, why: &str) {
         let mut core = self.lock();
         core.machine.handle(Input::EstablishmentFailed(EstablishmentFailure::Stopped(why.into())));
