@@ -6,6 +6,7 @@ use crate::events::{Event, EventKind};
 use crate::subscription::{Subscription, SubscriptionId};
 use futures::channel::oneshot;
 use std::collections::VecDeque;
+use std::thread::ThreadId;
 
 /// How many events wait at most before the flow stops reading; the actor hears them in the turn in which they happen,
 /// so more than a few wait only while it cannot be reached.
@@ -21,11 +22,19 @@ pub(crate) struct Attached {
 
 /// An attached actor asks for the engine.
 #[derive(Debug)]
-pub(crate) enum Claim {
-    /// It sits on the same arbiter.
-    Here(Seat),
-    /// It sits on another, and waits there.
-    There(oneshot::Sender<Moving>),
+pub(crate) struct Claim {
+    pub(crate) seat: Seat,
+    /// The arbiter where it sits.
+    pub(crate) home: ThreadId,
+    /// Where it waits, unless the engine is known to be on the same arbiter.
+    pub(crate) mover: Option<oneshot::Sender<Moving>>,
+}
+
+impl Claim {
+    /// Whether it comes from this arbiter.
+    pub(crate) fn is_from_here(&self) -> bool {
+        self.home == std::thread::current().id()
+    }
 }
 
 impl Attached {

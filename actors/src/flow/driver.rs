@@ -45,12 +45,13 @@ impl Future for Driver {
 /// Hands the engine to the actor that asks for it. It comes back if that cannot be done, and the actor hears by its
 /// mailbox.
 pub(super) fn hand_over(engine: Engine, claim: Claim) -> Option<Engine> {
-    let refused = match claim {
-        Claim::Here(seat) => set::seat(seat, engine),
-        Claim::There(mover) => match engine.depart() {
+    let refused = match claim.mover {
+        _ if claim.home == std::thread::current().id() => set::seat(claim.seat, engine),
+        Some(mover) => match engine.depart() {
             Ok(moving) => mover.send(moving).err().map(Engine::arrive),
             Err(engine) => Some(engine),
         },
+        None => Some(engine),
     };
     refused.map(|mut engine| {
         engine.fall_back();
