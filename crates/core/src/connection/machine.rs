@@ -346,7 +346,12 @@ impl Machine {
             }
             self.maybe_closed();
         }
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() {
+            // Most connections have nothing to say most of the time.
+            self.outputs = VecDeque::new();
+        }
+        output
     }
 
     fn tell(&mut self, event: Event) {
