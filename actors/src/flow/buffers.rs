@@ -16,7 +16,9 @@ thread_local! {
 /// An empty buffer: one that was used before, if there is one.
 pub(super) fn take() -> BytesMut {
     // A thread that ends has none.
-    BUFFERS.try_with(|buffers| buffers.borrow_mut().pop()).ok().flatten().unwrap_or_default()
+    let used = BUFFERS.try_with(|buffers| buffers.borrow_mut().pop()).ok().flatten();
+    // To let it grow would copy what is in it again and again.
+    used.unwrap_or_else(|| BytesMut::with_capacity(SIZE))
 }
 
 /// Keeps a buffer for the next, if it is of use.
