@@ -8,6 +8,7 @@
 mod fit;
 mod inventory;
 mod listen;
+pub mod neat;
 mod paths;
 mod protocols;
 mod refusal;
