@@ -90,7 +90,8 @@ mod tests {
     }
 
     fn keys(alternatives: &Alternatives) -> Vec<String> {
-        let keys = |set: &Properties| set.iter().map(|(key, _)| key.to_string()).collect::<Vec<_>>().join(" ");
+        let keys =
+            |set: &Properties| set.iter().map(|(key, _)| key.to_string()).collect::<Vec<_>>().join(" ");
         alternatives.expanded().iter().map(keys).collect()
     }
 

@@ -183,13 +183,18 @@ impl Parser<'_> {
         });
         let Some(end) = end else { return Err(self.syntax("a text does not end")) };
         let quoted = self.text.get(self.at..self.at + end + 2).unwrap_or_default();
-        let text = serde_json::from_str(quoted).map_err(|_| self.syntax("a text has a wrong escape or a control character"))?;
+        let text = serde_json::from_str(quoted)
+            .map_err(|_| self.syntax("a text has a wrong escape or a control character"))?;
         self.at += quoted.len();
         Ok(text)
     }
 
     fn word(&mut self) -> Result<Kind, Flaw> {
-        let length = self.rest().iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte)).count();
+        let length = self
+            .rest()
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte))
+            .count();
         let word = self.text.get(self.at..self.at + length).unwrap_or_default();
         let kind = match word {
             "null" => Kind::Null,
@@ -278,7 +283,8 @@ mod tests {
         assert_eq!(fault(&deep).2, Fault::TooDeep { limit: MAX_DEPTH });
         let long = format!("\"{}\"", "x".repeat(10 << 20));
         assert_eq!(fault(&long).2, Fault::TooLong { limit: MAX_DOCUMENT });
-        for number in ["1e999", "18446744073709551615", "9223372036854775808", "100000000000000000000000000"] {
+        for number in ["1e999", "18446744073709551615", "9223372036854775808", "100000000000000000000000000"]
+        {
             assert_eq!(fault(number).2, Fault::TooLarge, "{number}");
         }
         assert_eq!(fault(r#"{"a": 1, "a": 2}"#), (1, 10, Fault::Repeated("a".into())));

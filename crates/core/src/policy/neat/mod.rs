@@ -18,8 +18,10 @@ mod value;
 mod write;
 
 pub use alternatives::{Alternatives, MAX_EXPANSION};
+pub(super) use fault::Flaw;
 pub use fault::{Fault, PolicyError};
 pub use finite::Finite;
+pub(super) use json::{Kind, Member, Node, parse};
 pub use json::{MAX_DEPTH, MAX_DOCUMENT};
 pub use properties::{Conflict, Properties, Score};
 pub use property::{Precedence, Property};

@@ -129,7 +129,11 @@ impl Properties {
             match (our, their) {
                 (Some((key, our)), Some((_, their))) => match update(our, their) {
                     Some(updated) => merged.push((key.clone(), updated)),
-                    None => conflicts.push(Conflict { key: key.clone(), ours: our.clone(), theirs: their.clone() }),
+                    None => conflicts.push(Conflict {
+                        key: key.clone(),
+                        ours: our.clone(),
+                        theirs: their.clone(),
+                    }),
                 },
                 (Some(only), None) | (None, Some(only)) => merged.push(only.clone()),
                 (None, None) => {}
@@ -164,9 +168,11 @@ impl Properties {
     /// Whether they have the same keys and values; precedence and score do not matter.
     pub(in crate::policy) fn same_values(&self, other: &Self) -> bool {
         self.len() == other.len()
-            && self.0.iter().zip(&other.0).all(|((key, one), (name, other))| {
-                key == name && one.value == other.value
-            })
+            && self
+                .0
+                .iter()
+                .zip(&other.0)
+                .all(|((key, one), (name, other))| key == name && one.value == other.value)
     }
 
     /// These alone, each of a set of values of precedence 1 in its place: the cartesian product, the first key varying
@@ -183,7 +189,11 @@ impl Properties {
             }
             let one = |value: Value| Property { value, ..property.clone() };
             let with = |set: &Self| {
-                property.value.each().map(|value| set.clone().with(key.clone(), one(value))).collect::<Vec<_>>()
+                property
+                    .value
+                    .each()
+                    .map(|value| set.clone().with(key.clone(), one(value)))
+                    .collect::<Vec<_>>()
             };
             all = all.iter().flat_map(with).collect();
         }
@@ -236,7 +246,8 @@ mod tests {
 
     #[test]
     fn keys_have_no_case_and_stand_in_order() {
-        let mut set = Properties::new().with("MTU", Property::requested(1500_i64)).with("a", Property::default());
+        let mut set =
+            Properties::new().with("MTU", Property::requested(1500_i64)).with("a", Property::default());
         assert_eq!(set.insert("mtu", Property::requested(9000_i64)), Some(Property::requested(1500_i64)));
         assert_eq!(set.to_string(), "(a|*) (mtu|9000)");
     }

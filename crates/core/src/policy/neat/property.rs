@@ -45,7 +45,6 @@ pub struct Property {
     pub evaluated: bool,
 }
 
-
 impl Property {
     /// A property of precedence 1 and score 0.
     pub fn requested(value: impl Into<Value>) -> Self {
@@ -169,8 +168,14 @@ mod tests {
 
     #[test]
     fn the_shorthand_of_neat() {
-        assert_eq!(Keyed("transport", &with("TCP", Precedence::Immutable, 2)).to_string(), "[transport|TCP]+2");
-        assert_eq!(with(Value::one_of([1500_i64, 9000]).unwrap(), Precedence::Requested, 0).to_string(), "(1500,9000)");
+        assert_eq!(
+            Keyed("transport", &with("TCP", Precedence::Immutable, 2)).to_string(),
+            "[transport|TCP]+2"
+        );
+        assert_eq!(
+            with(Value::one_of([1500_i64, 9000]).unwrap(), Precedence::Requested, 0).to_string(),
+            "(1500,9000)"
+        );
         assert_eq!(with("reliable", Precedence::Default, -1).to_string(), "reliable-1");
     }
 }

@@ -73,7 +73,8 @@ pub(in crate::policy) fn alternatives(node: &Node) -> Result<Alternatives, Flaw>
 fn group(node: &Node, sets: &[Node]) -> Result<Vec<Properties>, Flaw> {
     let mut all = Vec::new();
     for (place, set) in sets.iter().enumerate() {
-        let expanded = groups(set).and_then(|groups| Alternatives::new(groups).map_err(|fault| set.flaw(fault)));
+        let expanded =
+            groups(set).and_then(|groups| Alternatives::new(groups).map_err(|fault| set.flaw(fault)));
         all.extend_from_slice(expanded.map_err(|flaw| flaw.at_place(place))?.expanded());
         if all.len() > MAX_EXPANSION {
             return Err(node.flaw(Fault::Explosion { limit: MAX_EXPANSION }));
@@ -265,13 +266,16 @@ fn range(node: &Node, members: &[Member]) -> Result<Value, Flaw> {
         };
         *bound = Some(end_of_range(node).map_err(|flaw| flaw.within(name))?);
     }
-    let (Some(start), Some(end)) = (start, end) else { return Err(node.expected("a range with start and end")) };
+    let (Some(start), Some(end)) = (start, end) else {
+        return Err(node.expected("a range with start and end"));
+    };
     bounded(node, start, end)
 }
 
 fn bounded(node: &Node, start: f64, end: f64) -> Result<Value, Flaw> {
     let text = |number: f64| number.to_string().into();
-    Value::range(start, end).ok_or_else(|| node.flaw(Fault::EmptyRange { start: text(start), end: text(end) }))
+    Value::range(start, end)
+        .ok_or_else(|| node.flaw(Fault::EmptyRange { start: text(start), end: text(end) }))
 }
 
 /// A number, or infinity in one of NEAT's spellings.
@@ -292,7 +296,9 @@ fn end_of_range(node: &Node) -> Result<f64, Flaw> {
 pub(in crate::policy) fn transport_name(word: &str) -> Text {
     const KNOWN: &[&str] =
         &["TCP", "UDP", "QUIC", "SCTP", "MPTCP", "UDP-Lite", "SCTP/UDP", "DTLS", "TLS", "WEBRTC", "reliable"];
-    let letters = |text: &str| text.bytes().filter(|byte| *byte != b'-').map(|byte| byte.to_ascii_lowercase()).collect();
+    let letters = |text: &str| {
+        text.bytes().filter(|byte| *byte != b'-').map(|byte| byte.to_ascii_lowercase()).collect()
+    };
     let same = |name: &&&str| -> bool { Vec::<u8>::eq(&letters(name), &letters(word)) };
     KNOWN.iter().find(same).map_or_else(|| word.into(), |name| Text::fixed(name))
 }

@@ -69,7 +69,8 @@ impl Value {
     /// The numbers from `start` to `end`, both included; an infinite end is open. `None` if it holds no number.
     pub fn range(start: f64, end: f64) -> Option<Self> {
         let (start, end) = (start + 0.0, end + 0.0);
-        if start.is_nan() || end.is_nan() || start > end || start == f64::INFINITY || end == f64::NEG_INFINITY {
+        if start.is_nan() || end.is_nan() || start > end || start == f64::INFINITY || end == f64::NEG_INFINITY
+        {
             return None;
         }
         if start == end {
@@ -249,9 +250,12 @@ mod tests {
     #[test]
     fn what_is_empty_is_no_value() {
         assert_eq!(Value::one_of(Vec::<i64>::new()), None);
-        for (start, end) in
-            [(2.0, 1.0), (f64::NAN, 1.0), (f64::INFINITY, f64::INFINITY), (f64::NEG_INFINITY, f64::NEG_INFINITY)]
-        {
+        for (start, end) in [
+            (2.0, 1.0),
+            (f64::NAN, 1.0),
+            (f64::INFINITY, f64::INFINITY),
+            (f64::NEG_INFINITY, f64::NEG_INFINITY),
+        ] {
             assert_eq!(Value::range(start, end), None, "{start} {end}");
         }
         assert_eq!(Value::one_of(0..=MAX_ALTERNATIVE_VALUES as i64), None);

@@ -25,7 +25,9 @@ impl Serialize for End {
         match self.0 {
             f64::INFINITY => serializer.serialize_str("Infinity"),
             f64::NEG_INFINITY => serializer.serialize_str("-Infinity"),
-            number if number.fract() == 0.0 && number.abs() <= EXACT => serializer.serialize_i64(number as i64),
+            number if number.fract() == 0.0 && number.abs() <= EXACT => {
+                serializer.serialize_i64(number as i64)
+            }
             number => serializer.serialize_f64(number),
         }
     }
