@@ -65,5 +65,5 @@ fn identifies(set: &Properties, candidate: &Properties) -> bool {
         None => true,
         Some(said) => candidate.get(key).is_some_and(|known| known.matches(said)),
     };
-    IDENTITY.iter().all(|key| agrees(&key))
+    IDENTITY.iter().all(agrees)
 }

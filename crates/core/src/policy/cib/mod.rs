@@ -89,7 +89,9 @@ impl Cib {
             }
             let uid = node.uid.clone();
             match self.place(node) {
-                Ok(_) => drop(places.insert(uid, place)),
+                Ok(_) => {
+                    places.insert(uid, place);
+                }
                 Err(fault) => refused.push((place, fault)),
             }
         }

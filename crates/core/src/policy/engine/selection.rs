@@ -437,7 +437,7 @@ fn not_joined<'a>(
     role: Role,
 ) -> Refusal {
     let names = names(protocols.clone());
-    let some = |is_for: &dyn Fn(&Protocol) -> bool| protocols.clone().any(|protocol| is_for(protocol));
+    let some = |is_for: &dyn Fn(&Protocol) -> bool| protocols.clone().any(is_for);
     let remote = role == Role::Listen
         || request.remotes.iter().any(|remote| some(&|protocol| remote.is_for(protocol)));
     let local = ways.iter().any(|way| some(&|protocol| way.is_for(protocol)));

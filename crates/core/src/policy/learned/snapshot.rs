@@ -6,6 +6,7 @@ use crate::candidate::Protocol;
 use crate::policy::neat::{Fault, MAX_DOCUMENT};
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ impl Learned {
     /// last comes first, and what does not fit is left out.
     pub fn to_snapshot(&self) -> String {
         let mut records: Vec<_> = self.records.iter().collect();
-        records.sort_by(|(_, one), (_, other)| other.seen.cmp(&one.seen));
+        records.sort_by_key(|(_, record)| Reverse(record.seen));
         let mut text = format!("{{\"neatflow_observations\":{SNAPSHOT_VERSION},\"records\":[");
         let empty = text.len();
         for (key, record) in records {

@@ -11,19 +11,20 @@ pub const MAX_EXPANSION: usize = 1_024;
 /// It is expanded once, when it is made: `[[{a}], [{b, c}, {d, e}]]` is `{a, b, c}` and `{a, d, e}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alternatives {
-    groups: Arc<[Vec<Properties>]>,
+    /// As they were written, if there is more than one: a single group is its own product.
+    groups: Option<Arc<[Vec<Properties>]>>,
     expanded: Arc<[Properties]>,
 }
 
 impl Default for Alternatives {
     fn default() -> Self {
-        Self { groups: Arc::new([]), expanded: Arc::new([Properties::new()]) }
+        Properties::new().into()
     }
 }
 
 impl From<Properties> for Alternatives {
     fn from(only: Properties) -> Self {
-        Self { groups: Arc::new([vec![only.clone()]]), expanded: Arc::new([only]) }
+        Self { groups: None, expanded: Arc::new([only]) }
     }
 }
 
@@ -60,13 +61,21 @@ impl Alternatives {
         }
         match contradiction {
             Some(conflict) if expanded.is_empty() => Err(Fault::Contradiction(conflict.to_string().into())),
-            _ => Ok(Self { groups: groups.into(), expanded: expanded.into() }),
+            _ => {
+                expanded.iter_mut().for_each(Properties::shrink);
+                let groups = (groups.len() > 1).then(|| groups.into());
+                Ok(Self { groups, expanded: expanded.into() })
+            }
         }
     }
 
     /// The groups, as they were written.
-    pub fn groups(&self) -> &[Vec<Properties>] {
-        &self.groups
+    pub fn groups(&self) -> impl ExactSizeIterator<Item = &[Properties]> {
+        let single = std::slice::from_ref(&self.expanded).iter().map(|group| &group[..]);
+        let several = self.groups.iter().flat_map(|groups| groups.iter().map(Vec::as_slice));
+        let groups: Vec<&[Properties]> =
+            if self.groups.is_some() { several.collect() } else { single.collect() };
+        groups.into_iter()
     }
 
     /// Every combination.
@@ -76,7 +85,7 @@ impl Alternatives {
 
     /// Whether nothing is said.
     pub fn is_empty(&self) -> bool {
-        self.groups.is_empty()
+        matches!(&self.expanded[..], [only] if only.is_empty())
     }
 }
 

@@ -145,7 +145,15 @@ impl Properties {
     /// These, and of the others those whose keys are not here.
     pub(in crate::policy) fn or_else(&self, others: &Self) -> Self {
         let missing = others.0.iter().filter(|(key, _)| self.get(key).is_none());
-        self.0.iter().chain(missing).cloned().collect()
+        let mut all: Vec<_> = self.0.iter().chain(missing).cloned().collect();
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all.shrink_to_fit();
+        Self(all)
+    }
+
+    /// Takes no more memory than is needed.
+    pub(super) fn shrink(&mut self) {
+        self.0.shrink_to_fit();
     }
 
     /// As if nothing had been compared yet.

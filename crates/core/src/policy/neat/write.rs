@@ -78,7 +78,7 @@ impl Serialize for Properties {
 impl Serialize for Alternatives {
     /// An array of arrays, as NEAT's.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.groups().serialize(serializer)
+        serializer.collect_seq(self.groups())
     }
 }
 
