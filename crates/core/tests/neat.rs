@@ -383,6 +383,17 @@ fn answers_have_the_four_attributes_of_each_property() {
 }
 
 #[test]
+fn socket_options_are_answered_by_number() {
+    let mut engine = Engine::with_pib(built_in::pib());
+    let asked = r#"[{"transport": {"value": "TCP"}, "flow_size_bytes": {"value": 20000000}, "SO/X/Y": {"value": 1}}]"#;
+    let answer = requests(&engine.answer(asked, Time::ZERO).unwrap()).remove(0);
+    assert_eq!(
+        answer.expanded()[0].to_string(),
+        "(elephant|true) (flow_size_bytes|20000000) (so/0/1|40) (so/41/67|40) (transport|TCP)"
+    );
+}
+
+#[test]
 fn the_number_of_candidates_is_a_matter_of_configuration() {
     let mut engine = Engine::new();
     let asked = r#"[{"n": {"value": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]}}]"#;

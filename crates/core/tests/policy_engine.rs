@@ -111,6 +111,12 @@ fn what_a_policy_prohibits_is_used_by_nobody() {
 }
 
 #[test]
+fn a_policy_that_leaves_the_interface_open_binds_nothing() {
+    let open = r#"{"properties": {"interface": {"value": null, "precedence": 2}, "local_ip": {"value": null, "precedence": 2}}}"#;
+    assert_eq!(branches(&mut policy(open), &to("example.org:443", wish())), "tcp *, sctp *");
+}
+
+#[test]
 fn a_policy_that_forbids_a_feature_names_it() {
     let engine =
         &mut policy(r#"{"uid": "p", "properties": {"reliability": {"value": false, "precedence": 2}}}"#);

@@ -26,6 +26,7 @@ mod refusal;
 mod request;
 mod roster;
 mod rows;
+pub mod schema;
 mod select;
 pub mod wishes;
 

@@ -2,6 +2,7 @@
 
 use super::explanation::{Draft, Explanation, Ledger};
 use super::lookup::{apply, distinct, join, rank, split};
+use super::socket_options::by_number;
 use super::{Engine, MAX_DRAFTS};
 use crate::candidate::Protocol;
 use crate::policy::neat::read::{TRANSPORT, transport_name};
@@ -41,7 +42,8 @@ pub enum LookupError {
 
 impl Engine {
     /// Answers a request in NEAT's JSON with candidates in NEAT's JSON, best first: the first call of its set-up if the
-    /// request says so (`__request_type` is `pre-resolve`), otherwise the second.
+    /// request says so (`__request_type` is `pre-resolve`), otherwise the second. Socket options are named by number in
+    /// the second answer, as its library wants them.
     ///
     /// *Errors*: the request cannot be read, or explodes.
     pub fn answer(&mut self, request: &str, now: Time) -> Result<String, LookupError> {
@@ -49,7 +51,7 @@ impl Engine {
         let candidates = if is_pre_resolve(&requests) {
             self.pre_resolve(&requests)?
         } else {
-            self.lookup(&requests, now)?
+            self.lookup(&requests, now)?.iter().map(by_number).collect()
         };
         // Keys are texts, and numbers are finite: nothing can fail.
         Ok(serde_json::to_string(&candidates).unwrap_or_default())

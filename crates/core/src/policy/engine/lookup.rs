@@ -110,10 +110,12 @@ pub(super) fn join(
     joined
 }
 
-/// Whether a row has whatever cannot change of the request, and says nothing else of it.
+/// Whether a row speaks of whatever cannot change of the request, and contradicts none of it.
 fn has_immutables(row: &Properties, request: &Properties) -> bool {
-    let immutables = request.iter().filter(|(_, wanted)| wanted.precedence == Precedence::Immutable);
-    immutables.into_iter().all(|(key, wanted)| row.get(key).is_some_and(|known| known.matches(wanted)))
+    let mut immutables = request.iter().filter(|(_, wanted)| wanted.precedence == Precedence::Immutable);
+    immutables.all(|(key, wanted)| {
+        row.get(key).is_some_and(|known| known.precedence != Precedence::Immutable || known.matches(wanted))
+    })
 }
 
 /// Best first; the sort is stable, so that what came first stays first among equals.

@@ -5,6 +5,7 @@ mod decisions;
 mod explanation;
 mod lookup;
 mod selection;
+mod socket_options;
 
 pub use answer::LookupError;
 pub use decisions::MAX_DECISIONS;

@@ -18,7 +18,7 @@ use crate::policy::inventory::Inventory;
 use crate::policy::learned::{About, Standing};
 use crate::policy::listen::MAX_LISTEN_SPECS;
 use crate::policy::neat::read::TRANSPORT;
-use crate::policy::neat::{Conflict, Finite, Precedence, Properties, Property, Score, Text};
+use crate::policy::neat::{Conflict, Finite, Precedence, Properties, Property, Scalar, Score, Text, Value};
 use crate::policy::paths::{Way, ways};
 use crate::policy::places::{places, usable, wishes};
 use crate::policy::protocols::{blamed, join, names};
@@ -263,10 +263,7 @@ impl Engine {
                 rate = rate.max(most);
             }
             if let Some(millis) = rtt.and_then(|rtt| Finite::new(rtt.as_secs_f64() * 1_000.0)) {
-                known.insert(
-                    Text::fixed("rtt"),
-                    Property::immutable(crate::policy::neat::Scalar::Float(millis)),
-                );
+                known.insert(Text::fixed("rtt"), Property::immutable(Scalar::Float(millis)));
             }
             if let Some(rate) = rate {
                 known.insert(
@@ -384,6 +381,7 @@ fn bound(way: &Way, properties: &Properties, inventory: &Inventory) -> Bound {
     let mut way = way.clone();
     if way.path.address.is_none()
         && let Some(said) = properties.get("local_ip").filter(|said| said.precedence == Precedence::Immutable)
+        && said.value != Value::Any
     {
         let address = said.value.each().find_map(|value| {
             let address: std::net::IpAddr = value.as_str()?.parse().ok()?;
@@ -392,7 +390,9 @@ fn bound(way: &Way, properties: &Properties, inventory: &Inventory) -> Bound {
         let Some(address) = address else { return nowhere("local_ip", said) };
         way.path.address = Some(address);
     }
-    let said = properties.get("interface").filter(|said| said.precedence > Precedence::Default);
+    let said = properties
+        .get("interface")
+        .filter(|said| said.precedence > Precedence::Default && said.value != Value::Any);
     let Some(said) = said.filter(|_| way.path.interface.is_none()) else { return Bound::As(way) };
     let ways = said.value.each().filter_map(|value| {
         let row = usable(inventory, value.as_str()?).ok()?;
