@@ -25,7 +25,7 @@ pub use neatflow_core::{
     Attempt, Candidate, CandidateId, ConnectionFailure, EndpointError, Error, EstablishmentFailure, Failure,
     ListenFailure, LocalEndpoint, Message, MessageContext, MessageId, Offer, Offers, Preference, Protocol,
     ReceiveFailure, ReceiveId, RemoteEndpoint, ResolutionFailure, SelectionProperty, SendFailure, Status,
-    Time, TransportProperties, properties, racing, security,
+    Time, TransportProperties, policy, properties, racing, security,
 };
 pub use neatflow_stacks as stacks;
 pub use preconnection::{IntoLocal, IntoRemote, Preconnection};

@@ -364,7 +364,7 @@ fn the_second_call_prefers_what_the_library_has_reported_to_work() {
             let set = &one.expanded()[0];
             let success = set
                 .get("__he_candidate_success")
-                .map_or("unknown".to_owned(), |known| known.value.to_string());
+                .map_or_else(|| "unknown".to_owned(), |known| known.value.to_string());
             format!("{} {success}", set.word("transport").unwrap())
         })
         .collect();

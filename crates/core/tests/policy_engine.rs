@@ -142,6 +142,18 @@ fn a_policy_about_an_address_is_held_against_each_address() {
 }
 
 #[test]
+fn a_policy_about_one_port_says_nothing_of_another() {
+    let engine = &mut policy(
+        r#"{"match": {"port": {"value": 443}}, "properties": {"transport": {"value": "TCP", "precedence": 2}}}"#,
+    );
+    let mut request = to("192.0.2.1:443", wish());
+    assert_eq!(branches(engine, &request), "tcp *");
+    request.remotes.push("192.0.2.1:8443".parse().unwrap());
+    let found = lines(&race(engine, &request, &[]));
+    assert_eq!(found, ["tcp 192.0.2.1:443", "tcp 192.0.2.1:8443", "sctp 192.0.2.1:8443"]);
+}
+
+#[test]
 fn only_temporary_addresses_may_be_a_policy_too() {
     let engine =
         &mut policy(r#"{"properties": {"useTemporaryLocalAddress": {"value": true, "precedence": 2}}}"#);

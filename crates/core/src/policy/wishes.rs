@@ -116,24 +116,27 @@ pub(super) fn wanted(properties: &TransportProperties, role: Role, stacks: &[Sta
     wanted
 }
 
-/// What is known of the peer before names are resolved: its names, ports and literal addresses, whichever it will be.
+/// What is known of the peer before names are resolved: its name, port and literal address, each if it is the same
+/// whichever of the remote endpoints will be reached.
 pub(super) fn peer(request: &Request, wanted: &mut Properties) {
-    let remotes = &request.remotes;
-    let any = |values: Option<Value>| values.map(Property::immutable);
-    let hosts = Value::one_of(remotes.iter().filter_map(|remote| remote.host.clone()).map(Text::from));
-    let ports = Value::one_of(remotes.iter().filter_map(|remote| remote.port).map(i64::from));
-    let literal = |address: std::net::IpAddr| Text::from(address.to_string());
-    let addresses = remotes.iter().map(|remote| remote.literal().map(literal)).collect::<Option<Vec<_>>>();
-    let found = [
-        ("domain_name", any(hosts)),
-        ("port", any(ports)),
-        ("remote_ip", addresses.and_then(|addresses| any(Value::one_of(addresses)))),
-    ];
-    for (key, property) in found {
-        if let Some(property) = property {
-            wanted.insert(Text::fixed(key), property);
+    let mut say = |key, values: Vec<Option<Value>>| {
+        if let [Some(first), rest @ ..] = &values[..]
+            && rest.iter().all(|other| other.as_ref() == Some(first))
+        {
+            wanted.insert(Text::fixed(key), Property::immutable(first.clone()));
         }
-    }
+    };
+    let remotes = &request.remotes;
+    let text = |text: String| Value::from(Text::from(text));
+    say(
+        "domain_name",
+        remotes.iter().map(|remote| remote.host.clone().map(|host| Text::from(host).into())).collect(),
+    );
+    say("port", remotes.iter().map(|remote| remote.port.map(|port| i64::from(port).into())).collect());
+    say(
+        "remote_ip",
+        remotes.iter().map(|remote| remote.literal().map(|address| text(address.to_string()))).collect(),
+    );
 }
 
 /// Whether these properties leave no choice but to have it.

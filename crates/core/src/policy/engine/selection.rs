@@ -53,6 +53,14 @@ struct Rank {
     stack: usize,
 }
 
+/// What is asked, of what, and whether policies or the CIB speak of peers.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    request: &'a Request,
+    inventory: &'a Inventory,
+    particular: bool,
+}
+
 impl Engine {
     /// What may carry a request, in order; remembered until something changes.
     pub(in crate::policy) fn select(
@@ -126,6 +134,7 @@ impl Engine {
         let ways = ways(request, inventory, &places?)?;
 
         let mut all = Vec::with_capacity(joined.len() * ways.len());
+        let asking = Asked { request, inventory, particular: self.is_particular() };
         let mut met = false;
         for (place, way) in ways.iter().enumerate() {
             for (stack, draft) in &joined {
@@ -136,7 +145,7 @@ impl Engine {
                     continue;
                 }
                 met = true;
-                self.branch(request, inventory, (place, way), (*stack, protocol, draft), ledger, &mut all)?;
+                self.branch(asking, (place, way), (*stack, protocol, draft), ledger, &mut all)?;
             }
         }
         if !met {
@@ -197,8 +206,7 @@ impl Engine {
     /// A stack over a path: what is known of both, and what the policies make of it.
     fn branch(
         &self,
-        request: &Request,
-        inventory: &Inventory,
+        Asked { request, inventory, particular }: Asked<'_>,
         (place, way): (usize, &Way),
         (stack, protocol, joined): (usize, &Protocol, &Draft),
         ledger: &mut Ledger,
@@ -206,11 +214,12 @@ impl Engine {
     ) -> Result<(), Refusal> {
         let before = joined.properties.score().evaluated;
         let Some(over) = self.over_path(request, way, joined, ledger) else { return Ok(()) };
+        let basis = particular.then(|| Arc::new(over.properties.clone()));
+        let Some(over) = annotate(&self.cib, over, false, ledger) else { return Ok(()) };
         let path = over.properties.score().evaluated.minus(before);
         let Some(over) = annotate(&self.cib, over, true, ledger) else { return Ok(()) };
         let over = self.remembering(request, way, protocol, over, ledger);
 
-        let basis = self.is_particular().then(|| Arc::new(over.properties.clone()));
         // A stack may always have temporary addresses; that asks for nothing.
         let temporary = |set: &Properties| is_required(set, SelectionProperty::UseTemporaryLocalAddress);
         let had = temporary(&over.properties);
@@ -242,7 +251,7 @@ impl Engine {
         Ok(())
     }
 
-    /// What the path adds, and what is known of it whatever the protocol.
+    /// What the path adds, and what was measured over it whatever the protocol.
     fn over_path(&self, request: &Request, way: &Way, joined: &Draft, ledger: &mut Ledger) -> Option<Draft> {
         let mut over = joined.clone();
         if !way.row.is_empty() {
@@ -276,7 +285,7 @@ impl Engine {
                 over = ledger.change(&over, both, || Source::Observation(named(way)));
             }
         }
-        annotate(&self.cib, over, false, ledger)
+        Some(over)
     }
 
     /// What earlier connections have shown of the protocol over this path to this peer.
