@@ -6,8 +6,8 @@
 mod common;
 
 use common::*;
+use neatflow::EstablishmentFailure;
 use neatflow::prelude::*;
-use neatflow::{Error, EstablishmentFailure};
 
 #[test]
 fn a_transport_in_neats_language_is_used() {
@@ -30,10 +30,8 @@ fn a_transport_that_is_not_here_is_refused_by_name() {
         let asked = r#"{"transport": {"value": "SCTP", "precedence": 2}}"#;
         let connection =
             Preconnection::new(&transport).remote("127.0.0.1:9").neat_properties(asked).initiate().unwrap();
-        let Err(Error::Establishment(failure)) = within(connection.ready()).await else {
-            panic!("it is ready")
-        };
-        assert!(matches!(&*failure, EstablishmentFailure::NoCandidates { .. }), "{failure}");
+        let Err(failure) = within(connection.ready()).await else { panic!("it is ready") };
+        assert!(matches!(*failure, EstablishmentFailure::NoCandidates { .. }), "{failure}");
         assert!(failure.to_string().contains("SCTP"), "{failure}");
     });
 }

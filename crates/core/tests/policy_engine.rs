@@ -101,6 +101,12 @@ fn what_a_policy_prohibits_is_used_by_nobody() {
     let wanted = wish().require(Interface::named("wlan0"));
     let told = refusal(&mut policy(only), &to("example.org:443", wanted));
     assert_eq!(told, "no candidates: ruled out by policy wire: interface is wlan0 and must be eth0");
+    // A stack that could not be used anyway is not to blame.
+    let mut inventory = laptop();
+    inventory.stacks.push(StackRow { protocol: Protocol::UDP, offers: Offers::none() });
+    let request = to("example.org:443", wish().require(Interface::named("wlan0")));
+    let told = policy(only).branches(&request, &inventory, NOW).unwrap_err().to_string();
+    assert!(told.contains("policy wire"), "{told}");
     let gone = r#"{"uid": "wire", "properties": {"interface": {"value": "tun9", "precedence": 2}}}"#;
     assert!(refusal(&mut policy(gone), &to("example.org:443", wish())).contains("must be tun9"));
     let rather = r#"{"properties": {"interface": {"value": "wlan0", "precedence": 1}}}"#;

@@ -147,8 +147,10 @@ impl Ledger {
         conflicts: Vec<Conflict>,
         by: impl FnOnce() -> Source,
     ) {
-        // The first is kept in any case: it tells why there is nothing.
-        if self.rejected.len() >= if self.noting { MAX_REJECTIONS } else { 1 } {
+        if !self.noting {
+            // The last is kept in any case: it tells why there is nothing.
+            self.rejected.clear();
+        } else if self.rejected.len() >= MAX_REJECTIONS {
             self.more += 1;
             return;
         }
@@ -156,9 +158,9 @@ impl Ledger {
         self.rejected.push(Rejection { by: by(), conflicts, properties, steps });
     }
 
-    /// The first candidate that was ruled out.
-    pub(in crate::policy) fn first_rejection(&self) -> Option<&Rejection> {
-        self.rejected.first()
+    /// The candidate that was ruled out last.
+    pub(in crate::policy) fn last_rejection(&self) -> Option<&Rejection> {
+        self.rejected.last()
     }
 
     /// The whole story of these candidates.

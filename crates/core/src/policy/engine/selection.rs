@@ -109,7 +109,7 @@ impl Engine {
         let mut ledger = Ledger::open();
         let chosen = match self.choose(request, inventory, role, &mut ledger) {
             Ok(chosen) => chosen,
-            Err(refusal) if ledger.first_rejection().is_none() => return Err(refusal.into()),
+            Err(refusal) if ledger.last_rejection().is_none() => return Err(refusal.into()),
             Err(_) => Vec::new(),
         };
         Ok(ledger.close(chosen.into_iter().map(|chosen| chosen.draft).collect(), |_| true))
@@ -430,7 +430,7 @@ fn explosion(error: LookupError) -> Refusal {
 
 /// Everything was ruled out: by whom, and why.
 fn ruled_out(ledger: &Ledger) -> Refusal {
-    let Some(rejection) = ledger.first_rejection() else {
+    let Some(rejection) = ledger.last_rejection() else {
         return Refusal::no_path("nothing is left of it".to_owned());
     };
     let conflicts: Vec<String> = rejection.conflicts.iter().map(ToString::to_string).collect();
