@@ -63,7 +63,7 @@ fn document(title: &str, properties: Value) -> Value {
         "$defs": {
             "entry": {"type": "object", "properties": properties, "additionalProperties": false},
             "scalar": {"type": ["boolean", "number", "string"]},
-            "end": {"oneOf": [{"type": "number"}, {"enum": ["inf", "infinity", "Infinity", "-inf", "-infinity", "-Infinity"]}]},
+            "end": {"oneOf": [{"type": "number"}, {"type": "string", "pattern": "^-?[iI][nN][fF]([iI][nN][iI][tT][yY])?$"}]},
             "value": {"oneOf": [
                 {"type": "null", "description": "any value"},
                 {"$ref": "#/$defs/scalar"},
