@@ -85,7 +85,7 @@ fn median(runs: usize, mut run: impl FnMut()) -> f64 {
 fn engine(policies: usize, rows: usize) -> Result<Engine, Failure> {
     let mut engine = Engine::new();
     for n in 0..policies {
-        let port = if n % 5 == 0 { 443 } else { 10_000 + n };
+        let port = if n.is_multiple_of(5) { 443 } else { 10_000 + n };
         let text = format!(
             r#"{{"uid": "p{n}", "priority": {n}, "match": {{"port": {{"value": {port}}}, "transport": {{"value": "TCP"}}}},
                 "properties": {{"hint{n}": {{"value": true}}, "mtu": {{"value": [1500, 9000], "score": 1}}}}}}"#
@@ -99,7 +99,7 @@ fn engine(policies: usize, rows: usize) -> Result<Engine, Failure> {
 
 fn nodes(rows: usize) -> Result<Vec<CibNode>, PolicyError> {
     let node = |n: usize| {
-        let remote = if n % 4 == 0 { 1 } else { 2 + n % 200 };
+        let remote = if n.is_multiple_of(4) { 1 } else { 2 + n % 200 };
         let text = format!(
             r#"{{"uid": "n{n}", "root": true, "expire": -1, "properties": {{
                 "interface": {{"value": "eth{n}", "precedence": 2}}, "local_ip": {{"value": "10.0.{}.{}", "precedence": 2}},

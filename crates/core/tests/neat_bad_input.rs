@@ -7,7 +7,7 @@ use neatflow_core::policy::neat::{
     Alternatives, Fault, MAX_DEPTH, MAX_DOCUMENT, MAX_EXPANSION, PolicyError, Properties,
 };
 use neatflow_core::policy::pib::MAX_POLICIES;
-use neatflow_core::policy::{Cib, CibNode, Engine, LookupError, Pib, Policy, load};
+use neatflow_core::policy::{Cib, CibNode, Engine, LookupError, MAX_COMPARISONS, Pib, Policy, load};
 
 /// Noon of a day in 2026.
 const NOW: Time = Time::from_millis(1_790_000_000_000);
@@ -113,6 +113,20 @@ fn policies_that_multiply_candidates_end_the_lookup_and_not_the_engine() {
         engine.pib_mut().remove(&format!("p{n}"));
     }
     assert!(engine.answer("[{}]", NOW).is_ok());
+}
+
+#[test]
+fn a_request_that_would_keep_everybody_waiting_is_refused_at_once() {
+    let mut engine = Engine::new();
+    let nodes = (0..2_000).map(|n| node(&format!(r#"{{"uid": "n{n}", "root": true}}"#)).unwrap());
+    assert_eq!(engine.cib_mut().add_all(nodes), []);
+    let many = |count: usize| {
+        let choices: Vec<String> = (0..count).map(|n| format!("{{\"value\": {n}}}")).collect();
+        format!("[{{\"a\": [{}]}}]", choices.join(","))
+    };
+    let error = engine.answer(&many(1_000), NOW).unwrap_err();
+    assert!(matches!(error, LookupError::Explosion { limit: MAX_COMPARISONS, .. }), "{error}");
+    assert!(engine.answer(&many(10), NOW).is_ok());
 }
 
 #[test]

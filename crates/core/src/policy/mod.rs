@@ -32,8 +32,8 @@ pub mod wishes;
 
 pub use cib::{Cib, CibNode};
 pub use engine::{
-    Change, Engine, Explained, Explanation, Limits, LookupError, MAX_DECISIONS, MAX_DRAFTS, MAX_REJECTIONS,
-    Rejection, Source, Step,
+    Change, Engine, Explained, Explanation, Limits, LookupError, MAX_COMPARISONS, MAX_DECISIONS, MAX_DRAFTS,
+    MAX_REJECTIONS, Rejection, Source, Step,
 };
 pub use files::{FileKind, Loaded, load, load_file};
 pub use inventory::{InterfaceRow, Inventory, StackRow};

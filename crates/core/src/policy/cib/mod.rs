@@ -1,6 +1,6 @@
 //! The Characteristics Information Base: what is known about this host, its networks and its peers.
 //!
-//! Nodes form a graph, and its paths from the roots are the rows ([`graph`]). A row is a set of properties, against
+//! Nodes form a graph, and its paths from the roots are the rows (`graph.rs`). A row is a set of properties, against
 //! which the lookup holds what is asked for.
 
 mod graph;

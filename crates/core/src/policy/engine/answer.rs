@@ -3,7 +3,7 @@
 use super::explanation::{Draft, Explanation, Ledger};
 use super::lookup::{apply, distinct, join, rank, split};
 use super::socket_options::by_number;
-use super::{Engine, MAX_DRAFTS};
+use super::{Engine, MAX_COMPARISONS, MAX_DRAFTS};
 use crate::candidate::Protocol;
 use crate::policy::neat::read::{TRANSPORT, transport_name};
 use crate::policy::neat::{
@@ -28,7 +28,7 @@ pub enum LookupError {
     #[error(transparent)]
     Request(#[from] PolicyError),
     /// Policies make too many candidates of it.
-    #[error("{by} makes more than {limit} candidates of it")]
+    #[error("{by} makes more than {limit} candidates or comparisons")]
     Explosion {
         /// The uid of the policy, or the key of the property.
         by: Arc<str>,
@@ -110,6 +110,7 @@ impl Engine {
         ledger: &mut Ledger,
     ) -> Result<Vec<Draft>, LookupError> {
         let mut candidates = Vec::new();
+        let (rows, mut compared) = (self.cib.rows().len() + self.learned.len(), 0);
         for set in requests.iter().flat_map(|request| request.expanded()) {
             let Some(mut set) = with_endpoint(set.clone())? else { continue };
             set.remove(REQUEST_TYPE);
@@ -122,6 +123,11 @@ impl Engine {
             for one in each {
                 let asked = vec![ledger.begin(one)];
                 for draft in apply(self.pib.profiles(), asked, ledger)? {
+                    compared += rows;
+                    if compared > MAX_COMPARISONS {
+                        let by = "the request, among so many rows,".into();
+                        return Err(LookupError::Explosion { by, limit: MAX_COMPARISONS });
+                    }
                     candidates.extend(join(&draft, self.cib.rows(), &self.learned, self.limits.rows, ledger));
                 }
             }

@@ -239,7 +239,11 @@ impl fmt::Display for Change {
             (Some(before), Some(after))
                 if before.value == after.value && before.precedence == after.precedence =>
             {
-                write!(f, "{key} scores {:+}", after.score.get())
+                if before.score == after.score {
+                    write!(f, "{key} matches")
+                } else {
+                    write!(f, "{key} scores {:+}", after.score.get())
+                }
             }
             (Some(before), Some(after)) => write!(f, "{key} {before} -> {after}"),
             (Some(before), None) => write!(f, "-{key} {before}"),

@@ -30,6 +30,10 @@ use decisions::{Decisions, Generations};
 /// A lookup has at most this many candidates at a time; policies that make more of them end it with an error.
 pub const MAX_DRAFTS: usize = 4_096;
 
+/// A lookup holds so many candidates against rows at most, in all: a request that multiplies to more among so many rows
+/// ends with an error before it keeps everybody else waiting.
+pub const MAX_COMPARISONS: usize = 1 << 20;
+
 /// Decides: which candidates there are, in which order, and why.
 ///
 /// It owns what decisions depend on (the PIB, the CIB and what was learned) and remembers what it decided lately. Time
