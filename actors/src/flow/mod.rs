@@ -11,17 +11,28 @@
 //! restarts finds its driver as it was.
 
 mod actor;
+mod attached;
+mod buffers;
 mod driver;
+mod engine;
+mod fates;
 mod handle;
 mod linger;
 pub mod messages;
+mod moving;
+mod pace;
 mod refusals;
+mod set;
 mod shared;
 mod waiting;
+mod writer;
 
 pub use actor::Flow;
 pub(crate) use actor::{Origin, start};
-pub(crate) use driver::RaceOutcome;
-pub use handle::{Connection, ConnectionId, ConnectionRef};
+pub(crate) use engine::RaceOutcome;
+pub use handle::{Connection, ConnectionId, ConnectionRef, Delivery};
+pub use set::FlowSet;
+pub(crate) use set::SetKey;
 pub(crate) use shared::Shared;
 pub use waiting::{ClosedFuture, EventStream, ReadyFuture, ReceivedFuture, Sending, SentFuture};
+pub use writer::Writer;

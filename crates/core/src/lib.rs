@@ -25,7 +25,7 @@ pub use failure::{
     Attempt, ConnectionFailure, EstablishmentFailure, Failure, ListenFailure, ReceiveFailure,
     ResolutionFailure, SendFailure, Status,
 };
-pub use message::{Ecn, Message, MessageContext, MessageId, ReceiveId};
+pub use message::{Ecn, IntoMessages, Message, MessageContext, MessageId, Messages, NoMessage, ReceiveId};
 pub use properties::{
     MessageProperties, Offer, Offers, Preference, SelectionProperties, SelectionProperty, TransportProperties,
 };

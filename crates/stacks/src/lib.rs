@@ -5,6 +5,7 @@
 
 mod interfaces;
 mod progress;
+mod read;
 #[cfg(any(feature = "tcp", feature = "udp"))]
 mod socket;
 mod stack;
@@ -16,5 +17,6 @@ mod wire;
 
 pub use interfaces::{Interface, interface_index, interfaces};
 pub use progress::{Progress, Stage};
+pub use read::read_some;
 pub use stack::{Acceptor, Association, Established, ListenOn, Stack};
 pub use wire::{MessageWire, NotSent, Path, Portable, Report, StreamWire, Wire, WireControl};

@@ -232,6 +232,12 @@ impl Portable for PortableTcp {
         let wire = TcpWire::new(stream, self.path);
         Ok(Wire::Stream(Box::new(TcpWire { finished: self.finished, failed: self.failed, ..wire })))
     }
+
+    fn abort(self: Box<Self>) {
+        if let Ok(stream) = &self.stream {
+            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
+    }
 }
 
 /// Writes without raising SIGPIPE, which would end a program that has restored its default action.

@@ -49,7 +49,7 @@ async fn whoever_does_not_want_soft_errors_is_told_nothing() {
             send(&mut wire, "anybody there?").await;
         }
         assert!(stays_pending(|cx| wire.poll_soft_error(cx)).await);
-        assert!(stays_pending(|cx| wire.poll_recv(cx)).await);
+        assert!(stays_pending(|cx| wire.poll_next(cx)).await);
         let peer = peer_at(remote);
         send(&mut wire, "somebody!").await;
         assert_eq!(hears(&peer).0, b"somebody!");
