@@ -356,6 +356,7 @@ macro_rules! tells {
         impl Handler<$event> for Told {
             type Result = ();
 
+            #[expect(clippy::disallowed_methods, reason = "no more than the test makes happen")]
             fn handle(&mut self, event: $event, _: &mut Self::Context) {
                 self.0.do_send(Event::from(event));
             }

@@ -11,8 +11,11 @@ use actix::prelude::*;
 use futures::channel::oneshot;
 use neatflow_core::Protocol;
 use neatflow_stacks::{Established, Report};
-use slog::{Logger, debug, o};
-use std::sync::Arc;
+use slog::{Logger, debug};
+use std::sync::{Arc, LazyLock};
+
+/// What supervision calls a flow; made once, not for each.
+static NAME: LazyLock<Arc<str>> = LazyLock::new(|| "flow".into());
 
 /// Supervises one connection, from `initiate` or its acceptance to its terminal event. Its transport failing is
 /// data, not a crash: that is a ConnectionError. If the actor itself panics it is restarted, and finds its engine
@@ -20,8 +23,6 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Flow {
     shared: Arc<Shared>,
-    /// Taken at the first start.
-    engine: Option<Engine>,
     logger: Logger,
     _counted: Counted,
 }
@@ -47,25 +48,20 @@ pub(crate) fn start(
         Origin::Race(race) => engine.after(race),
         Origin::Accepted(protocol, established) => engine.carried_by(protocol, established),
     };
-    let logger = logger.new(o!("flow" => shared.id.as_u64()));
+    let logger = logger.clone();
     let counted = census.count(Kind::Flow);
     let own = shared.clone();
     let flow = Supervise::new(Plan::transient())
-        .name(format!("flow {}", shared.id))
+        .name(NAME.clone())
         .parent(parent.clone())
         .logger(logger.clone())
-        .start(|_| Flow { shared: own, engine: Some(engine), logger, _counted: counted });
+        .start(|_| Flow { shared: own, logger, _counted: counted });
     shared.inspected_by(flow.addr().clone().recipient());
+    drive(engine.telling(flow.addr().clone().recipient()));
 }
 
 impl Actor for Flow {
     type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        if let Some(engine) = self.engine.take() {
-            drive(engine.telling(ctx.address().recipient()));
-        }
-    }
 }
 
 impl Supervised for Flow {
@@ -92,7 +88,7 @@ impl Handler<Ended> for Flow {
     type Result = ();
 
     fn handle(&mut self, _: Ended, ctx: &mut Self::Context) {
-        debug!(self.logger, "flow ended");
+        debug!(self.logger, "flow ended"; "flow" => self.shared.id.as_u64());
         ctx.stop();
     }
 }

@@ -420,8 +420,10 @@ impl Engine {
     /// send a reset, which may cost the peer what it has not read yet.
     fn let_go(&mut self) {
         let Some(wire) = self.carrier.wire.take() else { return };
-        let closed = matches!(self.duty.shared.lock().end, Some(Ok(())));
-        if closed {
+        let core = self.duty.shared.lock();
+        let may_send = matches!(core.end, Some(Ok(()))) && !core.machine.has_peer_finished();
+        drop(core);
+        if may_send {
             actix_rt::spawn(linger(wire, self.duty.census.clone()));
         }
     }

@@ -225,13 +225,13 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
         }
         // It may have fallen back to the mailbox before.
         let relieved = core.subscribers.relieve(self.key);
-        core.leaving.subscriptions.extend(relieved);
+        core.let_go(relieved);
         let subscription = Subscription::new(subscriber.clone(), core.subscribers.window(), &shared.waker);
         match &mut core.attached {
             Some(attached) if attached.seat.set == self.key => {
                 let before = attached.resubscribe(subscription);
                 let index = attached.seat.index;
-                core.leaving.subscriptions.push(before);
+                core.leaving().subscriptions.push(before);
                 if let Some(place) = self.places.borrow_mut().get_mut(index) {
                     place.handle = S::handle;
                     place.kept = kept.or_else(|| place.kept.take());
@@ -241,7 +241,7 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
             Some(_) => core.subscribe(subscriber, &shared.waker),
             None => {
                 let seat = Seat { set: self.key, index: self.reserve::<S>(shared, kept) };
-                core.attached = Some(Attached::new(seat, subscription));
+                core.attached = Some(Box::new(Attached::new(seat, subscription)));
                 core.claim = Some(if core.home == Some(std::thread::current().id()) {
                     Claim::Here(seat)
                 } else {

@@ -1,4 +1,4 @@
-//! What a connection's handles, driver and actor have in common.
+//! What a connection's handles, engine and actor have in common.
 
 use super::attached::{Attached, Claim};
 use super::buffers;
@@ -66,7 +66,7 @@ pub(crate) struct Core {
     pub(crate) machine: Machine,
     pub(crate) subscribers: Subscriptions,
     /// The actor that drives the connection in its own turn, or is about to.
-    pub(crate) attached: Option<Attached>,
+    pub(crate) attached: Option<Box<Attached>>,
     /// That actor asks for the engine.
     pub(crate) claim: Option<Claim>,
     /// The arbiter where the engine is, once it runs.
@@ -84,7 +84,7 @@ pub(crate) struct Core {
     /// Futures that wait for something to change.
     pub(crate) watchers: Watchers,
     /// What is to be woken and dropped when the lock is gone: it may run an application's code.
-    pub(crate) leaving: Leaving,
+    leaving: Option<Box<Leaving>>,
 }
 
 /// What leaves the lock.
@@ -96,16 +96,6 @@ pub(crate) struct Leaving {
     pub(crate) events: Vec<Event>,
     pub(crate) subscriptions: Vec<Subscription>,
     messages: Vec<Message>,
-}
-
-impl Leaving {
-    fn is_empty(&self) -> bool {
-        self.woken.is_empty()
-            && self.forgotten.is_empty()
-            && self.events.is_empty()
-            && self.subscriptions.is_empty()
-            && self.messages.is_empty()
-    }
 }
 
 impl Drop for Leaving {
@@ -149,7 +139,7 @@ impl Shared {
                 end: None,
                 fates: Fates::default(),
                 watchers: Watchers::default(),
-                leaving: Leaving::default(),
+                leaving: None,
             }),
             waker,
             clock: Clock::start(),
@@ -177,6 +167,7 @@ impl Shared {
 
     /// Queues a message. The id, why it was refused if it was, and whether a polite sender waits now; or, on a closed
     /// connection, the message.
+    #[expect(clippy::result_large_err, reason = "the message comes back as it went in")]
     pub(crate) fn send(&self, message: Message) -> Result<Accepted, (SendFailure, Message)> {
         // The clock costs more than the rest, and few messages ask for it.
         let timed = message.context.properties.or(&self.properties.message).msg_lifetime.is_some();
@@ -262,7 +253,7 @@ impl Shared {
         }
     }
 
-    /// Ends a connection that has no driver (any more): every fate, answer and terminal event is told here.
+    /// Ends a connection that nobody drives (any more): every fate, answer and terminal event is told here.
     pub(crate) fn give_up(self: &Arc<Self>, why: &str) {
         let mut core = self.lock();
         core.machine.handle(Input::EstablishmentFailed(EstablishmentFailure::Stopped(why.into())));
@@ -296,7 +287,7 @@ pub(crate) struct Accepted {
 /// and dropped when the lock is gone: fields are dropped in their order.
 pub(crate) struct Locked<'a> {
     core: MutexGuard<'a, Core>,
-    leaving: Option<Leaving>,
+    leaving: Option<Box<Leaving>>,
 }
 
 impl Deref for Locked<'_> {
@@ -316,10 +307,10 @@ impl DerefMut for Locked<'_> {
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
         let spent = self.core.machine.take_spent();
-        if !spent.is_empty() || !self.core.leaving.is_empty() {
-            let leaving = self.leaving.insert(std::mem::take(&mut self.core.leaving));
-            leaving.messages = spent;
+        if !spent.is_empty() {
+            self.core.leaving().messages = spent;
         }
+        self.leaving = self.core.leaving.take();
     }
 }
 
@@ -338,7 +329,19 @@ impl Core {
         self.deliver(event);
         if terminal {
             let left = self.subscribers.take_all();
-            self.leaving.subscriptions.extend(left);
+            self.let_go(left);
+        }
+    }
+
+    /// What leaves the lock.
+    pub(crate) fn leaving(&mut self) -> &mut Leaving {
+        self.leaving.get_or_insert_default()
+    }
+
+    /// These subscriptions leave the lock.
+    pub(crate) fn let_go(&mut self, gone: Vec<Subscription>) {
+        if !gone.is_empty() {
+            self.leaving().subscriptions.extend(gone);
         }
     }
 
@@ -363,8 +366,9 @@ impl Core {
             Some(attached) => attached.deliver(event),
             None => Some(event),
         };
-        let left = left.filter(Event::has_message);
-        self.leaving.events.extend(left);
+        if let Some(left) = left.filter(Event::has_message) {
+            self.leaving().events.push(left);
+        }
     }
 
     /// Ends the attachment: what the actor is to hear comes by its mailbox from now on, and so does what it was to hear
@@ -378,13 +382,13 @@ impl Core {
         if subscription.is_alive() {
             events.for_each(|event| subscription.deliver(event));
         } else {
-            self.leaving.events.extend(events);
+            self.leaving().events.extend(events);
         }
         if self.end.is_none() && subscription.is_alive() {
             let dead = self.subscribers.admit(subscription);
-            self.leaving.subscriptions.extend(dead);
+            self.let_go(dead);
         } else {
-            self.leaving.subscriptions.push(subscription);
+            self.leaving().subscriptions.push(subscription);
         }
         Some(seat)
     }
@@ -408,7 +412,7 @@ impl Core {
             if subscription.wants(EventKind::Stalled) {
                 subscription.deliver(Stalled { connection, subscription: subscription.id() }.into());
             }
-            self.leaving.subscriptions.push(subscription);
+            self.leaving().subscriptions.push(subscription);
         }
         next
     }
@@ -441,7 +445,7 @@ impl Core {
         const RECEIVED: EventKind = EventKind::Received;
         let attached = self.attached.as_ref().filter(|attached| attached.wants(RECEIVED));
         (attached.is_some() || self.subscribers.wants(RECEIVED))
-            && attached.is_none_or(Attached::has_room)
+            && attached.is_none_or(|attached| attached.has_room())
             && self.subscribers.have_room(RECEIVED)
     }
 
@@ -457,24 +461,29 @@ impl Core {
     /// Wakes every future that waits for something to change, once the lock is gone.
     pub(crate) fn notify(&mut self) {
         if !self.watchers.is_empty() {
-            self.leaving.woken.extend(self.watchers.take());
+            let left = self.watchers.take();
+            self.leaving().woken.extend(left);
         }
     }
 
     /// Wakes the future at this place when something changes.
     pub(crate) fn watch(&mut self, place: &mut Place, waker: &Waker) {
-        self.leaving.forgotten.extend(self.watchers.watch(place, waker));
+        if let Some(left) = self.watchers.watch(place, waker) {
+            self.leaving().forgotten.push(left);
+        }
     }
 
     /// Whoever had this place waits no longer.
     pub(crate) fn leave(&mut self, place: Place) {
-        self.leaving.forgotten.extend(self.watchers.leave(place));
+        if let Some(left) = self.watchers.leave(place) {
+            self.leaving().forgotten.push(left);
+        }
     }
 
     /// Adds a subscriber, in place of those that have died.
     pub(crate) fn subscribe(&mut self, subscriber: Subscriber, waker: &Arc<AtomicWaker>) {
         let dead = self.subscribers.add(subscriber, waker);
-        self.leaving.subscriptions.extend(dead);
+        self.let_go(dead);
     }
 
     /// How many events that hold credit each subscriber may have, from now on.
@@ -487,12 +496,12 @@ impl Core {
 
     pub(crate) fn unsubscribe(&mut self, id: SubscriptionId) {
         let removed = self.subscribers.remove(id);
-        self.leaving.subscriptions.extend(removed);
+        self.let_go(removed);
         // A claim stands: whoever made it drives the connection, though it hears nothing.
         if let Some(attached) = self.attached.take_if(|attached| attached.id() == id) {
             let (subscription, events) = attached.fall_back();
-            self.leaving.subscriptions.push(subscription);
-            self.leaving.events.extend(events);
+            self.leaving().subscriptions.push(subscription);
+            self.leaving().events.extend(events);
         }
     }
 

@@ -240,7 +240,7 @@ pub struct EventStream(Arc<Queue>);
 struct Queue {
     state: Mutex<Queued>,
     waker: AtomicWaker,
-    /// Wakes the flow's driver.
+    /// Wakes whoever drives the flow.
     driver: Arc<AtomicWaker>,
 }
 

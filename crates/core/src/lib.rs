@@ -10,6 +10,7 @@ pub mod connection;
 pub mod endpoint;
 pub mod error;
 pub mod failure;
+pub mod framing;
 pub mod message;
 pub mod policy;
 pub mod properties;

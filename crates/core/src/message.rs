@@ -1,5 +1,6 @@
 //! What an application sends and receives.
 
+use crate::framing::{Metadata, Metadatum};
 use crate::properties::MessageProperties;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -33,6 +34,20 @@ pub struct MessageContext {
     /// Of a received message: what its packet says of congestion. Default: none, where the transport does not
     /// tell. RFC 9622 §9.3.3.1.
     pub ecn: Option<Ecn>,
+    /// What the application and the framers tell each other about it. Default: nothing. RFC 9622 §9.1.2.2.
+    pub metadata: Metadata,
+}
+
+impl MessageContext {
+    /// Tells a framer something about the message, in place of what was told in this type before. RFC 9622 §9.1.2.2.
+    pub fn add(&mut self, value: impl Metadatum) {
+        self.metadata.add(value);
+    }
+
+    /// What was told in this type, by the application or a framer. RFC 9622 §9.1.2.2.
+    pub fn get<T: Metadatum>(&self) -> Option<&T> {
+        self.metadata.get()
+    }
 }
 
 /// The Explicit Congestion Notification of a packet (RFC 3168 §5).
@@ -93,6 +108,13 @@ impl Message {
     #[must_use]
     pub fn with_properties(mut self, properties: &MessageProperties) -> Self {
         self.context.properties = self.context.properties.or(properties);
+        self
+    }
+
+    /// The same, with something said to a framer. RFC 9622 §9.1.2.2.
+    #[must_use]
+    pub fn with(mut self, value: impl Metadatum) -> Self {
+        self.context.add(value);
         self
     }
 

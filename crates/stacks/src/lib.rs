@@ -1,7 +1,7 @@
 //! What touches the network.
 //!
 //! One trait, [`Stack`], and one module and one cargo feature for each protocol. A stack turns a candidate into a
-//! [`Wire`], on which the flow's driver reads and writes; it decides nothing that [`neatflow_core`] could decide.
+//! [`Wire`], on which the flow's engine reads and writes; it decides nothing that [`neatflow_core`] could decide.
 
 mod interfaces;
 mod progress;

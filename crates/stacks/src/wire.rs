@@ -1,4 +1,4 @@
-//! One flow's bytes or messages, as its driver sees them.
+//! One flow's bytes or messages, as its engine sees them.
 
 use neatflow_core::connection::Batch;
 use neatflow_core::{Failure, Message, SendFailure};

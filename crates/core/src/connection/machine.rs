@@ -106,6 +106,7 @@ impl Machine {
 
     /// Queues a message. Its fate is an event, whatever it is, unless the connection is Closed: no event may
     /// follow the terminal one, so the message comes back at once.
+    #[expect(clippy::result_large_err, reason = "the message comes back as it went in")]
     pub fn send(&mut self, message: Message, now: Time) -> Result<Queued, (SendFailure, Message)> {
         if self.state == State::Closed {
             return Err((SendFailure::Closed, message));
@@ -260,6 +261,11 @@ impl Machine {
             State::Closing => !self.inbox.is_finished(),
             State::Establishing | State::Closed => false,
         }
+    }
+
+    /// Whether the peer has sent its end.
+    pub fn has_peer_finished(&self) -> bool {
+        self.inbox.is_finished()
     }
 
     /// Whether it matters now when the peer has acknowledged everything.

@@ -75,7 +75,7 @@ pub enum Input {
     Failed(ConnectionFailure),
 }
 
-/// What the driver has to do next.
+/// What whoever drives it has to do next.
 #[derive(Clone, Debug)]
 pub enum Output {
     /// Tell the subscribers.

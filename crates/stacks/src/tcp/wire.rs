@@ -1,4 +1,4 @@
-//! One TCP connection, as the driver of its flow sees it.
+//! One TCP connection, as the engine of its flow sees it.
 
 use super::pace::Pace;
 use super::system;

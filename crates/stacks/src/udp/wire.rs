@@ -1,4 +1,4 @@
-//! One connected UDP socket, as the driver of its flow sees it.
+//! One connected UDP socket, as the engine of its flow sees it.
 
 use super::datagram::{self, Reported, longest_message, longest_unfragmented};
 use super::incoming::{Arrived, Incoming};

@@ -109,7 +109,7 @@ async fn reports_that_nobody_takes_do_not_pile_up_or_get_in_the_way() {
             router.reports_unreachable(wire.path().local, wire.path().remote);
         }
         if n % 100 == 0 {
-            // What the driver of a flow does in every turn.
+            // What the engine of a flow does in every turn.
             while poll_fn(|cx| Poll::Ready(client.poll_soft_error(cx))).await.is_ready() {}
             send(&mut client, "ping").await;
             assert_eq!(text(&mut server).await, "ping");

@@ -64,7 +64,7 @@ use told::Told;
 #[derive(Debug)]
 pub struct Outbox {
     /// The message of which a byte stream has taken a part.
-    begun: Option<Begun>,
+    begun: Option<Box<Begun>>,
     lane: Lane,
     ranked: Ranked,
     spares: Spares,
@@ -357,7 +357,7 @@ impl Outbox {
     /// overtakes it, nothing expires, and it stays whole.
     fn begin(&mut self, bytes: usize) {
         if self.begun.is_none() {
-            self.begun = self.pop().map(|(id, message)| Begun { id, message, written: 0 });
+            self.begun = self.pop().map(|(id, message)| Box::new(Begun { id, message, written: 0 }));
         }
         if let Some(begun) = &mut self.begun {
             begun.written += bytes;
