@@ -110,7 +110,8 @@ impl History {
     /// This transport failed where another one won: it is put last for a while, and longer each time.
     pub fn penalise(&mut self, network: &str, transport: Protocol, now: Time) {
         let penalties = &mut self.network(network, now).penalties;
-        let length = penalties.get(&transport).map_or(FIRST_PENALTY, |old| (old.length * 2).min(LONGEST_PENALTY));
+        let length =
+            penalties.get(&transport).map_or(FIRST_PENALTY, |old| (old.length * 2).min(LONGEST_PENALTY));
         penalties.insert(transport, Penalty { until: now + length, length });
     }
 
@@ -121,7 +122,8 @@ impl History {
 
     fn network(&mut self, network: &str, now: Time) -> &mut Learned {
         if !self.networks.contains_key(network) && self.networks.len() >= MAX_NETWORKS {
-            let oldest = self.networks.iter().min_by_key(|(_, learned)| learned.last).map(|(name, _)| name.clone());
+            let oldest =
+                self.networks.iter().min_by_key(|(_, learned)| learned.last).map(|(name, _)| name.clone());
             oldest.and_then(|name| self.networks.remove(&name));
         }
         let learned = self.networks.entry(network.into()).or_default();
@@ -204,7 +206,8 @@ mod tests {
     fn now_and_then_a_race_knows_nothing() {
         let mut history = History::new();
         history.won(HOME, "host", winner(), at(0));
-        let ignorant = (0..FRESH_EVERY * 2).filter(|_| history.recall(HOME, "host", at(1)) == Memory::default());
+        let ignorant =
+            (0..FRESH_EVERY * 2).filter(|_| history.recall(HOME, "host", at(1)) == Memory::default());
         assert_eq!(ignorant.count(), 2);
     }
 
@@ -213,7 +216,8 @@ mod tests {
     fn a_penalty_grows_until_the_transport_works_again() {
         let quic = Protocol::named("quic");
         let mut history = History::new();
-        let in_force = |history: &mut History, now| !history.recall(HOME, "host", at(now)).penalties.is_empty();
+        let in_force =
+            |history: &mut History, now| !history.recall(HOME, "host", at(now)).penalties.is_empty();
         history.penalise(HOME, quic.clone(), at(0));
         assert!(in_force(&mut history, 59) && !in_force(&mut history, 60));
         history.penalise(HOME, quic.clone(), at(60));

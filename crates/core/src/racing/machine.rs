@@ -32,9 +32,7 @@ use super::resolution::Gate;
 use super::rounds::Rounds;
 use super::source::{Names, Source};
 use super::target::Target;
-use super::timeline::{
-    AttemptId, Cause, End, Listing, QueryRecord, Reason, Record, Timeline, TimerCause,
-};
+use super::timeline::{AttemptId, Cause, End, Listing, QueryRecord, Reason, Record, Timeline, TimerCause};
 use crate::candidate::CandidateId;
 use crate::time::Time;
 use std::collections::{BTreeSet, VecDeque};
@@ -585,9 +583,10 @@ impl Race {
         };
         let next = self.next().filter(|_| self.open && self.has_slot());
         let start = next.and_then(|place| Some(self.pace.due(self.untried.get(place)?, &self.config).0));
-        let expiry = self.config.attempt_timeout.and_then(|timeout| {
-            self.timeline.running().map(|attempt| attempt.started + timeout).min()
-        });
+        let expiry = self
+            .config
+            .attempt_timeout
+            .and_then(|timeout| self.timeline.running().map(|attempt| attempt.started + timeout).min());
         [gate, start, expiry, self.deadline(), self.rounds.rests_until]
             .into_iter()
             .flatten()

@@ -54,7 +54,8 @@ mod tests {
     fn penalties_go_to_the_end_and_the_winner_to_the_front_of_what_there_is() {
         let quic = Protocol::named("quic");
         let ip = |n: u8| IpAddr::from([192, 0, 2, n]);
-        let start = [(ip(1), quic.clone()), (ip(2), Protocol::TCP), (ip(3), quic.clone()), (ip(4), Protocol::TCP)];
+        let start =
+            [(ip(1), quic.clone()), (ip(2), Protocol::TCP), (ip(3), quic.clone()), (ip(4), Protocol::TCP)];
         let order = |memory: &Memory| {
             let mut list = start.clone();
             memory.reorder(&mut list, |(address, transport)| (*address, transport));

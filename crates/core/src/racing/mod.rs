@@ -26,6 +26,8 @@ mod rounds;
 mod source;
 mod svcb;
 mod target;
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 pub use address::{Address, Family};

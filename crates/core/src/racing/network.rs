@@ -99,7 +99,9 @@ impl Network {
     /// is no IPv4 (§8.3).
     pub(super) fn reach(&self, address: &Address) -> Option<Destination> {
         let logical = match (address.ip(), self.pref64) {
-            (IpAddr::V6(v6), Some(pref64)) => pref64.extract(v6).map_or_else(|| address.clone(), Address::from),
+            (IpAddr::V6(v6), Some(pref64)) => {
+                pref64.extract(v6).map_or_else(|| address.clone(), Address::from)
+            }
             _ => address.clone(),
         };
         if logical.ip().is_loopback() {

@@ -56,7 +56,8 @@ pub(super) fn arrange(
     memory: &Memory,
     config: &Config,
 ) -> Vec<(Endpoint, Rule)> {
-    let sorted: Vec<Sorted<'_>> = groups.iter().map(|group| Sorted::new(group, network, memory, config)).collect();
+    let sorted: Vec<Sorted<'_>> =
+        groups.iter().map(|group| Sorted::new(group, network, memory, config)).collect();
     let all = by_preference(sorted.iter().flat_map(|sorted| &sorted.group.transports), config);
     let mut list = Vec::new();
     match config.ordering {
@@ -144,7 +145,8 @@ impl<'a> Sorted<'a> {
         let mut queues: Vec<(&Protocol, Family, VecDeque<&(Destination, AddressRule)>)> = Vec::new();
         for transport in transports {
             for family in [self.first, self.first.other()] {
-                let of_family = |(destination, _): &&(Destination, AddressRule)| destination.family() == family;
+                let of_family =
+                    |(destination, _): &&(Destination, AddressRule)| destination.family() == family;
                 queues.push((transport, family, self.addresses.iter().filter(of_family).collect()));
             }
         }

@@ -53,7 +53,8 @@ impl Pace {
 
     /// All have failed; the next start is the first of a new round.
     pub(super) fn new_round(&mut self, now: Time, config: &Config) {
-        let not_before = self.latest.as_ref().map_or(self.not_before, |latest| latest.started + config.min_spacing);
+        let not_before =
+            self.latest.as_ref().map_or(self.not_before, |latest| latest.started + config.min_spacing);
         *self = Self { begun: Some(now), not_before, ..Self::default() };
     }
 
@@ -101,7 +102,13 @@ impl Pace {
     }
 
     /// A transport handshake is done. A start that is owed already, by the timer or by a failure, stays owed.
-    pub(super) fn transport(&mut self, id: AttemptId, next: Option<&Entry>, now: Time, config: &Config) -> bool {
+    pub(super) fn transport(
+        &mut self,
+        id: AttemptId,
+        next: Option<&Entry>,
+        now: Time,
+        config: &Config,
+    ) -> bool {
         let Some(latest) = self.latest.as_mut().filter(|latest| latest.id == id) else { return false };
         let due = next.map_or(latest.base + latest.delay, |next| latest.timer(next, config));
         if !config.extend || latest.owed.is_some() || due <= now {

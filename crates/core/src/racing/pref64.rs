@@ -141,7 +141,9 @@ mod tests {
 
     #[test]
     fn a_prefix_of_another_form_is_refused() {
-        for text in ["64:ff9b::", "64:ff9b::/95", "64:ff9b::1/96", "x/96", "64:ff9b::/x", "2001:db8:0:0:ff00::/96"] {
+        for text in
+            ["64:ff9b::", "64:ff9b::/95", "64:ff9b::1/96", "x/96", "64:ff9b::/x", "2001:db8:0:0:ff00::/96"]
+        {
             assert!(text.parse::<Pref64>().is_err(), "{text}");
         }
     }

@@ -154,9 +154,7 @@ impl Resolution {
 
     /// Whether more may become known.
     pub(super) fn is_open(&self) -> bool {
-        let open = |name: &Name| {
-            name.https.is_open() || name.v6.is_open() || name.v4.is_open()
-        };
+        let open = |name: &Name| name.https.is_open() || name.v6.is_open() || name.v4.is_open();
         self.names.iter().any(open)
     }
 
@@ -201,7 +199,8 @@ impl Resolution {
             let chance = |seed| dice::roll(seed, service.record.target.as_bytes());
             (worse, service.record.priority, config.seed.map(chance))
         });
-        let mut groups: Vec<Group> = services.into_iter().map(|service| self.group(service, config)).collect();
+        let mut groups: Vec<Group> =
+            services.into_iter().map(|service| self.group(service, config)).collect();
         // The end of the alias chain and the host itself come last, where no service of theirs is known
         // (draft-ietf-happy-happyeyeballs-v3 §5.2, RFC 9460 §3).
         let ends = [Some(self.owner), (self.owner != 0).then_some(0)];

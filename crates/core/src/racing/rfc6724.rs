@@ -154,13 +154,13 @@ fn select(sources: &[Source], to: IpAddr) -> Option<&Source> {
             let (own, wanted) = (scope(source.address), scope(to));
             let by_scope = if own >= wanted { (false, own) } else { (true, u8::MAX - own) };
             (
-                source.address != to,                              // rule 1
-                by_scope,                                          // rule 2
-                source.deprecated,                                 // rule 3
-                !source.home,                                      // rule 4
-                policy(source.address).1 != policy(to).1,          // rule 6
-                !source.temporary,                                 // rule 7
-                Reverse(common_prefix(source, to)),                // rule 8
+                source.address != to,                     // rule 1
+                by_scope,                                 // rule 2
+                source.deprecated,                        // rule 3
+                !source.home,                             // rule 4
+                policy(source.address).1 != policy(to).1, // rule 6
+                !source.temporary,                        // rule 7
+                Reverse(common_prefix(source, to)),       // rule 8
             )
         })
 }
@@ -222,15 +222,15 @@ fn same_bits(one: u128, other: u128) -> u8 {
 /// CommonPrefixLen of RFC 6724 §2.2, in bits of the source's own family.
 fn common_prefix(source: &Source, to: IpAddr) -> u8 {
     let shift = if to.is_ipv4() { 96 } else { 0 };
-    same_bits(mapped(source.address).to_bits(), mapped(to).to_bits())
-        .saturating_sub(shift)
-        .min(source.prefix)
+    same_bits(mapped(source.address).to_bits(), mapped(to).to_bits()).saturating_sub(shift).min(source.prefix)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use AddressRule::*;
+    use AddressRule::{
+        Deprecated, Home, Listed, LongestPrefix, MatchingLabel, Native, Precedence, RoundTrip, Unusable, Used,
+    };
 
     fn destination(text: &str) -> Destination {
         let address: Address = text.parse().unwrap();
@@ -264,7 +264,11 @@ mod tests {
     #[test]
     fn the_examples_of_rfc_6724_come_out() {
         for (destinations, sources, first) in [
-            (["198.51.100.121", "2001:db8:1::1"], vec!["2001:db8:1::2", "fe80::1", "169.254.13.78"], "2001:db8:1::1"),
+            (
+                ["198.51.100.121", "2001:db8:1::1"],
+                vec!["2001:db8:1::2", "fe80::1", "169.254.13.78"],
+                "2001:db8:1::1",
+            ),
             (["2001:db8:1::1", "198.51.100.121"], vec!["fe80::1", "198.51.100.117"], "198.51.100.121"),
             (["10.1.2.3", "2001:db8:1::1"], vec!["2001:db8:1::2", "fe80::1", "10.1.2.4"], "2001:db8:1::1"),
             (["2001:db8:1::1", "fe80::1"], vec!["2001:db8:1::2", "fe80::2"], "fe80::1"),
@@ -304,7 +308,8 @@ mod tests {
         }
         let tunnel = Source { encapsulated: true, ..source("2001:db8:1::10") };
         let sources = vec![tunnel, source("2001:db8:f000::10")];
-        let sorted = sorted_for(&["2001:db8:1::1", "2001:db8:f000::1"], sources, Family::V6, &Memory::default());
+        let sorted =
+            sorted_for(&["2001:db8:1::1", "2001:db8:f000::1"], sources, Family::V6, &Memory::default());
         assert_eq!(sorted, is(&[("2001:db8:f000::1", Listed), ("2001:db8:1::1", Native)]));
     }
 

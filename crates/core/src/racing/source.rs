@@ -61,10 +61,8 @@ impl Names {
     /// False if nobody asked.
     pub(super) fn answer(&mut self, id: QueryId, answer: &Answer, now: Time) -> bool {
         let network = &self.network;
-        let taken = self
-            .resolutions
-            .iter_mut()
-            .any(|resolution| resolution.answer(id, answer.clone(), network, now));
+        let taken =
+            self.resolutions.iter_mut().any(|resolution| resolution.answer(id, answer.clone(), network, now));
         self.changed |= taken;
         taken
     }

@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn services_go_by_priority_and_an_alias_voids_them() {
-        let with = |priority, name: &str| ServiceRecord { priority, target: name.into(), ..record(&["h2"], false) };
+        let with =
+            |priority, name: &str| ServiceRecord { priority, target: name.into(), ..record(&["h2"], false) };
         let records = [with(2, "b"), with(1, "a"), with(2, "c")];
         let services = usable(&records, &target(&["h2"]));
         let names: Vec<_> = services.iter().map(|(record, _)| &*record.target).collect();

@@ -269,7 +269,8 @@ mod tests {
             answered: None,
             records: 0,
         });
-        let order = vec![(CandidateId(0), Rule::First), (CandidateId(1), Rule::Address(AddressRule::RoundTrip))];
+        let order =
+            vec![(CandidateId(0), Rule::First), (CandidateId(1), Rule::Address(AddressRule::RoundTrip))];
         timeline.list(Listing::new(Time::ZERO, order));
         timeline.timer(Time::ZERO, Time::from_millis(250), TimerCause::AttemptDelay);
         let json = serde_json::to_string(&timeline).unwrap();

@@ -1,9 +1,7 @@
 //! Whether what came of a scenario is what must come of it.
 
 use super::player::Outcome;
-use super::schema::{
-    Expect, ExpectedAttempt, ExpectedQuery, FamilySpec, KindSpec, Scenario, WinnerSpec,
-};
+use super::schema::{Expect, ExpectedAttempt, ExpectedQuery, FamilySpec, KindSpec, Scenario, WinnerSpec};
 use neatflow_core::racing::Address;
 use std::fmt::Debug;
 

@@ -18,7 +18,7 @@ pub use check::judge;
 pub use player::{Outcome, play};
 pub use read::{ReadError, SCHEMA, read};
 pub use schema::{
-    Accept, AttemptState, BranchSpec, CandidateSpec, ConfigSpec, DnsSpec, EchSpec, ErrorSpec, Expect, ExpectedAttempt, ExpectedQuery,
-    Expected, FamilySpec, KindSpec, MatchSpec, OrderingSpec, OutcomeSpec, RacingSpec, RetrySpec, RuleSpec, Scenario,
-    ServiceSpec, SuccessSpec, TargetSpec, WinnerSpec,
+    Accept, AttemptState, BranchSpec, CandidateSpec, ConfigSpec, DnsSpec, EchSpec, ErrorSpec, Expect,
+    Expected, ExpectedAttempt, ExpectedQuery, FamilySpec, KindSpec, MatchSpec, OrderingSpec, OutcomeSpec,
+    RacingSpec, RetrySpec, RuleSpec, Scenario, ServiceSpec, SuccessSpec, TargetSpec, WinnerSpec,
 };

@@ -162,7 +162,8 @@ impl<'a> Player<'a> {
                 }
             }
             Event::TlsEnds(id, well) => {
-                let end = if well { Input::Connected(id) } else { Input::Failed(id, Fault::new("TLS failed")) };
+                let end =
+                    if well { Input::Connected(id) } else { Input::Failed(id, Fault::new("TLS failed")) };
                 self.race.handle(end, at);
             }
         }
@@ -269,8 +270,13 @@ impl<'a> Player<'a> {
 
     fn outcome(mut self, now: u64) -> Outcome {
         let (ended, result, error) = self.end.unwrap_or((now, Expected::Unfinished, None));
-        let attempts: Vec<ExpectedAttempt> =
-            self.race.timeline().attempts.iter().zip(&self.trials).map(|(record, trial)| {
+        let attempts: Vec<ExpectedAttempt> = self
+            .race
+            .timeline()
+            .attempts
+            .iter()
+            .zip(&self.trials)
+            .map(|(record, trial)| {
                 let end = record.end.map_or(ended, |end| end.at.since_origin().as_millis() as u64);
                 let state = match record.end.map(|end| end.reason) {
                     Some(Reason::Won) => AttemptState::Won,
@@ -288,7 +294,8 @@ impl<'a> Player<'a> {
                     tls_start_ms: trial.tls_began,
                     round: Some(record.round),
                 }
-            }).collect();
+            })
+            .collect();
         let winner = attempts.iter().find(|attempt| attempt.state == AttemptState::Won).map(named);
         let unstarted: Vec<CandidateId> = self.race.unstarted().collect();
         let not_attempted = unstarted.into_iter().filter_map(|id| Some(plain(&self.spot(id)?))).collect();
@@ -326,7 +333,8 @@ impl<'a> Player<'a> {
             self.broken.push("an endpoint is tried twice in one round".to_owned());
         }
         let staggered = self.scenario.settings.racing == super::schema::RacingSpec::Staggered;
-        let close = |pair: &[ExpectedAttempt]| matches!(pair, [one, other] if other.start_ms < one.start_ms + 10);
+        let close =
+            |pair: &[ExpectedAttempt]| matches!(pair, [one, other] if other.start_ms < one.start_ms + 10);
         if staggered && attempts.windows(2).any(close) {
             self.broken.push("two attempts start within 10 ms".to_owned());
         }

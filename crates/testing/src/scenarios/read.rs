@@ -92,7 +92,8 @@ mod tests {
         format!(r#"{{"schema":"he-scenario/1","scenarios":[{scenario}]}}"#)
     }
 
-    const EXPECT: &str = r#""expect":{"result":"failed","ended_at_ms":0,"winner":null,"attempts":[],"not_attempted":[]}"#;
+    const EXPECT: &str =
+        r#""expect":{"result":"failed","ended_at_ms":0,"winner":null,"attempts":[],"not_attempted":[]}"#;
 
     fn scenario(rest: &str) -> String {
         file(&format!(

@@ -47,9 +47,15 @@ struct Scripted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     Connects(u64),
-    Fails { after: u64, local: bool },
+    Fails {
+        after: u64,
+        local: bool,
+    },
     /// The transport is up; then TLS takes so long, and ends well or not, or never ends.
-    Secures { up: u64, tls: Option<(u64, bool)> },
+    Secures {
+        up: u64,
+        tls: Option<(u64, bool)>,
+    },
     Silent,
 }
 
@@ -74,7 +80,10 @@ impl<'a> World<'a> {
             Ok((only, rule))
         };
         let candidates = scenario.candidates.as_ref().map(|list| {
-            (0..).zip(list).map(|(place, one)| Spot::of(one, place, target.port)).collect::<Result<Vec<_>, _>>()
+            (0..)
+                .zip(list)
+                .map(|(place, one)| Spot::of(one, place, target.port))
+                .collect::<Result<Vec<_>, _>>()
         });
         let host = &target.host;
         Ok(Self {
@@ -84,7 +93,11 @@ impl<'a> World<'a> {
             memory: memory(said)?,
             config: config(said),
             candidates: candidates.transpose()?,
-            answers: scenario.dns.iter().map(|entry| Scripted::of(entry, host)).collect::<Result<_, String>>()?,
+            answers: scenario
+                .dns
+                .iter()
+                .map(|entry| Scripted::of(entry, host))
+                .collect::<Result<_, String>>()?,
             rules: scenario.network.iter().map(rule).collect::<Result<_, String>>()?,
         })
     }
@@ -195,7 +208,8 @@ fn no_answer(error: ErrorSpec) -> NoAnswer {
 }
 
 fn record(spec: &ServiceSpec) -> Result<ServiceRecord, String> {
-    let hints = |texts: &[String]| texts.iter().map(|text| address("dns", text)).collect::<Result<Vec<_>, _>>();
+    let hints =
+        |texts: &[String]| texts.iter().map(|text| address("dns", text)).collect::<Result<Vec<_>, _>>();
     let mut record = ServiceRecord::new(spec.priority, spec.target.as_str());
     record.alpn = spec.alpn.iter().map(|name| name.as_str().into()).collect();
     record.no_default_alpn = spec.no_default_alpn;
