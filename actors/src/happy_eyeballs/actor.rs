@@ -334,7 +334,11 @@ impl HappyEyeballs {
     }
 
     fn lose(&mut self, failure: EstablishmentFailure, ctx: &mut Context<Self>) {
-        self.race.handle(Input::Cancel, self.clock.now());
+        let now = self.clock.now();
+        self.race.handle(Input::Cancel, now);
+        while let Output::Cancel(id) = self.race.poll(now) {
+            self.cancel(id);
+        }
         self.finish(Err(failure), ctx);
     }
 

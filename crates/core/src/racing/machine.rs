@@ -108,6 +108,8 @@ pub struct Race {
     rounds: Rounds,
     /// Whether enough was known to begin, once.
     open: bool,
+    /// Whether it was cancelled in this moment.
+    unwanted: bool,
     since: Option<Time>,
     /// Cancels and the outcome, until they are drained; at most one cancel for each attempt.
     undrained: VecDeque<Output>,
@@ -156,6 +158,7 @@ impl Race {
             held: BTreeSet::new(),
             pace: Pace::default(),
             rounds: Rounds::default(),
+            unwanted: false,
             since: None,
             undrained: VecDeque::new(),
             timeline: Timeline::default(),
@@ -188,7 +191,7 @@ impl Race {
             (State::Racing, Input::Reached(id, stage)) => self.reached(id, stage, now),
             (State::Racing, Input::Connected(id)) => self.connected(id),
             (State::Racing, Input::Failed(id, fault)) => self.failed(id, fault, now),
-            (State::Racing, Input::Cancel) => self.finish(State::Cancelled, now),
+            (State::Racing, Input::Cancel) => self.unwanted = true,
             (_, Input::Connected(id)) => self.connected_in_vain(id),
             (State::Won | State::Lost | State::Cancelled, _) => {}
         }
@@ -201,7 +204,9 @@ impl Race {
             return output;
         }
         if self.state == State::Racing {
-            if let Some(query) = self.ask(now) {
+            if !self.unwanted
+                && let Some(query) = self.ask(now)
+            {
                 return query;
             }
             self.decide(now);
@@ -324,6 +329,9 @@ impl Race {
 
     /// Does all that is due but starting.
     fn decide(&mut self, now: Time) {
+        if self.unwanted {
+            return self.finish(State::Cancelled, now);
+        }
         if let Source::Names(names) = &self.source
             && names.is_fatal()
         {
