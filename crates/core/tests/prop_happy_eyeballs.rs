@@ -1,4 +1,5 @@
 //! The whole race, from names to a winner, against scripted name servers and a scripted network, in virtual time.
+#![expect(clippy::unwrap_used, reason = "what a script is made of is right, or the test is wrong")]
 
 use neatflow_core::racing::{
     Answer, AttemptId, Config, Ech, Fault, Input, Loss, Memory, Mode, Network, NoAnswer, Ordering, Output,

@@ -249,11 +249,13 @@ mod tests {
 
     #[test]
     fn numbers_that_make_no_sense_become_the_least_that_do() {
-        let mut config = Config::default();
-        config.first_family_count = 0;
-        config.max_parallel = Some(0);
-        config.max_list = usize::MAX;
-        config.retry.factor = f64::NAN;
+        let config = Config {
+            first_family_count: 0,
+            max_parallel: Some(0),
+            max_list: usize::MAX,
+            retry: Retry { factor: f64::NAN, ..Retry::default() },
+            ..Config::default()
+        };
         let config = config.lawful();
         assert_eq!((config.first_family_count, config.max_parallel, config.max_list), (1, Some(1), MAX_LIST));
         assert_eq!(config.retry.factor, 1.0);

@@ -130,7 +130,7 @@ impl Race {
         config: Config,
     ) -> Self {
         let targets = targets.into_iter().collect();
-        Self::with(Source::Names(Names::new(targets, network, memory)), config)
+        Self::with(Source::Names(Box::new(Names::new(targets, network, memory))), config)
     }
 
     /// Leaves it to others to make candidates of what is found: [`Output::Rank`] asks for them, and each is answered by
@@ -585,8 +585,9 @@ impl Race {
         if self.state != State::Racing {
             return None;
         }
-        let gate = match self.gate() {
-            Gate::At(at) if !self.open && !self.untried.is_empty() => Some(at),
+        let waits = !self.open && !self.untried.is_empty();
+        let gate = match waits.then(|| self.gate()) {
+            Some(Gate::At(at)) => Some(at),
             _ => None,
         };
         let next = self.next().filter(|_| self.open && self.has_slot());

@@ -41,6 +41,9 @@ struct Sorted<'a> {
     addresses: Vec<(Destination, AddressRule)>,
 }
 
+/// The addresses of one family, to be tried over one transport, best first.
+type Queue<'a> = (&'a Protocol, Family, VecDeque<&'a (Destination, AddressRule)>);
+
 /// An endpoint in the making: where it is from.
 struct Dealt {
     endpoint: Endpoint,
@@ -142,7 +145,7 @@ impl<'a> Sorted<'a> {
     /// Deals one address in turn from each queue, by transport and family; from the first family's at first as many as
     /// the configuration says.
     fn deal(&self, place: usize, transports: &[Protocol], config: &Config, list: &mut Vec<Dealt>) {
-        let mut queues: Vec<(&Protocol, Family, VecDeque<&(Destination, AddressRule)>)> = Vec::new();
+        let mut queues: Vec<Queue<'_>> = Vec::new();
         for transport in transports {
             for family in [self.first, self.first.other()] {
                 let of_family =

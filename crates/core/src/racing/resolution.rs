@@ -74,6 +74,8 @@ enum Binding {
 /// Addresses that are tried in the same way.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
+    /// The place of that name.
+    place: Option<usize>,
     /// The name they are of.
     pub(super) name: Option<Arc<str>>,
     pub(super) transports: Vec<Protocol>,
@@ -173,9 +175,12 @@ impl Resolution {
         if matches!(self.target.host, Host::Literal(_)) {
             return Gate::Open;
         }
+        // One name with addresses is enough, if the preferred family of that name is known.
         let preferred = network.preferred(config.preferred_family);
-        let answered = self.names.iter().any(|name| name.slot(preferred).is_answered())
-            || self.services.iter().any(|service| !hints(&service.record, preferred).is_empty());
+        let answered = self.groups(config).iter().any(|group| {
+            let known = |address: &Address| network.reach(address).is_some();
+            group.addresses.iter().any(known) && self.knows(group.place, preferred)
+        });
         let waits_for_names = !config.start_with_owner && self.services_are_unresolved();
         if answered && self.binding == Binding::Concluded && !waits_for_names {
             return Gate::Open;
@@ -185,6 +190,14 @@ impl Resolution {
             DelayFrom::Answer => self.first_answer,
         };
         since.map_or(Gate::Closed, |since| Gate::At(since + config.resolution_delay))
+    }
+
+    /// Whether this name's addresses of a family are known, or known not to be, or hinted at.
+    fn knows(&self, place: Option<usize>, family: Family) -> bool {
+        let Some(name) = place.and_then(|place| self.names.get(place)) else { return true };
+        let hinted =
+            |service: &Service| Some(service.name) == place && !hints(&service.record, family).is_empty();
+        name.slot(family).is_answered() || self.services.iter().any(hinted)
     }
 
     /// What is known, in the order in which it is to be tried; within a group the addresses are as the resolver gave
@@ -222,6 +235,7 @@ impl Resolution {
             }
         };
         Group {
+            place: Some(service.name),
             name: name.map(|name| name.name.clone()),
             transports: service.transports.clone(),
             port: service.record.port.unwrap_or(self.target.port),
@@ -237,13 +251,17 @@ impl Resolution {
             Slot::Answered(records) => Some(records.as_slice()),
             Slot::Unasked | Slot::Open => None,
         });
-        Group { addresses: addresses.flatten().cloned().collect(), ..self.plain(Some(name.name.clone())) }
+        Group {
+            addresses: addresses.flatten().cloned().collect(),
+            ..self.plain(Some((place, name.name.clone())))
+        }
     }
 
     /// The target as it is, without addresses.
-    fn plain(&self, name: Option<Arc<str>>) -> Group {
+    fn plain(&self, name: Option<(usize, Arc<str>)>) -> Group {
         Group {
-            name,
+            place: name.as_ref().map(|(place, _)| *place),
+            name: name.map(|(_, name)| name),
             transports: self.target.transports.clone(),
             port: self.target.port,
             alpn: self.target.alpn.clone(),

@@ -71,8 +71,8 @@ mod tests {
 
     #[test]
     fn rounds_are_bounded_even_where_the_wait_is_boundless() {
-        let mut config = Config::default();
-        config.retry = Retry { factor: 1e300, ..Retry::new(u32::MAX, Duration::MAX) };
+        let retry = Retry { factor: 1e300, ..Retry::new(u32::MAX, Duration::MAX) };
+        let config = Config { retry, ..Config::default() };
         assert_eq!(rests(&config).len(), 100);
     }
 }

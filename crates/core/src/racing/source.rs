@@ -19,7 +19,7 @@ pub(super) enum Source {
     /// Whoever drives it gives them.
     Given { more_may_come: bool },
     /// It resolves names.
-    Names(Names),
+    Names(Box<Names>),
 }
 
 /// The names a race resolves, and what they are resolved for.
