@@ -13,19 +13,21 @@ mod transport;
 
 pub use neatflow_actors::events::{self, Event, EventKind, EventType};
 pub use neatflow_actors::flow::{
-    ClosedFuture, Connection, ConnectionId, ConnectionRef, EventStream, ReadyFuture, ReceivedFuture, Sending,
-    SentFuture,
+    ClosedFuture, Connection, ConnectionId, ConnectionRef, Delivery, EventStream, FlowSet, ReadyFuture,
+    ReceivedFuture, Sending, SentFuture, Writer,
 };
 pub use neatflow_actors::listener::{
     AcceptFilter, AcceptFuture, Incoming, Listener, ListenerId, ListenerRef, ListeningFuture,
 };
-pub use neatflow_actors::{Count, Credit, RaceRecord, Registry, name_resolver, subscription, supervision};
+pub use neatflow_actors::{
+    Count, Credit, RaceRecord, Registry, name_resolver, placement, subscription, supervision,
+};
 pub use neatflow_core::connection::State;
 pub use neatflow_core::{
     Attempt, Candidate, CandidateId, ConnectionFailure, EndpointError, Error, EstablishmentFailure, Failure,
-    ListenFailure, LocalEndpoint, Message, MessageContext, MessageId, Offer, Offers, Preference, Protocol,
-    ReceiveFailure, ReceiveId, RemoteEndpoint, ResolutionFailure, SelectionProperty, SendFailure, Status,
-    Time, TransportProperties, properties, racing, security,
+    ListenFailure, LocalEndpoint, Message, MessageContext, MessageId, Messages, Offer, Offers, Preference,
+    Protocol, ReceiveFailure, ReceiveId, RemoteEndpoint, ResolutionFailure, SelectionProperty, SendFailure,
+    Status, Time, TransportProperties, properties, racing, security,
 };
 pub use neatflow_stacks as stacks;
 pub use preconnection::{IntoLocal, IntoRemote, Preconnection};
@@ -35,13 +37,14 @@ pub use transport::{Transport, TransportBuilder};
 /// out ([`Message`], [`SendError`](crate::events::SendError)): import those by name.
 pub mod prelude {
     pub use crate::events::{
-        Aborted, AllWritten, Closed, ConnectionError, ConnectionReceived, EstablishmentError, ListenError,
-        Ready, ReceiveError, Received, Sent, SoftError, Stopped, Timeout,
+        Aborted, AllWritten, Closed, ConnectionError, ConnectionReceived, EstablishmentError, Expired,
+        ListenError, Readable, Ready, ReceiveError, Received, Sent, SoftError, Stalled, Stopped, Timeout,
+        Writable,
     };
     pub use crate::supervision::supervise;
     pub use crate::{
-        Connection, ConnectionRef, Event, Listener, ListenerRef, LocalEndpoint, Preconnection, Preference,
-        RemoteEndpoint, Transport, TransportProperties,
+        Connection, ConnectionRef, Event, FlowSet, Listener, ListenerRef, LocalEndpoint, Preconnection,
+        Preference, RemoteEndpoint, Transport, TransportProperties,
     };
     pub use neatflow_core::SelectionProperty::{
         self, ActiveReadBeforeSend, CongestionControl, FullChecksumRecv, FullChecksumSend, KeepAlive,

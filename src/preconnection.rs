@@ -3,7 +3,8 @@
 use crate::Transport;
 use actix::prelude::*;
 use neatflow_actors::flow::Connection;
-use neatflow_actors::listener::{AcceptFilter, Incoming, Listener};
+use neatflow_actors::listener::{AcceptFilter, Incoming, Listener, Staff};
+use neatflow_actors::placement::Placement;
 use neatflow_actors::subscription::{EventSet, Subscriber};
 use neatflow_actors::transport::Transport as Root;
 use neatflow_actors::transport::messages::{Initiate, Listen, ResolveEndpoints};
@@ -40,7 +41,10 @@ pub struct Preconnection {
     properties: TransportProperties,
     timeout: Option<Duration>,
     subscribers: Vec<Subscriber>,
+    staff: Vec<Staff>,
     filters: Vec<AcceptFilter>,
+    /// `None` = not said.
+    placement: Option<Placement>,
     security: SecurityParameters,
     /// The first thing that was said and makes no sense; told when it matters.
     wrong: Option<Error>,
@@ -56,7 +60,9 @@ impl Preconnection {
             properties: TransportProperties::new(),
             timeout: None,
             subscribers: Vec::new(),
+            staff: Vec::new(),
             filters: Vec::new(),
+            placement: None,
             security: SecurityParameters::disabled(),
             wrong: None,
         }
@@ -146,6 +152,36 @@ impl Preconnection {
         self
     }
 
+    /// For `listen`: has `make` called on each arbiter of the transport's [pool](crate::TransportBuilder::arbiters),
+    /// and delivers to the mailbox of the actor it makes there the events of the set `S`, of the connections that are
+    /// accepted there, and of their end. Each arbiter has a socket of its own on the same address, over which the
+    /// system spreads the connections, so that a connection and the actor that serves it share a thread. Without a
+    /// pool, or where [`on`](Self::on) names one arbiter, there is one actor.
+    ///
+    /// The actors are supervised, and restarted after panics; an arbiter whose actor has ended for good accepts no
+    /// more. Subscribers given by [`subscribe`](Self::subscribe) hear of every connection; limit, filters and handle
+    /// are the whole listener's.
+    ///
+    /// Only TCP is spread. The datagrams of one UDP peer might change sockets when sockets come and go, so UDP stays
+    /// on the first arbiter. Linux spreads evenly; other systems may give every connection to one of the sockets, and
+    /// where a system cannot share an address the listener ends with a ListenError.
+    pub fn subscribe_each<S, A>(mut self, make: impl Fn() -> A + Send + Sync + 'static) -> Self
+    where
+        S: EventSet<A>,
+        A: Supervised + Actor<Context = Context<A>>,
+    {
+        self.staff.push(Staff::new::<S, A>(make));
+        self
+    }
+
+    /// Where the connection, with all that drives it, runs; or where the listener accepts: an arbiter, or
+    /// [`Placement::Pool`]. Best is where the actor that hears of it lives. Default: the transport's own arbiter; of a
+    /// listener with [`subscribe_each`](Self::subscribe_each), the pool.
+    pub fn on(mut self, placement: impl Into<Placement>) -> Self {
+        self.placement = Some(placement.into());
+        self
+    }
+
     /// For `listen`: accepts only connections of which every filter approves.
     pub fn accept_filter(mut self, accept: impl Fn(&Incoming) -> bool + Send + Sync + 'static) -> Self {
         self.filters.push(AcceptFilter::new(accept));
@@ -181,7 +217,11 @@ impl Preconnection {
             return Err(ListenFailure::InvalidConfiguration(why).into());
         }
         let (listener, order) = Listen::new(request, self.subscribers.clone(), self.filters.clone());
-        self.order(order);
+        let order = order.with_staff(self.staff.clone());
+        self.order(match &self.placement {
+            Some(placement) => order.on(placement.clone()),
+            None => order,
+        });
         Ok(listener)
     }
 
@@ -203,7 +243,7 @@ impl Preconnection {
             return Err(EstablishmentFailure::InvalidConfiguration(why).into());
         }
         let (connection, order) = Initiate::new(request, self.timeout, &self.subscribers, first);
-        self.order(order);
+        self.order(order.on(self.placement.clone().unwrap_or_default()));
         Ok(connection)
     }
 

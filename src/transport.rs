@@ -4,7 +4,7 @@ use actix::prelude::*;
 use neatflow_actors::Count;
 use neatflow_actors::name_resolver::Resolve;
 use neatflow_actors::supervision::{Plan, Supervise};
-use neatflow_actors::transport::messages::TakeCensus;
+use neatflow_actors::transport::messages::{Arbiters, TakeCensus};
 use neatflow_actors::transport::{Config, Transport as Root};
 use neatflow_core::{Error, racing};
 use neatflow_stacks::Stack;
@@ -45,6 +45,14 @@ impl Transport {
     /// *Errors*: [`Error::Stopped`]. *Cancel safety*: safe.
     pub async fn census(&self) -> Result<Count, Error> {
         self.root.send(TakeCensus).await.map_err(|_| Error::Stopped)
+    }
+
+    /// Its further arbiters, in order; empty without a pool. Actors that are started there, and connections that are
+    /// placed [there](crate::Preconnection::on), share a thread.
+    ///
+    /// *Errors*: [`Error::Stopped`]. *Cancel safety*: safe.
+    pub async fn arbiters(&self) -> Result<Vec<ArbiterHandle>, Error> {
+        self.root.send(Arbiters).await.map_err(|_| Error::Stopped)
     }
 
     pub(crate) fn root(&self) -> &Addr<Root> {
@@ -96,6 +104,26 @@ impl TransportBuilder {
         self
     }
 
+    /// Gives it a pool of this many further arbiters, each on a thread of its own (`neatflow-1`, `neatflow-2`, ..).
+    /// They are for listeners with [staff](crate::Preconnection::subscribe_each), and for what is
+    /// [placed](crate::Preconnection::on) there; all else stays on the transport's own arbiter. Default: 0, at most
+    /// [`MOST_ARBITERS`](crate::placement::MOST_ARBITERS); one for each processor that is to serve is the usual.
+    ///
+    /// They end when the transport and everybody on it has ended, or with the transport's arbiter. If they cannot be
+    /// started, or are too many, the transport stops at once, which it logs, and everything asked of it is
+    /// [`Error::Stopped`]; `start_thread` says so itself.
+    pub fn arbiters(mut self, count: usize) -> Self {
+        self.config.arbiters = count;
+        self
+    }
+
+    /// Has its arbiters, its own among them, [stay awake](crate::placement::spin) until nothing was received for this
+    /// long: for latency, where processors are to spare. Default: they sleep at once.
+    pub fn spinning(mut self, idle: Duration) -> Self {
+        self.config.spinning = Some(idle);
+        self
+    }
+
     /// Where it logs. Default: the `log` crate, by slog-stdlog.
     pub fn logger(mut self, logger: Logger) -> Self {
         self.config.logger = logger;
@@ -121,20 +149,23 @@ impl TransportBuilder {
     /// Starts it on a thread of its own, for programs that are not actix's. The thread ends when the last handle
     /// was dropped and every connection has ended.
     ///
-    /// *Errors*: the thread could not be started.
+    /// *Errors*: the thread, or one of its further arbiters, could not be started.
     pub fn start_thread(self) -> io::Result<Transport> {
         let (tell, started) = std::sync::mpsc::sync_channel(1);
         let config = self.config;
         std::thread::Builder::new().name("neatflow".into()).spawn(move || {
             System::new().block_on(async move {
-                let (root, end) = Root::new(config);
+                let (mut root, end) = Root::new(config);
+                if let Err(error) = root.start_arbiters() {
+                    return drop(tell.send(Err(error)));
+                }
                 // Whoever started us may be gone: then so is the only handle, and the end comes at once.
                 let supervise = supervision(&root);
-                let _ = tell.send(supervise.start(|_| root).addr().clone());
+                let _ = tell.send(Ok(supervise.start(|_| root).addr().clone()));
                 let _ = end.await;
             });
         })?;
-        let root = started.recv().map_err(|_| io::Error::other("the transport's thread ended at once"))?;
+        let root = started.recv().map_err(|_| io::Error::other("the transport's thread ended at once"))??;
         Ok(Transport { root })
     }
 }

@@ -38,7 +38,8 @@ fn dropping_the_last_handle_closes_gracefully() {
         assert!(read_all(&mut peer).await == pattern(0, 300_000), "something else came");
         drop(peer);
         let told = events.until_terminal().await;
-        assert_eq!(kinds(&told), [EventKind::Sent, EventKind::AllWritten, EventKind::Closed]);
+        use EventKind::{AllWritten, Closed, Sent, Writable};
+        assert_eq!(kinds(&told), [Sent, Writable, AllWritten, Closed]);
         drop(told);
         nobody_is_left(&transport).await;
     });

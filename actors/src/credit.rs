@@ -10,6 +10,8 @@ const SOFT_ERRORS: usize = 16;
 /// How many events that hold credit one subscriber has.
 #[derive(Debug)]
 pub(crate) struct Window {
+    /// How many it may have.
+    size: AtomicUsize,
     outstanding: AtomicUsize,
     /// Soft errors are counted apart: a subscriber busy with messages is to hear of them.
     soft_errors: AtomicUsize,
@@ -25,14 +27,23 @@ enum Share {
 }
 
 impl Window {
-    pub(crate) fn new(waker: &Arc<AtomicWaker>) -> Arc<Self> {
-        let waker = waker.clone();
-        Arc::new(Self { outstanding: AtomicUsize::new(0), soft_errors: AtomicUsize::new(0), waker })
+    pub(crate) fn new(size: usize, waker: &Arc<AtomicWaker>) -> Arc<Self> {
+        Arc::new(Self {
+            size: AtomicUsize::new(size),
+            outstanding: AtomicUsize::new(0),
+            soft_errors: AtomicUsize::new(0),
+            waker: waker.clone(),
+        })
     }
 
-    /// Whether there is room for one more, given a window of `size`.
-    pub(crate) fn has_room(&self, size: usize) -> bool {
-        self.outstanding.load(Ordering::Acquire) < size
+    /// From now on it holds this many. Whoever makes room by it wakes the flow.
+    pub(crate) fn resize(&self, size: usize) {
+        self.size.store(size, Ordering::Release);
+    }
+
+    /// Whether there is room for one more, besides so many that are to come.
+    pub(crate) fn has_room_besides(&self, others: usize) -> bool {
+        self.outstanding.load(Ordering::Acquire).saturating_add(others) < self.size.load(Ordering::Acquire)
     }
 
     /// A place in it.
@@ -69,9 +80,9 @@ struct Place(Arc<Window>, Share);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.counter(self.1).fetch_sub(1, Ordering::AcqRel);
-        // Nothing waits for room for soft errors.
-        if self.1 == Share::Outstanding {
+        let before = self.0.counter(self.1).fetch_sub(1, Ordering::AcqRel);
+        // Nothing waits for room for soft errors; and for room that was there before, nobody waits either.
+        if self.1 == Share::Outstanding && before >= self.0.size.load(Ordering::Acquire) {
             self.0.waker.wake();
         }
     }

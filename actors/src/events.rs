@@ -8,21 +8,21 @@
 use crate::credit::Credit;
 use crate::flow::{Connection, ConnectionRef};
 use crate::listener::{Listener, ListenerRef};
+use crate::subscription::SubscriptionId;
 use actix::Message as ActorMessage;
 use neatflow_core::{
-    ConnectionFailure, EstablishmentFailure, Failure, ListenFailure, Message, MessageId, ReceiveFailure,
-    ReceiveId, SendFailure, Status,
+    ConnectionFailure, EstablishmentFailure, Failure, ListenFailure, Message, MessageId, Messages,
+    ReceiveFailure, ReceiveId, SendFailure, Status,
 };
 use std::fmt;
 use std::sync::Arc;
 
 /// An event of one type, as subscriptions see it.
-pub trait EventType: ActorMessage<Result = ()> + Clone + Send + 'static {
+pub trait EventType:
+    ActorMessage<Result = ()> + TryFrom<Event, Error = Event> + Clone + Send + 'static
+{
     /// Which event it is.
     const KIND: EventKind;
-
-    /// The event, if it is of this type.
-    fn of(event: &Event) -> Option<&Self>;
 }
 
 /// The outcome an event reports: that of its `reason`, or that all is well.
@@ -53,19 +53,23 @@ macro_rules! events {
 
             impl EventType for $event {
                 const KIND: EventKind = EventKind::$event;
-
-                fn of(event: &Event) -> Option<&Self> {
-                    match event {
-                        Event::$event(event) => Some(event),
-                        _ => None,
-                    }
-                }
             }
 
             impl $event {
                 /// The outcome it reports, in one word.
                 pub fn status(&self) -> Status {
                     status!(self $(, $status)?)
+                }
+            }
+
+            impl TryFrom<Event> for $event {
+                type Error = Event;
+
+                fn try_from(event: Event) -> Result<Self, Event> {
+                    match event {
+                        Event::$event(event) => Ok(event),
+                        other => Err(other),
+                    }
                 }
             }
 
@@ -161,10 +165,23 @@ events! {
             /// Why.
             reason: SendFailure,
         }
+        /// The lifetime of a message ran out before it was sent; here it is. RFC 9622 §9.2.2.2.
+        Expired {
+            /// Which.
+            id: MessageId,
+            /// The message, as it was given.
+            message: Message,
+        }
+        /// The send queue was above its high-water mark, and has fallen below half of it: there is room for more. NEAT
+        /// `on_writable`.
+        Writable {}
         /// Nothing is queued any more: the transport has taken it, or would not. NEAT `on_all_written`.
         AllWritten {}
+        /// Something has come that [`try_read`](Connection::try_read) would give, or the end has. Told once after a
+        /// `try_read` that found nothing. NEAT `on_readable`.
+        Readable {}
         /// Messages came: one for a `receive`, one or more for a `stream`. On a byte stream without a framer a
-        /// message is what one read brought. RFC 9622 §9.3.2.1; NEAT `on_readable`.
+        /// message is what one read brought. RFC 9622 §9.3.2.1.
         Received {
             /// The request it answers; `None` for the standing stream.
             receive: Option<ReceiveId>,
@@ -188,6 +205,12 @@ events! {
             reason: Failure,
             /// Coalescing: a subscriber that holds too many of these misses the next.
             credit: Credit,
+        }
+        /// This subscriber had no room for a message for longer than it said it might
+        /// ([`stall_timeout`](Connection::stall_timeout)); it is subscribed no longer, and nobody has to wait for it.
+        Stalled {
+            /// What it was subscribed by.
+            subscription: SubscriptionId,
         }
         /// The peer aborted. ConnectionError follows. NEAT `on_aborted`.
         Aborted {}
@@ -246,6 +269,11 @@ impl Origin for ListenerRef {
 }
 
 impl Event {
+    /// Whether there is a message in it.
+    pub(crate) fn has_message(&self) -> bool {
+        matches!(self, Self::SendError(_) | Self::Expired(_) | Self::Received(_))
+    }
+
     /// Whether nothing follows it for this subscriber.
     pub fn is_terminal(&self) -> bool {
         self.kind().is_terminal()
@@ -269,41 +297,6 @@ impl EventKind {
 impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-/// One message or more, in the order of arrival.
-#[derive(Clone, Debug)]
-pub struct Messages(Batch);
-
-#[derive(Clone, Debug)]
-enum Batch {
-    /// The usual case; it needs no allocation.
-    One(Message),
-}
-
-impl Messages {
-    pub(crate) fn one(message: Message) -> Self {
-        Self(Batch::One(message))
-    }
-}
-
-impl std::ops::Deref for Messages {
-    type Target = [Message];
-
-    fn deref(&self) -> &[Message] {
-        match &self.0 {
-            Batch::One(message) => std::slice::from_ref(message),
-        }
-    }
-}
-
-impl<'a> IntoIterator for &'a Messages {
-    type Item = &'a Message;
-    type IntoIter = std::slice::Iter<'a, Message>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
     }
 }
 

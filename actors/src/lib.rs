@@ -11,6 +11,7 @@ pub mod flow;
 mod happy_eyeballs;
 pub mod listener;
 pub mod name_resolver;
+pub mod placement;
 pub mod policy_manager;
 mod registry;
 pub mod subscription;

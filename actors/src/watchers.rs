@@ -28,6 +28,11 @@ impl Watchers {
         }
     }
 
+    /// Whether nobody waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Whoever had this place waits no longer.
     pub(crate) fn leave(&mut self, place: Place) -> Option<Waker> {
         self.waiting.remove(&place?)

@@ -1,25 +1,28 @@
 //! The Flow actor: the control plane of one connection.
 
-use super::driver::{Driver, Lane, Outcome};
+use super::driver::drive;
+use super::engine::{Engine, Outcome};
 use super::messages::{Ended, Inspect};
 use super::shared::Shared;
 use crate::census::{Census, Counted, Kind};
 use crate::supervision::{ChildEvent, Plan, Supervise};
 use actix::WeakRecipient;
 use actix::prelude::*;
+use futures::channel::oneshot;
 use neatflow_core::Protocol;
 use neatflow_stacks::{Established, Report};
-use slog::{Logger, debug, o};
-use std::sync::Arc;
+use slog::{Logger, debug};
+use std::sync::{Arc, LazyLock};
+
+/// What supervision calls a flow; made once, not for each.
+static NAME: LazyLock<Arc<str>> = LazyLock::new(|| "flow".into());
 
 /// Supervises one connection, from `initiate` or its acceptance to its terminal event. Its transport failing is
-/// data, not a crash: that is a ConnectionError. If the actor itself panics it is restarted, and finds its driver
+/// data, not a crash: that is a ConnectionError. If the actor itself panics it is restarted, and finds its engine
 /// as it was.
 #[derive(Debug)]
 pub struct Flow {
-    lane: Lane,
-    /// Taken at the first start.
-    driver: Option<Driver>,
+    shared: Arc<Shared>,
     logger: Logger,
     _counted: Counted,
 }
@@ -40,43 +43,44 @@ pub(crate) fn start(
     parent: &WeakRecipient<ChildEvent>,
     logger: &Logger,
 ) {
-    let lane = Lane::default();
-    let driver = Driver::new(shared.clone(), lane.clone(), census.clone());
-    let driver = match origin {
-        Origin::Race(race) => driver.after(race),
-        Origin::Accepted(protocol, established) => driver.carried_by(protocol, established),
+    let engine = Engine::new(shared.clone(), census.clone());
+    let engine = match origin {
+        Origin::Race(race) => engine.after(race),
+        Origin::Accepted(protocol, established) => engine.carried_by(protocol, established),
     };
-    let logger = logger.new(o!("flow" => shared.id.as_u64()));
+    let logger = logger.clone();
     let counted = census.count(Kind::Flow);
+    let own = shared.clone();
     let flow = Supervise::new(Plan::transient())
-        .name(format!("flow {}", shared.id))
+        .name(NAME.clone())
         .parent(parent.clone())
         .logger(logger.clone())
-        .start(|_| Flow { lane, driver: Some(driver), logger, _counted: counted });
+        .start(|_| Flow { shared: own, logger, _counted: counted });
     shared.inspected_by(flow.addr().clone().recipient());
+    drive(engine.telling(flow.addr().clone().recipient()));
 }
 
 impl Actor for Flow {
     type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        if let Some(driver) = self.driver.take() {
-            actix_rt::spawn(driver.telling(ctx.address().recipient()));
-        }
-    }
 }
 
 impl Supervised for Flow {
-    /// Everything a flow has outlives it: the shared state, the wire, and the driver that runs beside it.
+    /// Everything a flow has outlives it: the shared state, and the engine that runs beside it.
     fn restarting(&mut self, _: &mut Self::Context) {}
 }
 
 impl Handler<Inspect> for Flow {
-    type Result = MessageResult<Inspect>;
+    type Result = ResponseFuture<Report>;
 
+    /// The engine may be on another arbiter.
     fn handle(&mut self, _: Inspect, _: &mut Self::Context) -> Self::Result {
-        let report = self.lane.borrow().as_ref().map_or_else(Report::default, |wire| wire.report());
-        MessageResult(report)
+        let (asking, report) = oneshot::channel();
+        let mut core = self.shared.lock();
+        if core.end.is_none() {
+            core.inspections.push(asking);
+        }
+        self.shared.rouse(core);
+        Box::pin(async { report.await.unwrap_or_default() })
     }
 }
 
@@ -84,7 +88,7 @@ impl Handler<Ended> for Flow {
     type Result = ();
 
     fn handle(&mut self, _: Ended, ctx: &mut Self::Context) {
-        debug!(self.logger, "flow ended");
+        debug!(self.logger, "flow ended"; "flow" => self.shared.id.as_u64());
         ctx.stop();
     }
 }

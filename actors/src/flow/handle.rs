@@ -1,14 +1,16 @@
 //! The handle of a connection.
 
 use super::messages::Inspect;
+use super::set::FlowSet;
 use super::shared::Shared;
 use super::waiting::{ClosedFuture, EventStream, ReadyFuture, ReceivedFuture, Sending};
+use super::writer::Writer;
 use crate::happy_eyeballs::RaceRecord;
 use crate::subscription::{EventSet, Subscriber, SubscriptionId};
 use actix::prelude::*;
 use neatflow_core::connection::{Input, State};
 use neatflow_core::properties::{PropertyError, Value};
-use neatflow_core::{Message, Protocol, ReceiveId, TransportProperties};
+use neatflow_core::{Message, Protocol, ReceiveFailure, ReceiveId, TransportProperties};
 use neatflow_stacks::{Path, Report};
 use std::any::Any;
 use std::fmt;
@@ -16,6 +18,18 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// How the events of a connection are delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Delivery {
+    /// Nobody is subscribed.
+    Nobody,
+    /// By mailboxes.
+    Mailbox,
+    /// To one actor in its own turn; to others, if there are any, by their mailboxes.
+    Attached,
+}
 
 /// Names a connection within this process; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -142,8 +156,9 @@ impl Connection {
     /// if the connection is Closed: then there is no answer. The flow reads the network only while somebody asks.
     /// RFC 9622 §9.3.1.
     pub fn receive(&self) -> Option<ReceiveId> {
-        let asked = self.shared.lock().machine.receive().ok();
-        self.shared.waker.wake();
+        let mut core = self.shared.lock();
+        let asked = core.machine.receive().ok();
+        self.shared.rouse(core);
         asked
     }
 
@@ -153,11 +168,37 @@ impl Connection {
     pub fn stream(&self, window: usize) {
         let mut core = self.shared.lock();
         if window > 0 {
-            core.window = window;
+            core.resize_windows(window);
         }
         core.machine.handle(Input::Stream(window > 0));
-        drop(core);
-        self.shared.waker.wake();
+        self.shared.rouse(core);
+    }
+
+    /// Takes a message that has come, without waiting; `None` if there is none, and then Readable tells, once, when
+    /// there is. No more is read ahead than one read brings. For code that pulls: who has asked with `receive` or
+    /// `stream` goes first. NEAT `neat_read`.
+    ///
+    /// *Errors*: why no message will come; `Finished` after the peer's end.
+    pub fn try_read(&self) -> Result<Option<Message>, ReceiveFailure> {
+        let mut core = self.shared.lock();
+        let pulled = core.machine.try_pull();
+        // There is room for the next, or it is to be looked for.
+        self.shared.rouse(core);
+        pulled.transpose()
+    }
+
+    /// How long a subscriber may be without room for a message before it is subscribed no longer, and hears Stalled;
+    /// until then nobody gets more. Default, and `None`: for ever. False if it is not subscribed by its mailbox.
+    pub fn stall_timeout(&self, subscription: SubscriptionId, timeout: Option<Duration>) -> bool {
+        let mut core = self.shared.lock();
+        let known = core.subscribers.be_patient(subscription, timeout);
+        self.shared.rouse(core);
+        known
+    }
+
+    /// Writes many small messages as one batch, which is queued when the writer is dropped: the cheapest way to send.
+    pub fn writer(&self) -> Writer<'_> {
+        Writer::new(&self.shared)
     }
 
     /// Ends it gracefully: what was sent is delivered first. Closed tells when the peer has acknowledged all of
@@ -179,10 +220,40 @@ impl Connection {
         self.add(Subscriber::mailbox::<S, A>(actor))
     }
 
+    /// From now on, delivers the events of the set `S` to the actor whose context this is, in its own turn: the same
+    /// handlers run, without a mailbox between, and without what that costs. The flow moves to the actor's arbiter.
+    ///
+    /// One actor can be attached to a connection; another that attaches gets its events by its mailbox, and so does one
+    /// on another arbiter than that of a transport which cannot move. [`delivery`](Self::delivery) tells. When the
+    /// actor's context ends in a restart, what it has not heard, and what comes after that, is delivered to its
+    /// mailbox; `started` may attach again. The event during which a handler panicked is not told again.
+    ///
+    /// Events wait while the actor waits (`ctx.wait`), as its mail does. The connection keeps the actor alive until the
+    /// terminal event.
+    pub fn attach<S: EventSet<A>, A: Actor<Context = Context<A>>>(
+        &self,
+        ctx: &mut Context<A>,
+    ) -> SubscriptionId {
+        FlowSet::of(ctx).attach::<S>(self, ctx)
+    }
+
+    /// How its events are delivered.
+    pub fn delivery(&self) -> Delivery {
+        let core = self.shared.lock();
+        if core.attached.is_some() {
+            Delivery::Attached
+        } else if core.subscribers.is_empty() {
+            Delivery::Nobody
+        } else {
+            Delivery::Mailbox
+        }
+    }
+
     /// Withdraws a subscription. Events that are in the actor's mailbox already will still be handled.
     pub fn unsubscribe(&self, subscription: SubscriptionId) {
-        self.shared.lock().unsubscribe(subscription);
-        self.shared.waker.wake();
+        let mut core = self.shared.lock();
+        core.unsubscribe(subscription);
+        self.shared.rouse(core);
     }
 
     /// The events from now on, as a stream that ends after the terminal one. It counts as a subscriber to
@@ -242,15 +313,18 @@ impl Connection {
     fn add(&self, subscriber: Subscriber) -> SubscriptionId {
         let id = subscriber.id();
         let mut core = self.shared.lock();
-        if core.end.is_none() {
-            core.subscribe(subscriber, &self.shared.waker);
-        } else if let Some(last) = core.last_words(&self.shared) {
+        if let Some(last) = core.last_words(&self.shared) {
             // Too late for anything else: whoever subscribes hears the terminal event.
             subscriber.tell(&last);
+        } else {
+            core.subscribe(subscriber, &self.shared.waker);
         }
-        drop(core);
-        self.shared.waker.wake();
+        self.shared.rouse(core);
         id
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 }
 

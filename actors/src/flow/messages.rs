@@ -10,7 +10,7 @@ use neatflow_stacks::Report;
 #[rtype(result = "Report")]
 pub struct Inspect;
 
-/// Sent by the driver, once: the terminal event was told and the transport is let go.
+/// Sent by the engine, once: the terminal event was told and the transport is let go.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Ended;

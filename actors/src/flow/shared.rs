@@ -1,38 +1,48 @@
-//! What a connection's handles, driver and actor have in common.
+//! What a connection's handles, engine and actor have in common.
 
+use super::attached::{Attached, Claim};
+use super::buffers;
+use super::fates::Fates;
 use super::handle::{Connection, ConnectionId, ConnectionRef};
 use super::messages::Inspect;
-use super::refusals::Refusals;
+use super::set::{self, Seat};
+use crate::clock::Clock;
 use crate::credit::Credit;
 use crate::events::{
-    Aborted, AllWritten, Closed, ConnectionError, EstablishmentError, Event, EventKind, Messages, Ready,
-    ReceiveError, Received, SendError, Sent, SoftError, Timeout,
+    Aborted, AllWritten, Closed, ConnectionError, EstablishmentError, Event, EventKind, Expired, Readable,
+    Ready, ReceiveError, Received, SendError, Sent, SoftError, Stalled, Timeout, Writable,
 };
 use crate::happy_eyeballs::RaceRecord;
-use crate::subscription::{Subscriber, SubscriptionId, Subscriptions};
+use crate::subscription::{Subscriber, Subscription, SubscriptionId, Subscriptions};
 use crate::watchers::{Place, Watchers};
 use actix::Recipient;
+use futures::channel::oneshot;
 use futures::task::AtomicWaker;
-use neatflow_core::connection::{self, Asker, Input, Machine, Output, Role};
+use neatflow_core::connection::{self, Asker, Input, Machine, Output, Queued, Role};
 use neatflow_core::{
-    ConnectionFailure, EstablishmentFailure, Message, MessageId, Protocol, SendFailure, TransportProperties,
+    ConnectionFailure, EstablishmentFailure, Message, MessageId, Protocol, SendFailure, Time,
+    TransportProperties,
 };
-use neatflow_stacks::{Established, Path};
+use neatflow_stacks::{Established, Path, Report};
 use std::any::Any;
+use std::collections::VecDeque;
 use std::fmt;
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, RangeInclusive};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
+use std::thread::ThreadId;
+use tokio::time::Instant;
 
 /// How many Received events a subscriber may hold at first, before the flow stops reading.
-pub(crate) const WINDOW: usize = 16;
+const WINDOW: usize = 16;
 
 pub(crate) struct Shared {
     pub(crate) id: ConnectionId,
     pub(crate) properties: Arc<TransportProperties>,
-    /// Wakes the driver.
+    /// Wakes whoever drives it.
     pub(crate) waker: Arc<AtomicWaker>,
+    clock: Clock,
     /// Application handles; those inside queued events do not count.
     handles: AtomicUsize,
     carrier: OnceLock<Carrier>,
@@ -55,30 +65,36 @@ pub(crate) struct Carrier {
 pub(crate) struct Core {
     pub(crate) machine: Machine,
     pub(crate) subscribers: Subscriptions,
-    /// How many Received events each subscriber may hold.
-    pub(crate) window: usize,
+    /// The actor that drives the connection in its own turn, or is about to.
+    pub(crate) attached: Option<Box<Attached>>,
+    /// That actor asks for the engine.
+    pub(crate) claim: Option<Claim>,
+    /// The arbiter where the engine is, once it runs.
+    pub(crate) home: Option<ThreadId>,
+    /// Whoever drives it is going to look at what is new; there is no need to wake it.
+    pub(crate) awake: bool,
+    /// Who waits for a report of the transport.
+    pub(crate) inspections: Vec<oneshot::Sender<Report>>,
     /// Whether Ready was told, or the connection was accepted.
     pub(crate) is_ready: bool,
     /// How it ended, once the terminal event was told.
     pub(crate) end: Option<Result<(), End>>,
-    /// The last message that was sent; messages are sent in the order of their ids.
-    pub(crate) sent_through: Option<MessageId>,
-    /// Messages that were not sent, for whoever waits for their fate.
-    pub(crate) refusals: Refusals,
+    /// What became of messages, for whoever waits for it.
+    pub(crate) fates: Fates,
     /// Futures that wait for something to change.
     pub(crate) watchers: Watchers,
     /// What is to be woken and dropped when the lock is gone: it may run an application's code.
-    leaving: Leaving,
+    leaving: Option<Box<Leaving>>,
 }
 
 /// What leaves the lock.
 #[derive(Debug, Default)]
-struct Leaving {
+pub(crate) struct Leaving {
     woken: Vec<Waker>,
     /// Not to be woken: a future polled with a new waker each time would be polled for ever.
     forgotten: Vec<Waker>,
-    events: Vec<Event>,
-    subscribers: Vec<Subscriptions>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) subscriptions: Vec<Subscription>,
     messages: Vec<Message>,
 }
 
@@ -102,6 +118,7 @@ impl Shared {
         subscribers: &[Subscriber],
     ) -> Arc<Self> {
         let waker = Arc::new(AtomicWaker::new());
+        let machine = Machine::new(role).with_usual(&properties.message);
         Arc::new(Self {
             id: ConnectionId::next(),
             properties,
@@ -111,32 +128,66 @@ impl Shared {
             record: OnceLock::new(),
             user_data: Mutex::new(None),
             core: Mutex::new(Core {
-                machine: Machine::new(role),
-                subscribers: Subscriptions::new(subscribers, &waker),
-                window: WINDOW,
+                machine,
+                subscribers: Subscriptions::new(WINDOW, subscribers, &waker),
+                attached: None,
+                claim: None,
+                home: None,
+                awake: false,
+                inspections: Vec::new(),
                 is_ready: role == Role::Accepted,
                 end: None,
-                sent_through: None,
-                refusals: Refusals::default(),
+                fates: Fates::default(),
                 watchers: Watchers::default(),
-                leaving: Leaving::default(),
+                leaving: None,
             }),
             waker,
+            clock: Clock::start(),
         })
     }
 
-    /// Queues a message and wakes the driver. The id, and why it was refused if it was; or, on a closed connection, the
-    /// message.
-    pub(crate) fn send(
-        &self,
-        message: Message,
-    ) -> Result<(MessageId, Option<SendFailure>), (SendFailure, Message)> {
+    /// Now, by the connection's clock.
+    pub(crate) fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// The same moment, by tokio's.
+    pub(crate) fn instant(&self, time: Time) -> Instant {
+        self.clock.instant(time)
+    }
+
+    /// Queues the message of `initiate_with_send`.
+    pub(crate) fn send_first(&self, message: Message) {
+        let now = self.now();
         let mut core = self.lock();
-        let refused = core.machine.outbox().refusal();
-        let id = core.machine.send(message)?;
+        let copied = core.machine.send_first(message, now);
         drop(core);
-        self.waker.wake();
-        Ok((id, refused))
+        drop(copied);
+    }
+
+    /// Queues a message. The id, why it was refused if it was, and whether a polite sender waits now; or, on a closed
+    /// connection, the message.
+    #[expect(clippy::result_large_err, reason = "the message comes back as it went in")]
+    pub(crate) fn send(&self, message: Message) -> Result<Accepted, (SendFailure, Message)> {
+        // The clock costs more than the rest, and few messages ask for it.
+        let timed = message.context.properties.or(&self.properties.message).msg_lifetime.is_some();
+        let now = if timed { self.now() } else { Time::ZERO };
+        let mut core = self.lock();
+        core.lend();
+        let Queued { id, refused, copied } = core.machine.send(message, now)?;
+        let is_high = core.machine.outbox().is_high();
+        self.rouse(core);
+        drop(copied);
+        Ok(Accepted { id, refused, is_high })
+    }
+
+    /// Lets go of the lock, and wakes whoever drives the connection, unless it is awake.
+    pub(crate) fn rouse(&self, mut core: Locked<'_>) {
+        let slept = !std::mem::replace(&mut core.awake, true);
+        drop(core);
+        if slept {
+            self.waker.wake();
+        }
     }
 
     /// A handle that counts.
@@ -147,13 +198,14 @@ impl Shared {
     /// What is behind the lock. No code of an application runs while it is held, so poison is impossible but for
     /// a bug of ours, and then the machine's own state is still sound: it is changed by whole steps.
     pub(crate) fn lock(&self) -> Locked<'_> {
-        Locked { core: self.core.lock().unwrap_or_else(PoisonError::into_inner), leaving: Leaving::default() }
+        Locked { core: self.core.lock().unwrap_or_else(PoisonError::into_inner), leaving: None }
     }
 
-    /// Feeds the machine and wakes the driver.
+    /// Feeds the machine and wakes whoever drives the connection.
     pub(crate) fn command(&self, input: Input) {
-        self.lock().machine.handle(input);
-        self.waker.wake();
+        let mut core = self.lock();
+        core.machine.handle(input);
+        self.rouse(core);
     }
 
     pub(crate) fn carrier(&self) -> Option<&Carrier> {
@@ -201,7 +253,7 @@ impl Shared {
         }
     }
 
-    /// Ends a connection that has no driver (any more): every fate, answer and terminal event is told here.
+    /// Ends a connection that nobody drives (any more): every fate, answer and terminal event is told here.
     pub(crate) fn give_up(self: &Arc<Self>, why: &str) {
         let mut core = self.lock();
         core.machine.handle(Input::EstablishmentFailed(EstablishmentFailure::Stopped(why.into())));
@@ -211,15 +263,31 @@ impl Shared {
                 core.tell(self, event);
             }
         }
+        // Nobody will take it into its turn any more.
+        let seat = core.fall_back(&mut VecDeque::new());
         core.notify();
+        drop(core);
+        if let Some(seat) = seat {
+            set::vacate(seat, self);
+        }
     }
+}
+
+/// What became of a message that was given to be sent.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) id: MessageId,
+    /// Why it was refused at once, if it was.
+    pub(crate) refused: Option<SendFailure>,
+    /// Whether the queue is above its high-water mark.
+    pub(crate) is_high: bool,
 }
 
 /// The lock, held. What may run an application's code (wakers, and destructors of messages and subscriptions) is woken
 /// and dropped when the lock is gone: fields are dropped in their order.
 pub(crate) struct Locked<'a> {
     core: MutexGuard<'a, Core>,
-    leaving: Leaving,
+    leaving: Option<Box<Leaving>>,
 }
 
 impl Deref for Locked<'_> {
@@ -238,8 +306,11 @@ impl DerefMut for Locked<'_> {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        self.leaving = std::mem::take(&mut self.core.leaving);
-        self.leaving.messages = self.core.machine.take_spent();
+        let spent = self.core.machine.take_spent();
+        if !spent.is_empty() {
+            self.core.leaving().messages = spent;
+        }
+        self.leaving = self.core.leaving.take();
     }
 }
 
@@ -247,14 +318,109 @@ impl Core {
     /// Tells the subscribers, and remembers what futures will ask for.
     pub(crate) fn tell(&mut self, shared: &Arc<Shared>, event: connection::Event) {
         let terminal = event.is_terminal();
-        let event = self.address(ConnectionRef::new(shared.clone()), event);
-        self.subscribers.deliver(&event);
-        if matches!(event, Event::SendError(_) | Event::Received(_)) {
-            // Perhaps nobody else has the message.
-            self.leaving.events.push(event);
+        if let connection::Event::Sent(ids) = event {
+            return self.tell_of_sent(shared, ids);
         }
+        if let Some(kind) = unremembered(&event).filter(|kind| !self.is_wanted(*kind)) {
+            debug_assert!(!terminal, "{kind} must be remembered");
+            return;
+        }
+        let event = self.address(ConnectionRef::new(shared.clone()), event);
+        self.deliver(event);
         if terminal {
-            self.leaving.subscribers.push(std::mem::take(&mut self.subscribers));
+            let left = self.subscribers.take_all();
+            self.let_go(left);
+        }
+    }
+
+    /// What leaves the lock.
+    pub(crate) fn leaving(&mut self) -> &mut Leaving {
+        self.leaving.get_or_insert_default()
+    }
+
+    /// These subscriptions leave the lock.
+    pub(crate) fn let_go(&mut self, gone: Vec<Subscription>) {
+        if !gone.is_empty() {
+            self.leaving().subscriptions.extend(gone);
+        }
+    }
+
+    fn tell_of_sent(&mut self, shared: &Arc<Shared>, ids: RangeInclusive<MessageId>) {
+        self.fates.sent(&ids);
+        if self.is_wanted(EventKind::Sent) {
+            for id in ids.start().0..=ids.end().0 {
+                let connection = ConnectionRef::new(shared.clone());
+                self.deliver(Sent { connection, id: MessageId(id) }.into());
+            }
+        }
+    }
+
+    fn is_wanted(&self, kind: EventKind) -> bool {
+        self.subscribers.wants(kind) || self.attached.as_ref().is_some_and(|attached| attached.wants(kind))
+    }
+
+    fn deliver(&mut self, event: Event) {
+        self.subscribers.deliver(&event);
+        // Perhaps nobody else has the message in it.
+        let left = match &mut self.attached {
+            Some(attached) => attached.deliver(event),
+            None => Some(event),
+        };
+        if let Some(left) = left.filter(Event::has_message) {
+            self.leaving().events.push(left);
+        }
+    }
+
+    /// Ends the attachment: what the actor is to hear comes by its mailbox from now on, and so does what it was to hear
+    /// already, `heard` first. The place that it had.
+    pub(crate) fn fall_back(&mut self, heard: &mut VecDeque<Event>) -> Option<Seat> {
+        let attached = self.attached.take()?;
+        let seat = attached.seat;
+        self.claim = None;
+        let (subscription, events) = attached.fall_back();
+        let events = heard.drain(..).chain(events);
+        if subscription.is_alive() {
+            events.for_each(|event| subscription.deliver(event));
+        } else {
+            self.leaving().events.extend(events);
+        }
+        if self.end.is_none() && subscription.is_alive() {
+            let dead = self.subscribers.admit(subscription);
+            self.let_go(dead);
+        } else {
+            self.leaving().subscriptions.push(subscription);
+        }
+        Some(seat)
+    }
+
+    /// Lets lifetimes and patience run out; when the next one will.
+    pub(crate) fn keep_time(&mut self, shared: &Arc<Shared>) -> Option<Time> {
+        if self.machine.deadline().is_none() && self.subscribers.are_patient() {
+            return None;
+        }
+        let now = shared.now();
+        self.machine.expire(now);
+        let stall = self.drop_stalled(shared, now);
+        self.machine.deadline().into_iter().chain(stall).min()
+    }
+
+    /// Drops subscribers that have been without room for too long; when the next one will have been.
+    fn drop_stalled(&mut self, shared: &Arc<Shared>, now: Time) -> Option<Time> {
+        let (stalled, next) = self.subscribers.stalled(now);
+        for subscription in stalled {
+            let connection = ConnectionRef::new(shared.clone());
+            if subscription.wants(EventKind::Stalled) {
+                subscription.deliver(Stalled { connection, subscription: subscription.id() }.into());
+            }
+            self.leaving().subscriptions.push(subscription);
+        }
+        next
+    }
+
+    /// A buffer for what is about to be sent, if there is none.
+    pub(crate) fn lend(&mut self) {
+        if self.machine.outbox().is_empty() {
+            self.machine.lend(buffers::take());
         }
     }
 
@@ -276,34 +442,67 @@ impl Core {
 
     /// Whether the next Received may go out: somebody wants it, and all who do have room.
     pub(crate) fn may_receive(&self) -> bool {
-        self.subscribers.wants(EventKind::Received)
-            && self.subscribers.have_room(EventKind::Received, self.window)
+        const RECEIVED: EventKind = EventKind::Received;
+        let attached = self.attached.as_ref().filter(|attached| attached.wants(RECEIVED));
+        (attached.is_some() || self.subscribers.wants(RECEIVED))
+            && attached.is_none_or(|attached| attached.has_room())
+            && self.subscribers.have_room(RECEIVED)
+    }
+
+    /// Whether the transport should be read.
+    pub(crate) fn may_read(&self) -> bool {
+        self.machine.wants_read()
+            && (self.may_receive()
+                || self.machine.is_pulled()
+                || self.machine.is_watched()
+                || self.machine.state() == connection::State::Closing)
     }
 
     /// Wakes every future that waits for something to change, once the lock is gone.
     pub(crate) fn notify(&mut self) {
-        self.leaving.woken.extend(self.watchers.take());
+        if !self.watchers.is_empty() {
+            let left = self.watchers.take();
+            self.leaving().woken.extend(left);
+        }
     }
 
     /// Wakes the future at this place when something changes.
     pub(crate) fn watch(&mut self, place: &mut Place, waker: &Waker) {
-        self.leaving.forgotten.extend(self.watchers.watch(place, waker));
+        if let Some(left) = self.watchers.watch(place, waker) {
+            self.leaving().forgotten.push(left);
+        }
     }
 
     /// Whoever had this place waits no longer.
     pub(crate) fn leave(&mut self, place: Place) {
-        self.leaving.forgotten.extend(self.watchers.leave(place));
+        if let Some(left) = self.watchers.leave(place) {
+            self.leaving().forgotten.push(left);
+        }
     }
 
     /// Adds a subscriber, in place of those that have died.
     pub(crate) fn subscribe(&mut self, subscriber: Subscriber, waker: &Arc<AtomicWaker>) {
         let dead = self.subscribers.add(subscriber, waker);
-        self.leaving.subscribers.extend(dead);
+        self.let_go(dead);
+    }
+
+    /// How many events that hold credit each subscriber may have, from now on.
+    pub(crate) fn resize_windows(&mut self, size: usize) {
+        self.subscribers.resize_windows(size);
+        if let Some(attached) = &self.attached {
+            attached.resize_window(size);
+        }
     }
 
     pub(crate) fn unsubscribe(&mut self, id: SubscriptionId) {
         let removed = self.subscribers.remove(id);
-        self.leaving.subscribers.extend(removed);
+        self.let_go(removed);
+        // A claim stands: whoever made it drives the connection, though it hears nothing.
+        if let Some(attached) = self.attached.take_if(|attached| attached.id() == id) {
+            let (subscription, events) = attached.fall_back();
+            self.leaving().subscriptions.push(subscription);
+            self.leaving().events.extend(events);
+        }
     }
 
     /// Gives an event of the machine its RFC 9622 name and its connection.
@@ -319,22 +518,21 @@ impl Core {
                 self.end = Some(Err(End::NotEstablished(reason.clone())));
                 EstablishmentError { connection, reason }.into()
             }
-            E::Sent(id) => {
-                self.sent_through = Some(id);
-                Sent { connection, id }.into()
+            E::Sent(ids) => Sent { connection, id: *ids.end() }.into(),
+            E::Expired { id, message } => {
+                self.fates.refused(id, &SendFailure::Expired);
+                Expired { connection, id, message }.into()
             }
             E::SendError { id, message, reason } => {
-                self.refusals.note(id, &reason);
+                self.fates.refused(id, &reason);
                 SendError { connection, id, message, reason }.into()
             }
+            E::Writable => Writable { connection }.into(),
             E::AllWritten => AllWritten { connection }.into(),
-            E::Received { asker, message } => Received {
-                connection,
-                receive: request(asker),
-                messages: Messages::one(message),
-                credit: Credit::default(),
+            E::Readable => Readable { connection }.into(),
+            E::Received { asker, messages } => {
+                Received { connection, receive: request(asker), messages, credit: Credit::default() }.into()
             }
-            .into(),
             E::ReceiveError { asker, reason } => {
                 ReceiveError { connection, receive: request(asker), reason }.into()
             }
@@ -350,6 +548,17 @@ impl Core {
                 ConnectionError { connection, reason }.into()
             }
         }
+    }
+}
+
+/// The kind of an event that is of no interest unless somebody wants it.
+fn unremembered(event: &connection::Event) -> Option<EventKind> {
+    use connection::Event as E;
+    match event {
+        E::Writable => Some(EventKind::Writable),
+        E::AllWritten => Some(EventKind::AllWritten),
+        E::Readable => Some(EventKind::Readable),
+        _ => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The same events and answers as futures and streams, for code that has no actor.
 
-use super::shared::{Core, End, Shared};
+use super::shared::{Accepted, Core, End, Shared};
 use crate::events::Event;
 use crate::subscription::{Kinds, Mouth, Subscriber};
 use crate::watchers::Place;
@@ -17,28 +17,31 @@ use std::task::{Context, Poll};
 #[derive(Debug)]
 pub struct Sending<'a> {
     shared: &'a Arc<Shared>,
-    outcome: Result<(MessageId, Option<SendFailure>), (SendFailure, Message)>,
+    outcome: Result<Accepted, (SendFailure, Message)>,
 }
 
 impl<'a> Sending<'a> {
-    pub(super) fn new(
-        shared: &'a Arc<Shared>,
-        outcome: Result<(MessageId, Option<SendFailure>), (SendFailure, Message)>,
-    ) -> Self {
+    pub(super) fn new(shared: &'a Arc<Shared>, outcome: Result<Accepted, (SendFailure, Message)>) -> Self {
         Self { shared, outcome }
     }
 
     /// The id that Sent or SendError will carry; `None` if the connection is Closed and there is no event.
     pub fn id(&self) -> Option<MessageId> {
-        self.outcome.as_ref().ok().map(|(id, _)| *id)
+        self.outcome.as_ref().ok().map(|accepted| accepted.id)
     }
 
     /// Why the message was refused at once, if it was.
     pub fn refused(&self) -> Option<&SendFailure> {
         match &self.outcome {
-            Ok((_, refused)) => refused.as_ref(),
+            Ok(accepted) => accepted.refused.as_ref(),
             Err((reason, _)) => Some(reason),
         }
+    }
+
+    /// Whether the queue is above its high-water mark now: a polite sender waits for Writable, which comes when it has
+    /// fallen below half of it. From twice the mark on messages are refused.
+    pub fn is_high(&self) -> bool {
+        self.outcome.as_ref().is_ok_and(|accepted| accepted.is_high)
     }
 
     /// The message, if the connection is Closed and no event will give it back.
@@ -53,8 +56,8 @@ impl IntoFuture for Sending<'_> {
 
     fn into_future(self) -> SentFuture {
         let known = match self.outcome {
-            Ok((id, None)) => Ok(id),
-            Ok((_, Some(reason))) | Err((reason, _)) => Err(reason),
+            Ok(Accepted { id, refused: None, .. }) => Ok(id),
+            Ok(Accepted { refused: Some(reason), .. }) | Err((reason, _)) => Err(reason),
         };
         SentFuture { watch: Watch::new(self.shared), known }
     }
@@ -99,11 +102,8 @@ impl Future for SentFuture {
             Err(reason) => return Poll::Ready(Err(reason.clone())),
         };
         let mut core = watch.shared.lock();
-        if let Some(reason) = core.refusals.of(id) {
-            return Poll::Ready(Err(reason.clone()));
-        }
-        if core.sent_through.is_some_and(|last| id <= last) {
-            return Poll::Ready(Ok(()));
+        if let Some(fate) = core.fates.of(id) {
+            return Poll::Ready(fate);
         }
         match &core.end {
             None => {}
@@ -240,7 +240,7 @@ pub struct EventStream(Arc<Queue>);
 struct Queue {
     state: Mutex<Queued>,
     waker: AtomicWaker,
-    /// Wakes the flow's driver.
+    /// Wakes whoever drives the flow.
     driver: Arc<AtomicWaker>,
 }
 
@@ -268,13 +268,13 @@ impl Queue {
 }
 
 impl Mouth for Queue {
-    fn deliver(&self, event: &Event) {
+    fn deliver(&self, event: Event) {
         let mut state = self.lock();
         if state.abandoned {
             return;
         }
         state.ended |= event.is_terminal();
-        state.events.push_back(event.clone());
+        state.events.push_back(event);
         drop(state);
         self.waker.wake();
     }

@@ -1,33 +1,25 @@
 //! The Listener actor.
 
+use super::acceptance::{Acceptance, Opening};
 use super::shared::Shared;
-use super::sockets::{AcceptFilter, Held, Sockets};
+use super::sockets::{AcceptFilter, Company};
+use super::staff::Staff;
 use crate::census::{Counted, Kind};
-use crate::flow::{self, Origin};
 use crate::name_resolver::settle;
+use crate::placement::Spot;
 use crate::policy_manager::messages::Where;
 use crate::subscription::Subscriber;
-use crate::supervision::{Plan, Supervise, finish};
+use crate::supervision::{Child, Plan, Supervise, finish};
 use crate::transport::Services;
 use actix::prelude::*;
-use neatflow_core::connection::Role;
+use futures::channel::oneshot;
+use futures::future::{Either, select};
 use neatflow_core::policy::{ListenSpec, Request};
-use neatflow_core::{ListenFailure, LocalEndpoint};
-use slog::{Logger, info, o, warn};
-use std::pin::Pin;
+use neatflow_core::{ListenFailure, LocalEndpoint, Protocol};
+use slog::{Logger, info, o};
+use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context as Cx, Poll};
-use std::time::Duration;
-use tokio::time::Sleep;
-
-/// How many connections are accepted before others on this arbiter get their turn.
-const BUDGET: usize = 64;
-
-/// How long accepting rests after an error (too many open files, say).
-const REST: Duration = Duration::from_millis(50);
-
-/// How often a connection is looked at before it is refused: once more after a panic.
-const LOOKS: u32 = 2;
 
 /// What a listener is for.
 #[derive(Debug)]
@@ -36,11 +28,13 @@ pub(crate) struct Setup {
     pub(crate) request: Arc<Request>,
     /// Subscribers that accepted connections inherit.
     pub(crate) subscribers: Vec<Subscriber>,
+    /// Who is made on each of its arbiters.
+    pub(crate) staff: Vec<Staff>,
     pub(crate) filters: Vec<AcceptFilter>,
 }
 
-/// Starts a listener on this arbiter.
-pub(crate) fn start(mut setup: Setup, services: &Arc<Services>, logger: &Logger) {
+/// Starts a listener on this arbiter, which accepts in these places.
+pub(crate) fn start(mut setup: Setup, spots: Vec<Spot>, services: &Arc<Services>, logger: &Logger) {
     // RFC 9622 §7.2: remote endpoints of a listener say from where connections are taken.
     let remotes = setup.request.remotes.iter().filter_map(|remote| remote.literal()).collect::<Vec<_>>();
     if !remotes.is_empty() {
@@ -48,42 +42,25 @@ pub(crate) fn start(mut setup: Setup, services: &Arc<Services>, logger: &Logger)
     }
     let logger = logger.new(o!("listener" => setup.shared.id.as_u64()));
     let counted = services.census.count(Kind::Listener);
-    Supervise::new(Plan::permanent())
+    // It runs no code but ours, and what it waits for could not be taken up half-way.
+    Supervise::new(Plan::temporary())
         .name(format!("listener {}", setup.shared.id))
         .parent(services.parent.clone())
         .logger(logger.clone())
         .start(|ctx| Listener {
             _own: ctx.address(),
-            setup,
-            services: services.clone(),
-            sockets: Sockets::default(),
-            logger,
+            house: House { setup: Arc::new(setup), services: services.clone(), logger },
+            spots,
             _counted: counted,
         });
 }
 
-/// Asks where to listen; names are resolved before, unless nothing could be used anyway.
-async fn plan(services: Arc<Services>, request: Arc<Request>) -> Result<Vec<ListenSpec>, ListenFailure> {
-    if request.locals.iter().any(|local| local.unresolved().is_some()) {
-        let anywhere = Request { locals: vec![LocalEndpoint::new()], ..Request::clone(&request) };
-        ask(&services, Arc::new(anywhere)).await?;
-    }
-    let request = settle(services.resolver.clone(), services.patience, request).await?;
-    ask(&services, request).await
-}
-
-async fn ask(services: &Services, request: Arc<Request>) -> Result<Vec<ListenSpec>, ListenFailure> {
-    let gone = |gone| Err(ListenFailure::Stopped(format!("policy manager: {gone}").into()));
-    services.policy.send(Where { request }).await.unwrap_or_else(gone)
-}
-
-pub(crate) struct Listener {
-    /// Nobody else has its address, and a child whose address nobody has is not restarted.
+/// Sees a listener through: has its sockets opened, and waits for its end.
+struct Listener {
+    /// Nobody else has its address, and a child whose address nobody has ends.
     _own: Addr<Self>,
-    setup: Setup,
-    services: Arc<Services>,
-    sockets: Sockets,
-    logger: Logger,
+    house: House,
+    spots: Vec<Spot>,
     _counted: Counted,
 }
 
@@ -91,119 +68,136 @@ impl Actor for Listener {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        if self.sockets.is_open() {
-            ctx.spawn(Accepting { rest: None });
-            return;
-        }
-        let planned = plan(self.services.clone(), self.setup.request.clone());
-        ctx.spawn(planned.into_actor(self).map(|specs, listener, ctx| {
-            match specs.and_then(|specs| listener.open(specs)) {
-                Ok(()) => {
-                    ctx.spawn(Accepting { rest: None });
-                }
-                Err(failure) => listener.end(Some(failure), ctx),
-            }
+        let life = live(self.house.clone(), std::mem::take(&mut self.spots));
+        ctx.spawn(life.into_actor(self).map(|failure, listener, ctx| {
+            listener.house.setup.shared.end(failure);
+            finish(ctx);
         }));
     }
 }
 
-impl Supervised for Listener {
-    /// The sockets stay open, and the connection that was being looked at stays at hand.
-    fn restarting(&mut self, _: &mut Self::Context) {}
-}
+impl Supervised for Listener {}
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.setup.shared.end(Some(ListenFailure::Stopped("the listener gave up".into())));
+        self.house.setup.shared.end(Some(gave_up()));
     }
 }
 
-impl Listener {
-    fn open(&mut self, specs: Vec<ListenSpec>) -> Result<(), ListenFailure> {
-        let properties = &self.setup.request.properties;
-        let sockets = self.sockets.open(specs, properties, &self.services.registry)?;
-        info!(self.logger, "listening"; "on" => ?sockets);
-        self.setup.shared.listening(sockets);
-        Ok(())
-    }
+fn gave_up() -> ListenFailure {
+    ListenFailure::Stopped("the listener gave up".into())
+}
 
-    fn end(&mut self, failure: Option<ListenFailure>, ctx: &mut Context<Self>) {
-        self.sockets.close();
-        self.setup.shared.end(failure);
-        finish(ctx);
-    }
+/// What the listener and its acceptances work with.
+#[derive(Clone)]
+pub(super) struct House {
+    pub(super) setup: Arc<Setup>,
+    pub(super) services: Arc<Services>,
+    pub(super) logger: Logger,
+}
 
-    /// Looks at the connection at hand, and keeps it or refuses it. A panic in a filter leaves it at hand.
-    fn look(&mut self) {
-        let Some(looked) = self.sockets.held() else { return };
-        looked.looks += 1;
-        let accepted = if looked.looks > LOOKS {
-            warn!(self.logger, "refused: the accept filter panicked over it"; "from" => %looked.incoming.path.remote);
-            false
-        } else {
-            self.setup.filters.iter().all(|filter| filter.accepts(&looked.incoming))
+/// An acceptance, and what is cancelled when it has ended, and its sockets are closed.
+struct Member {
+    child: Child<Acceptance>,
+    end: oneshot::Receiver<()>,
+}
+
+/// From the order to the end, and why that was if it was not told to stop.
+async fn live(house: House, spots: Vec<Spot>) -> Option<ListenFailure> {
+    let shared = house.setup.shared.clone();
+    let mut members = Vec::new();
+    let accepting = async {
+        match open(&house, spots, &mut members).await {
+            Ok(sockets) => {
+                info!(house.logger, "listening"; "on" => ?sockets, "arbiters" => members.len());
+                shared.listening(sockets);
+            }
+            Err(failure) => return failure,
+        }
+        for member in &mut members {
+            let _ = (&mut member.end).await;
+        }
+        gave_up()
+    };
+    let failure = match select(pin!(accepting), pin!(shared.told_to_stop())).await {
+        Either::Left((failure, _)) => Some(failure),
+        Either::Right(_) => None,
+    };
+    members.iter().for_each(|member| member.child.stop());
+    // The end is told when every socket is closed.
+    for member in members {
+        let _ = member.end.await;
+    }
+    failure
+}
+
+/// Opens every socket, or says why not. The first acceptance finds the ports; the others join it where the protocol
+/// lets them.
+async fn open(
+    house: &House,
+    spots: Vec<Spot>,
+    members: &mut Vec<Member>,
+) -> Result<Vec<(Protocol, SocketAddr)>, ListenFailure> {
+    let Services { registry, .. } = &*house.services;
+    let specs = plan(&house.services, &house.setup.request).await?;
+    let company = if spots.len() > 1 { Company::First } else { Company::None };
+    let mut spots = spots.into_iter();
+    let first = house.hire(spots.next().flatten(), specs, company, members);
+    let opened = first.await.map_err(|_| gave_up())??;
+    let spread = |spec: &&ListenSpec| registry.get(&spec.protocol).is_some_and(|stack| stack.spreads());
+    let joined = opened.iter().filter(spread).cloned().collect::<Vec<_>>();
+    if !joined.is_empty() {
+        let others = spots.map(|spot| house.hire(spot, joined.clone(), Company::Further, members));
+        for other in others.collect::<Vec<_>>() {
+            other.await.map_err(|_| gave_up())??;
+        }
+    }
+    Ok(opened.into_iter().map(|spec| (spec.protocol, spec.local)).collect())
+}
+
+impl House {
+    /// Starts an acceptance; what it opened.
+    fn hire(
+        &self,
+        spot: Spot,
+        specs: Vec<ListenSpec>,
+        company: Company,
+        members: &mut Vec<Member>,
+    ) -> oneshot::Receiver<Result<Vec<ListenSpec>, ListenFailure>> {
+        let number = members.len() + 1;
+        let (name, logger) = match company {
+            Company::None => (format!("listener {}", self.setup.shared.id), self.logger.clone()),
+            _ => (
+                format!("listener {}, {number}", self.setup.shared.id),
+                self.logger.new(o!("acceptance" => number)),
+            ),
         };
-        if let Some(held) = self.sockets.take().filter(|_| accepted) {
-            self.welcome(held);
-        }
-    }
-
-    fn welcome(&mut self, Held { incoming, established, .. }: Held) {
-        let shared =
-            flow::Shared::new(Role::Accepted, self.setup.request.properties.clone(), &self.setup.subscribers);
-        let connection = shared.handle();
-        shared.carried_by(incoming.protocol.clone(), &established);
-        let mut core = self.setup.shared.lock();
-        core.receive(&self.setup.shared, connection);
-        drop(core);
-        let origin = Origin::Accepted(incoming.protocol, established);
-        flow::start(shared, origin, &self.services.census, &self.services.parent, &self.logger);
+        let house = Self { logger: logger.clone(), ..self.clone() };
+        let (done, opened) = oneshot::channel();
+        let (ending, end) = oneshot::channel();
+        let make = move |_: &mut _| Acceptance::new(house, Opening { specs, company, done }, ending);
+        let parent = self.services.parent.clone();
+        let supervise = Supervise::new(Plan::permanent()).name(name).parent(parent).logger(logger);
+        let child = match spot {
+            None => supervise.start(make),
+            Some(arbiter) => supervise.on(&arbiter).start(make),
+        };
+        members.push(Member { child, end });
+        opened
     }
 }
 
-/// Accepts, as long as somebody wants connections.
-struct Accepting {
-    rest: Option<Pin<Box<Sleep>>>,
+/// Asks where to listen; names are resolved before, unless nothing could be used anyway.
+async fn plan(services: &Services, request: &Arc<Request>) -> Result<Vec<ListenSpec>, ListenFailure> {
+    if request.locals.iter().any(|local| local.unresolved().is_some()) {
+        let anywhere = Request { locals: vec![LocalEndpoint::new()], ..Request::clone(request) };
+        ask(services, Arc::new(anywhere)).await?;
+    }
+    let request = settle(services.resolver.clone(), services.patience, request.clone()).await?;
+    ask(services, request).await
 }
 
-impl ActorFuture<Listener> for Accepting {
-    type Output = ();
-
-    fn poll(
-        mut self: Pin<&mut Self>,
-        listener: &mut Listener,
-        ctx: &mut Context<Listener>,
-        cx: &mut Cx<'_>,
-    ) -> Poll<()> {
-        let shared = listener.setup.shared.clone();
-        shared.waker.register(cx.waker());
-        if let Some(rest) = &mut self.rest {
-            if rest.as_mut().poll(cx).is_pending() && !shared.lock().stopping {
-                return Poll::Pending;
-            }
-            self.rest = None;
-        }
-        for _ in 0..BUDGET {
-            if shared.lock().stopping {
-                listener.end(None, ctx);
-                return Poll::Ready(());
-            }
-            if !shared.lock().wants() {
-                return Poll::Pending;
-            }
-            match listener.sockets.poll_look(cx) {
-                Poll::Ready(Ok(())) => listener.look(),
-                Poll::Ready(Err(failure)) => {
-                    warn!(listener.logger, "cannot accept"; "reason" => %failure);
-                    let mut rest = Box::pin(tokio::time::sleep(REST));
-                    let _ = rest.as_mut().poll(cx);
-                    self.rest = Some(rest);
-                    return Poll::Pending;
-                }
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
+async fn ask(services: &Services, request: Arc<Request>) -> Result<Vec<ListenSpec>, ListenFailure> {
+    let gone = |gone| Err(ListenFailure::Stopped(format!("policy manager: {gone}").into()));
+    services.policy.send(Where { request }).await.unwrap_or_else(gone)
 }

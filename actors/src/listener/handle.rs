@@ -62,7 +62,8 @@ impl Listener {
         self.shared.lock().state.addresses()
     }
 
-    /// Each of its sockets: the protocol, and where it listens; empty until it does.
+    /// Each of its sockets: the protocol, and where it listens; empty until it does. What several arbiters share
+    /// counts once.
     pub fn sockets(&self) -> Vec<(Protocol, SocketAddr)> {
         self.shared.lock().state.sockets().to_vec()
     }
@@ -85,7 +86,7 @@ impl Listener {
     /// backlog. `None` = any number (default). RFC 9622 §7.2 (SetNewConnectionLimit).
     pub fn new_connection_limit(&self, limit: Option<u64>) {
         self.shared.lock().limit = limit;
-        self.shared.waker.wake();
+        self.shared.bell.ring();
     }
 
     /// Stops listening; Stopped tells when it has. Connections that were accepted live on. RFC 9622 §7.2.
@@ -102,18 +103,18 @@ impl Listener {
         if let Some(last) = self.last_words(&core) {
             subscriber.tell(&last);
         } else {
-            core.subscribers.add(subscriber, &self.shared.waker);
+            core.subscribe(subscriber, &self.shared.room);
         }
         drop(core);
-        self.shared.waker.wake();
+        self.shared.bell.ring();
         id
     }
 
     /// Withdraws a subscription.
     pub fn unsubscribe(&self, subscription: SubscriptionId) {
-        self.shared.lock().subscribers.remove(subscription);
+        self.shared.lock().unsubscribe(subscription);
         // It may have been the one that had no room.
-        self.shared.waker.wake();
+        self.shared.bell.ring();
     }
 
     /// The terminal event, for whoever subscribes after it.
@@ -205,9 +206,7 @@ impl Future for ListeningFuture {
             State::Stopped => return Poll::Ready(Err(ListenFailure::Stopped("it was told to".into()))),
             State::Opening => {}
         }
-        let before = core.watchers.watch(&mut this.place, cx.waker());
-        drop(core);
-        drop(before);
+        core.watch(&mut this.place, cx.waker());
         Poll::Pending
     }
 }
@@ -215,7 +214,7 @@ impl Future for ListeningFuture {
 impl Drop for ListeningFuture {
     fn drop(&mut self) {
         if self.place.is_some() {
-            let _left = self.shared.lock().watchers.leave(self.place);
+            self.shared.lock().leave(self.place);
         }
     }
 }
@@ -247,10 +246,9 @@ impl Future for AcceptFuture {
         if over {
             return Poll::Ready(accepted);
         }
-        let before = core.watchers.watch(&mut this.place, cx.waker());
+        core.watch(&mut this.place, cx.waker());
         drop(core);
-        drop(before);
-        this.shared.waker.wake();
+        this.shared.bell.ring();
         Poll::Pending
     }
 }
@@ -260,9 +258,7 @@ impl Drop for AcceptFuture {
         if self.place.is_some() {
             let mut core = self.shared.lock();
             core.accepting -= usize::from(self.waits);
-            let left = core.watchers.leave(self.place);
-            drop(core);
-            drop(left);
+            core.leave(self.place);
         }
     }
 }

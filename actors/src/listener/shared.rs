@@ -1,28 +1,35 @@
-//! What a listener's handles and its actor have in common.
+//! What a listener's handles and its acceptances have in common.
 
+use super::bell::Bell;
 use super::handle::{Listener, ListenerId, ListenerRef};
 use crate::credit::Credit;
 use crate::events::{ConnectionReceived, Event, EventKind, ListenError, Stopped};
 use crate::flow::Connection;
-use crate::subscription::{Subscriber, Subscriptions};
-use crate::watchers::Watchers;
+use crate::subscription::{Subscriber, Subscription, SubscriptionId, Subscriptions};
+use crate::watchers::{Place, Watchers};
 use futures::task::AtomicWaker;
 use neatflow_core::{ListenFailure, Protocol};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 /// How many ConnectionReceived events a subscriber may hold before the listener stops accepting; the others wait
 /// in the backlog.
-const WINDOW: usize = 128;
+pub(super) const WINDOW: usize = 128;
+
+const RECEIVED: EventKind = EventKind::ConnectionReceived;
 
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(super) id: ListenerId,
-    /// Wakes the actor.
-    pub(super) waker: Arc<AtomicWaker>,
+    /// Wakes the acceptances that wait until they are wanted.
+    pub(super) bell: Arc<Bell>,
+    /// Rings it when a subscriber has room again.
+    pub(super) room: Arc<AtomicWaker>,
     handles: AtomicUsize,
     core: Mutex<Core>,
 }
@@ -30,8 +37,14 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) subscribers: Subscriptions,
+    /// Subscribers that hear only of what is accepted on their arbiter; here to be told of the end.
+    staff: Vec<Subscriber>,
     /// How many more connections are wanted (RFC 9622 §7.2, SetNewConnectionLimit); `None` = any number.
     pub(super) limit: Option<u64>,
+    /// How many connections acceptances are about to take.
+    reserved: usize,
+    /// Whether somebody was not given what another has reserved, and may not take.
+    passed_over: bool,
     pub(super) stopping: bool,
     /// Where it listens, once it does; why it does not, once it does not.
     pub(super) state: State,
@@ -39,7 +52,27 @@ pub(super) struct Core {
     pub(super) accepted: VecDeque<Connection>,
     /// Who waits in `accept`.
     pub(super) accepting: usize,
-    pub(super) watchers: Watchers,
+    watchers: Watchers,
+    /// What is to be woken and dropped when the lock is gone: it may run an application's code.
+    leaving: Leaving,
+}
+
+/// What leaves the lock.
+#[derive(Debug, Default)]
+struct Leaving {
+    woken: Vec<Waker>,
+    /// Not to be woken: a future polled with a new waker each time would be polled for ever.
+    forgotten: Vec<Waker>,
+    events: Vec<Event>,
+    subscriptions: Vec<Subscription>,
+    staff: Vec<Subscriber>,
+    accepted: VecDeque<Connection>,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.woken.drain(..).for_each(Waker::wake);
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -52,20 +85,25 @@ pub(super) enum State {
 
 impl Shared {
     pub(crate) fn new(subscribers: &[Subscriber]) -> Arc<Self> {
-        let waker = Arc::new(AtomicWaker::new());
+        let room = Arc::new(AtomicWaker::new());
         Arc::new(Self {
             id: ListenerId::next(),
+            bell: Arc::default(),
             handles: AtomicUsize::new(0),
             core: Mutex::new(Core {
-                subscribers: Subscriptions::new(subscribers, &waker),
+                subscribers: Subscriptions::new(WINDOW, subscribers, &room),
+                staff: Vec::new(),
                 limit: None,
+                reserved: 0,
+                passed_over: false,
                 stopping: false,
                 state: State::Opening,
                 accepted: VecDeque::new(),
                 accepting: 0,
                 watchers: Watchers::default(),
+                leaving: Leaving::default(),
             }),
-            waker,
+            room,
         })
     }
 
@@ -73,8 +111,9 @@ impl Shared {
         Listener::counted(self.clone())
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Core> {
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is behind the lock. No code of an application runs while it is held.
+    pub(super) fn lock(&self) -> Locked<'_> {
+        Locked { core: self.core.lock().unwrap_or_else(PoisonError::into_inner), leaving: Leaving::default() }
     }
 
     pub(super) fn count_handle(&self) {
@@ -87,15 +126,38 @@ impl Shared {
         }
     }
 
+    /// From now on nobody is accepted; the listener's actor closes the sockets.
     pub(super) fn stop(&self) {
-        self.lock().stopping = true;
-        self.waker.wake();
+        let mut core = self.lock();
+        core.stopping = true;
+        core.notify();
+    }
+
+    /// Waits until it is told to stop.
+    pub(super) async fn told_to_stop(&self) {
+        let mut place = None;
+        poll_fn(|cx| {
+            let mut core = self.lock();
+            if core.stopping {
+                return Poll::Ready(());
+            }
+            core.watch(&mut place, cx.waker());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Subscribers that hear only of what is accepted on their arbiter.
+    pub(super) fn hired(&self, staff: &[Subscriber]) {
+        self.lock().staff.extend_from_slice(staff);
     }
 
     pub(super) fn listening(&self, sockets: Vec<(Protocol, SocketAddr)>) {
         let mut core = self.lock();
         core.state = State::Listening(sockets);
         core.notify();
+        drop(core);
+        self.bell.ring();
     }
 
     /// Tells the end, once.
@@ -111,11 +173,92 @@ impl Shared {
         };
         core.state = failure.map_or(State::Stopped, State::Failed);
         core.subscribers.deliver(&event);
-        core.subscribers.clear();
+        core.staff.iter().for_each(|one| one.tell(&event));
         core.notify();
-        // Dropped outside the lock: a connection that nobody took closes, and that takes a lock of its own.
-        let _left = std::mem::take(&mut core.accepted);
+        let core = &mut *core;
+        let gone = core.subscribers.take_all();
+        core.leaving.subscriptions.extend(gone);
+        core.leaving.staff = std::mem::take(&mut core.staff);
+        core.leaving.accepted = std::mem::take(&mut core.accepted);
+    }
+
+    /// A place for one more connection, on an arbiter with this staff; `None` while nobody wants one.
+    pub(super) fn reserve<'a>(self: &'a Arc<Self>, staff: &Subscriptions) -> Option<Reservation<'a>> {
+        let mut core = self.lock();
+        let wanted = core.wants(staff, core.reserved);
+        if wanted {
+            core.reserved += 1;
+        } else if core.wants(staff, 0) {
+            core.passed_over = true;
+        }
+        wanted.then(|| Reservation { shared: self, used: false })
+    }
+}
+
+/// A place for one connection. Arbiters accept at the same time, and together no more than is wanted.
+#[derive(Debug)]
+pub(super) struct Reservation<'a> {
+    shared: &'a Arc<Shared>,
+    used: bool,
+}
+
+impl Reservation<'_> {
+    /// Hands a new connection to whoever waits for one, or to the subscribers.
+    pub(super) fn fill(mut self, connection: Connection, staff: &Subscriptions) {
+        self.used = true;
+        let mut core = self.shared.lock();
+        core.limit = core.limit.map(|limit| limit.saturating_sub(1));
+        let subscribed = core.subscribers.wants(RECEIVED) || staff.wants(RECEIVED);
+        // Whoever wanted it may have left meanwhile: then it is for whoever accepts next.
+        if core.accepting > core.accepted.len() || !subscribed {
+            core.accepted.push_back(connection);
+            core.notify();
+        } else {
+            let listener = ListenerRef::new(self.shared.clone());
+            let event = ConnectionReceived { listener, connection, credit: Credit::default() }.into();
+            staff.deliver(&event);
+            core.subscribers.deliver(&event);
+            core.leaving.events.push(event);
+        }
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        let mut core = self.shared.lock();
+        core.reserved -= 1;
+        let ring = !self.used && std::mem::take(&mut core.passed_over);
         drop(core);
+        if ring {
+            self.shared.bell.ring();
+        }
+    }
+}
+
+/// The lock, held. What may run an application's code (wakers, and destructors of connections and subscriptions) is
+/// woken and dropped when the lock is gone: fields are dropped in their order.
+pub(super) struct Locked<'a> {
+    core: MutexGuard<'a, Core>,
+    leaving: Leaving,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        &self.core
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.leaving = std::mem::take(&mut self.core.leaving);
     }
 }
 
@@ -144,27 +287,41 @@ impl State {
 }
 
 impl Core {
-    /// Whether somebody wants the next connection now.
-    pub(super) fn wants(&self) -> bool {
-        let subscribed = self.subscribers.wants(EventKind::ConnectionReceived)
-            && self.subscribers.have_room(EventKind::ConnectionReceived, WINDOW);
-        self.limit != Some(0) && (subscribed || self.accepting > self.accepted.len())
-    }
-
-    /// Hands a new connection to whoever waits for one, or to the subscribers.
-    pub(super) fn receive(&mut self, shared: &Arc<Shared>, connection: Connection) {
-        self.limit = self.limit.map(|limit| limit.saturating_sub(1));
-        if self.accepting > self.accepted.len() {
-            self.accepted.push_back(connection);
-        } else {
-            let listener = ListenerRef::new(shared.clone());
-            let event = ConnectionReceived { listener, connection, credit: Credit::default() };
-            self.subscribers.deliver(&event.into());
+    /// Whether somebody wants a connection now, besides those that are reserved.
+    fn wants(&self, staff: &Subscriptions, reserved: usize) -> bool {
+        if self.stopping || !matches!(self.state, State::Listening(_)) {
+            return false;
         }
-        self.notify();
+        let subscribed = (self.subscribers.wants(RECEIVED) || staff.wants(RECEIVED))
+            && self.subscribers.have_room_besides(RECEIVED, reserved)
+            && staff.have_room(RECEIVED);
+        self.limit.is_none_or(|limit| limit > reserved as u64)
+            && (subscribed || self.accepting > self.accepted.len() + reserved)
     }
 
+    /// Wakes every future that waits for something to change, once the lock is gone.
     pub(super) fn notify(&mut self) {
-        self.watchers.take().for_each(Waker::wake);
+        self.leaving.woken.extend(self.watchers.take());
+    }
+
+    /// Wakes the future at this place when something changes.
+    pub(super) fn watch(&mut self, place: &mut Place, waker: &Waker) {
+        self.leaving.forgotten.extend(self.watchers.watch(place, waker));
+    }
+
+    /// Whoever had this place waits no longer.
+    pub(super) fn leave(&mut self, place: Place) {
+        self.leaving.forgotten.extend(self.watchers.leave(place));
+    }
+
+    /// Adds a subscriber, in place of those that have died.
+    pub(super) fn subscribe(&mut self, subscriber: Subscriber, room: &Arc<AtomicWaker>) {
+        let dead = self.subscribers.add(subscriber, room);
+        self.leaving.subscriptions.extend(dead);
+    }
+
+    pub(super) fn unsubscribe(&mut self, id: SubscriptionId) {
+        let removed = self.subscribers.remove(id);
+        self.leaving.subscriptions.extend(removed);
     }
 }

@@ -2,9 +2,9 @@
 
 use neatflow_core::policy::ListenSpec;
 use neatflow_core::{Failure, ListenFailure, Protocol, TransportProperties};
-use neatflow_stacks::{Acceptor, Established, ListenOn, Path};
+use neatflow_stacks::{Acceptor, Established, ListenOn, Path, Stack};
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -56,6 +56,17 @@ pub(super) struct Sockets {
     held: Option<Held>,
 }
 
+/// With whom its sockets share their addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Company {
+    /// With nobody.
+    None,
+    /// With those that are opened after them.
+    First,
+    /// With the first ones.
+    Further,
+}
+
 type Acceptors = Vec<(Protocol, Box<dyn Acceptor>)>;
 
 /// A connection between its handshake and the filter's verdict.
@@ -67,23 +78,24 @@ pub(super) struct Held {
 }
 
 impl Sockets {
-    /// Opens every socket, or none. Sockets without a port get one, the same for all.
+    /// Opens every socket, or none; what was opened, with ports. Sockets without a port get one, the same for all.
     ///
     /// One address family of a wildcard may be missing on this machine; that is no error while the other is there.
     pub(super) fn open(
         &mut self,
-        specs: Vec<ListenSpec>,
+        specs: &[ListenSpec],
+        company: Company,
         properties: &Arc<TransportProperties>,
         registry: &Registry,
-    ) -> Result<Vec<(Protocol, SocketAddr)>, ListenFailure> {
+    ) -> Result<Vec<ListenSpec>, ListenFailure> {
         /// How often a free port is sought that is free on every socket.
         const TRIES: usize = 16;
         let mut last = None;
         for _ in 0..TRIES {
-            match open_all(&specs, properties, registry) {
-                Ok(acceptors) => {
+            match open_all(specs, company, properties, registry) {
+                Ok((opened, acceptors)) => {
                     self.acceptors = acceptors;
-                    return Ok(self.all());
+                    return Ok(opened);
                 }
                 Err(failure @ ListenFailure::Bind { reason: Failure::LocalAddress(_), .. })
                     if specs.len() > 1 && specs.iter().any(|spec| spec.local.port() == 0) =>
@@ -94,20 +106,6 @@ impl Sockets {
             }
         }
         Err(last.unwrap_or_else(nowhere))
-    }
-
-    fn all(&self) -> Vec<(Protocol, SocketAddr)> {
-        self.acceptors.iter().map(|(protocol, acceptor)| (protocol.clone(), acceptor.local())).collect()
-    }
-
-    pub(super) fn is_open(&self) -> bool {
-        !self.acceptors.is_empty()
-    }
-
-    /// Stops listening. Connections that were not accepted are reset by the system.
-    pub(super) fn close(&mut self) {
-        self.acceptors.clear();
-        self.held = None;
     }
 
     /// Ready when there is a connection at hand to look at.
@@ -146,15 +144,17 @@ impl Sockets {
 
 fn open_all(
     specs: &[ListenSpec],
+    company: Company,
     properties: &Arc<TransportProperties>,
     registry: &Registry,
-) -> Result<Acceptors, ListenFailure> {
+) -> Result<(Vec<ListenSpec>, Acceptors), ListenFailure> {
+    let mut opened = Vec::<ListenSpec>::new();
     let mut acceptors = Acceptors::new();
     let mut absent = None;
     for spec in specs {
         let mut local = spec.local;
-        if let (0, Some((_, first))) = (local.port(), acceptors.first()) {
-            local.set_port(first.local().port());
+        if let (0, Some(first)) = (local.port(), opened.first()) {
+            local.set_port(first.local.port());
         }
         let bind = |reason| ListenFailure::Bind { address: local, reason };
         let stack = registry
@@ -162,23 +162,33 @@ fn open_all(
             .ok_or_else(|| bind(Failure::NoSuchStack(spec.protocol.as_str().into())))?;
         let mut on = ListenOn::new(local, properties.clone());
         on.interface.clone_from(&spec.interface);
-        match stack.listen(&on) {
-            Ok(acceptor) => acceptors.push((spec.protocol.clone(), acceptor)),
+        match listen(&**stack, on, company) {
+            Ok(acceptor) => {
+                let mut spec = spec.clone();
+                spec.local = acceptor.local();
+                acceptors.push((spec.protocol.clone(), acceptor));
+                opened.push(spec);
+            }
             Err(reason @ Failure::Unreachable(_)) if local.ip().is_unspecified() => {
                 absent = Some(bind(reason))
             }
             Err(reason) => return Err(bind(reason)),
         }
     }
-    if acceptors.is_empty() { Err(absent.unwrap_or_else(nowhere)) } else { Ok(acceptors) }
+    if acceptors.is_empty() { Err(absent.unwrap_or_else(nowhere)) } else { Ok((opened, acceptors)) }
+}
+
+fn listen(stack: &dyn Stack, mut on: ListenOn, company: Company) -> Result<Box<dyn Acceptor>, Failure> {
+    on.shared = company != Company::None && stack.spreads();
+    if on.shared && company == Company::First && on.local.port() != 0 {
+        // The system would let us join whoever shares this port already, another listener of this user say.
+        on.shared = false;
+        drop(stack.listen(&on)?);
+        on.shared = true;
+    }
+    stack.listen(&on)
 }
 
 fn nowhere() -> ListenFailure {
     ListenFailure::NoCandidates { properties: Vec::new(), why: "there is nowhere to listen".into() }
-}
-
-impl fmt::Debug for Sockets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.all()).finish()
-    }
 }

@@ -9,7 +9,7 @@ use neatflow_core::Intensity;
 /// or when it said that it has finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Restart {
-    /// After a panic, and after it stopped by itself: it is there for as long as it is wanted. A listener.
+    /// After a panic, and after it stopped by itself: it is there for as long as it is wanted. What accepts for a listener.
     Permanent,
     /// After a panic only: it stops when its work is done. A candidate of a race.
     Transient,

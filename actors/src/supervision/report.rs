@@ -15,6 +15,7 @@ pub(super) struct Report {
     pub(super) name: Arc<str>,
     pub(super) parent: Option<WeakRecipient<ChildEvent>>,
     pub(super) link: Arc<Link>,
+    /// Its parent's: one of its own, made for each child, would cost more than all it ever logs.
     pub(super) log: Logger,
     pub(super) told: bool,
 }
@@ -23,32 +24,32 @@ impl Report {
     /// The child ended, and will be restarted.
     pub(super) fn restarting(&self, attempt: u64, reason: ExitReason, wait: Duration) {
         self.log(|log| {
-            slog::warn!(log, "restarting"; "attempt" => attempt, "reason" => %reason, "wait" => ?wait);
+            slog::warn!(log, "restarting"; "child" => %self.name, "child_id" => %self.child, "attempt" => attempt, "reason" => %reason, "wait" => ?wait);
         });
         self.tell(ChildEventKind::Restarting { attempt, reason, wait });
     }
 
     /// The child was restarted.
     pub(super) fn restarted(&self, attempt: u64) {
-        self.log(|log| slog::debug!(log, "restarted"; "attempt" => attempt));
+        self.log(|log| slog::debug!(log, "restarted"; "child" => %self.name, "child_id" => %self.child, "attempt" => attempt));
         self.tell(ChildEventKind::Restarted { attempt });
     }
 
     /// The child ended, and nobody cures it.
     pub(super) fn gave_up(&mut self, reason: ExitReason) {
-        self.log(|log| slog::error!(log, "gave up"; "reason" => %reason));
+        self.log(|log| slog::error!(log, "gave up"; "child" => %self.name, "child_id" => %self.child, "reason" => %reason));
         self.ended(ChildEventKind::GaveUp { reason: reason.clone() }, reason);
     }
 
     /// The child ended as it should.
     pub(super) fn finished(&mut self) {
-        self.log(|log| slog::debug!(log, "finished"));
+        self.log(|log| slog::debug!(log, "finished"; "child" => %self.name, "child_id" => %self.child));
         self.ended(ChildEventKind::Finished, ExitReason::Stopped);
     }
 
     /// The child panicked once more while it was taken down. It changes nothing.
     pub(super) fn panicked_at_its_end(&self, message: &str) {
-        self.log(|log| slog::error!(log, "panicked at its end"; "message" => message));
+        self.log(|log| slog::error!(log, "panicked at its end"; "child" => %self.name, "child_id" => %self.child, "message" => message));
     }
 
     fn ended(&mut self, what: ChildEventKind, reason: ExitReason) {
@@ -74,7 +75,7 @@ impl Drop for Report {
     /// Nobody runs the child any more: its arbiter stopped, or had stopped before the child was there.
     fn drop(&mut self) {
         if !self.told {
-            self.log(|log| slog::debug!(log, "its arbiter is gone"));
+            self.log(|log| slog::debug!(log, "its arbiter is gone"; "child" => %self.name, "child_id" => %self.child));
             self.ended(ChildEventKind::GaveUp { reason: ExitReason::Stopped }, ExitReason::Stopped);
         }
     }

@@ -119,7 +119,7 @@ impl<Place> Supervise<Place> {
             name: Arc::clone(&name),
             parent: self.parent.clone(),
             link: Arc::clone(&link),
-            log: self.log.new(o!("child" => name.to_string(), "child_id" => id.to_string())),
+            log: self.log.clone(),
             told: false,
         };
         (Child::new(id, name, Addr::new(sender), link), mailbox, report)

@@ -1,66 +1,28 @@
 //! The Transport actor.
 
-use super::messages::{Initiate, Listen, ResolveEndpoints, TakeCensus};
+use super::config::Config;
+use super::messages::{Arbiters, Initiate, Listen, ResolveEndpoints, TakeCensus};
 use crate::census::Census;
 use crate::flow::{self, Origin};
 use crate::happy_eyeballs::{self, Order};
 use crate::listener::{self, Setup};
-use crate::name_resolver::{self, NameResolver, Resolve, settle, settle_remotes};
-use crate::policy_manager::{Interfaces, PolicyManager};
+use crate::name_resolver::{NameResolver, Resolve, settle, settle_remotes};
+use crate::placement::{Placement, Pool, Threads, spin};
+use crate::policy_manager::PolicyManager;
 use crate::registry::Registry;
-use crate::supervision::{ChildEvent, ChildEventKind, ChildId, Intensity, Plan, Supervise, finish};
+use crate::supervision::{ChildEvent, ChildEventKind, ChildId, Plan, Supervise, finish};
 use actix::WeakRecipient;
 use actix::prelude::*;
+use actix_rt::ArbiterHandle;
 use futures::channel::oneshot;
 use neatflow_core::{LocalEndpoint, RemoteEndpoint, ResolutionFailure, racing};
 use slog::{Logger, debug, error, o};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How much longer than a resolution may take a race waits for its answer.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// How a transport is set up.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Config {
-    /// The protocol stacks. Default: those this build has.
-    pub registry: Registry,
-    /// How names are resolved. Default: as the system does.
-    pub resolver: name_resolver::Config,
-    /// Who resolves names, in place of the name resolver. Default: nobody. It has one second longer than
-    /// `resolver.timeout`; what it has not answered by then counts as failed.
-    pub other_resolver: Option<Recipient<Resolve>>,
-    /// Where interfaces are looked up. Default: the system.
-    pub interfaces: Interfaces,
-    /// How candidates are raced. Default: RFC 8305.
-    pub racing: racing::Config,
-    /// How often the attempt of a candidate is restarted after a panic. Default: 3 times in 10 s, after 10 ms
-    /// and more.
-    pub candidate_restarts: Intensity,
-    /// Where it logs; each actor's logger is a child of its parent's.
-    pub logger: Logger,
-}
-
-impl Config {
-    /// The defaults, with this logger.
-    pub fn new(logger: Logger) -> Self {
-        Self {
-            registry: Registry::built_in(),
-            resolver: name_resolver::Config::default(),
-            other_resolver: None,
-            interfaces: Interfaces::system(),
-            racing: racing::Config::default(),
-            candidate_restarts: Intensity {
-                restarts: 3,
-                within: Duration::from_secs(10),
-                backoff: Duration::from_millis(10),
-                max_backoff: Duration::from_secs(1),
-            },
-            logger,
-        }
-    }
-}
 
 /// What races and listeners need of the house.
 #[derive(Debug)]
@@ -83,15 +45,59 @@ pub struct Transport {
     config: Config,
     census: Arc<Census>,
     services: Option<Arc<Services>>,
+    /// Its further arbiters, once they are started.
+    pool: Option<Pool>,
+    /// Their threads, until somebody keeps them.
+    threads: Option<Threads>,
+    /// Taken at the first start.
+    life: Option<Life>,
     /// Those without whom nothing can be established.
     staff: Vec<ChildId>,
 }
 
+/// The end of a transport, from both sides.
+#[derive(Debug)]
+struct Life {
+    /// Cancelled when it and everyone it started have ended.
+    over: oneshot::Receiver<()>,
+    /// Dropped when its arbiters have ended, too.
+    ended: oneshot::Sender<()>,
+}
+
 impl Transport {
-    /// A transport that has not started, and what is cancelled when it and everyone it started have ended.
+    /// A transport that has not started, and what is cancelled when it, everyone it started, and its further arbiters
+    /// have ended.
     pub fn new(config: Config) -> (Self, oneshot::Receiver<()>) {
-        let (census, end) = Census::new();
-        (Self { config, census, services: None, staff: Vec::new() }, end)
+        let (census, over) = Census::new();
+        let (ended, end) = oneshot::channel();
+        let life = Some(Life { over, ended });
+        let (services, pool, threads, staff) = (None, None, None, Vec::new());
+        (Self { config, census, services, pool, threads, life, staff }, end)
+    }
+
+    /// Starts its further arbiters, unless they have been started. Else they are started with the transport, which
+    /// stops at once if they cannot be.
+    ///
+    /// *Errors*: there were to be too many, or a thread could not be started.
+    pub fn start_arbiters(&mut self) -> io::Result<()> {
+        if self.pool.is_none() {
+            let Config { arbiters, spinning, logger, .. } = &self.config;
+            let (pool, threads) = Pool::start(*arbiters, *spinning, logger.clone())?;
+            (self.pool, self.threads) = (Some(pool), Some(threads));
+        }
+        Ok(())
+    }
+
+    /// Watches over the arbiters until everybody has ended. When this arbiter stops before, so do they.
+    fn keep_arbiters(&mut self) {
+        let (Some(threads), Some(Life { over, ended })) = (self.threads.take(), self.life.take()) else {
+            return;
+        };
+        let spinning = self.config.spinning.map(spin);
+        actix_rt::spawn(async move {
+            threads.keep(over).await;
+            drop((spinning, ended));
+        });
     }
 
     /// Where it logs.
@@ -100,8 +106,9 @@ impl Transport {
     }
 
     fn hire(&mut self, ctx: &Context<Self>) -> Services {
-        let Config { registry, resolver, other_resolver, interfaces, racing, candidate_restarts, logger } =
-            self.config.clone();
+        let Config {
+            registry, resolver, other_resolver, interfaces, racing, candidate_restarts, logger, ..
+        } = self.config.clone();
         let parent: WeakRecipient<ChildEvent> = ctx.address().downgrade().recipient();
         let hire = |name: &'static str| {
             let logger = logger.new(o!("actor" => name));
@@ -135,9 +142,15 @@ impl Actor for Transport {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        if self.services.is_none() {
-            self.services = Some(Arc::new(self.hire(ctx)));
+        if self.services.is_some() {
+            return;
         }
+        if let Err(reason) = self.start_arbiters() {
+            error!(self.config.logger, "stopping: cannot start the arbiters"; "reason" => %reason);
+            return finish(ctx);
+        }
+        self.keep_arbiters();
+        self.services = Some(Arc::new(self.hire(ctx)));
     }
 }
 
@@ -150,29 +163,45 @@ impl Handler<Initiate> for Transport {
     type Result = ();
 
     fn handle(&mut self, mut order: Initiate, _: &mut Self::Context) {
-        let Some(services) = &self.services else { return };
-        let (outcome, race) = oneshot::channel();
+        let (Some(services), Some(pool)) = (&self.services, &self.pool) else { return };
         let logger = self.config.logger.new(o!("flow" => order.shared.id.as_u64()));
-        flow::start(order.shared.clone(), Origin::Race(race), &services.census, &services.parent, &logger);
-        order.taken = true;
-        let order = Order { request: order.request.clone(), timeout: order.timeout, outcome };
-        happy_eyeballs::start(order, services, &logger);
+        match pool.one(&order.placement) {
+            None => initiate(order, services, &logger),
+            Some(arbiter) => {
+                // If the arbiter drops the order, its connection is to say why.
+                order.gone = "its arbiter has stopped";
+                let services = services.clone();
+                arbiter.spawn_fn(move || initiate(order, &services, &logger));
+            }
+        }
     }
+}
+
+/// Starts a flow and its race on this arbiter.
+fn initiate(mut order: Initiate, services: &Arc<Services>, logger: &Logger) {
+    let (outcome, race) = oneshot::channel();
+    flow::start(order.shared.clone(), Origin::Race(race), &services.census, &services.parent, logger);
+    order.taken = true;
+    let order = Order { request: order.request.clone(), timeout: order.timeout, outcome };
+    happy_eyeballs::start(order, services, logger);
 }
 
 impl Handler<Listen> for Transport {
     type Result = ();
 
     fn handle(&mut self, mut order: Listen, _: &mut Self::Context) {
-        let Some(services) = &self.services else { return };
+        let (Some(services), Some(pool)) = (&self.services, &self.pool) else { return };
         order.taken = true;
+        let everywhere = if order.staff.is_empty() { Placement::Own } else { Placement::Pool };
+        let spots = pool.every(order.placement.as_ref().unwrap_or(&everywhere));
         let setup = Setup {
             shared: order.shared.clone(),
             request: order.request.clone(),
             subscribers: std::mem::take(&mut order.subscribers),
+            staff: std::mem::take(&mut order.staff),
             filters: std::mem::take(&mut order.filters),
         };
-        listener::start(setup, services, &self.config.logger);
+        listener::start(setup, spots, services, &self.config.logger);
     }
 }
 
@@ -197,6 +226,16 @@ impl Handler<TakeCensus> for Transport {
 
     fn handle(&mut self, _: TakeCensus, _: &mut Self::Context) -> Self::Result {
         MessageResult(self.census.read())
+    }
+}
+
+impl Handler<Arbiters> for Transport {
+    type Result = MessageResult<Arbiters>;
+
+    fn handle(&mut self, _: Arbiters, _: &mut Self::Context) -> Self::Result {
+        MessageResult(
+            self.pool.as_ref().map_or_else(Vec::<ArbiterHandle>::new, |pool| pool.arbiters().to_vec()),
+        )
     }
 }
 

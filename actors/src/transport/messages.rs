@@ -2,9 +2,11 @@
 
 use crate::census::Count;
 use crate::flow::{self, Connection};
-use crate::listener::{self, AcceptFilter, Listener};
+use crate::listener::{self, AcceptFilter, Listener, Staff};
+use crate::placement::Placement;
 use crate::subscription::Subscriber;
 use actix::prelude::*;
+use actix_rt::ArbiterHandle;
 use neatflow_core::connection::Role;
 use neatflow_core::policy::Request;
 use neatflow_core::{ListenFailure, LocalEndpoint, Message as Datum, RemoteEndpoint, ResolutionFailure};
@@ -24,8 +26,11 @@ pub struct Initiate {
     pub(crate) shared: Arc<flow::Shared>,
     pub(crate) request: Arc<Request>,
     pub(crate) timeout: Option<Duration>,
-    /// Whether the transport has taken charge of the connection.
+    pub(crate) placement: Placement,
+    /// Whether somebody has taken charge of the connection.
     pub(crate) taken: bool,
+    /// If nobody does: why.
+    pub(crate) gone: &'static str,
 }
 
 impl Initiate {
@@ -38,16 +43,24 @@ impl Initiate {
     ) -> (Connection, Self) {
         let shared = flow::Shared::new(Role::Initiated, request.properties.clone(), subscribers);
         if let Some(message) = first {
-            shared.lock().machine.send_first(message);
+            shared.send_first(message);
         }
-        (shared.handle(), Self { shared, request, timeout, taken: false })
+        let (placement, gone) = (Placement::Own, "the transport has stopped");
+        (shared.handle(), Self { shared, request, timeout, placement, taken: false, gone })
+    }
+
+    /// Where it is to run. Default: on the transport's own arbiter.
+    #[must_use]
+    pub fn on(mut self, placement: Placement) -> Self {
+        self.placement = placement;
+        self
     }
 }
 
 impl Drop for Initiate {
     fn drop(&mut self) {
         if !self.taken {
-            self.shared.give_up("the transport has stopped");
+            self.shared.give_up(self.gone);
         }
     }
 }
@@ -61,7 +74,10 @@ pub struct Listen {
     pub(crate) shared: Arc<listener::Shared>,
     pub(crate) request: Arc<Request>,
     pub(crate) subscribers: Vec<Subscriber>,
+    pub(crate) staff: Vec<Staff>,
     pub(crate) filters: Vec<AcceptFilter>,
+    /// `None` = not said.
+    pub(crate) placement: Option<Placement>,
     /// Whether the transport has taken charge of the listener.
     pub(crate) taken: bool,
 }
@@ -74,7 +90,23 @@ impl Listen {
         filters: Vec<AcceptFilter>,
     ) -> (Listener, Self) {
         let shared = listener::Shared::new(&subscribers);
-        (shared.handle(), Self { shared, request, subscribers, filters, taken: false })
+        let (staff, placement) = (Vec::new(), None);
+        (shared.handle(), Self { shared, request, subscribers, staff, filters, placement, taken: false })
+    }
+
+    /// Has these actors made on each of its arbiters. Default: none.
+    #[must_use]
+    pub fn with_staff(mut self, staff: Vec<Staff>) -> Self {
+        self.staff = staff;
+        self
+    }
+
+    /// Where it is to accept. Default: on the transport's pool if it has staff, or else on the transport's own
+    /// arbiter.
+    #[must_use]
+    pub fn on(mut self, placement: Placement) -> Self {
+        self.placement = Some(placement);
+        self
     }
 }
 
@@ -97,6 +129,13 @@ pub struct ResolveEndpoints {
 }
 
 // ---------- Said by anyone
+
+/// Which arbiters have you besides your own?
+///
+/// Reply: their handles, in order. Overflow: the asker waits.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Vec<ArbiterHandle>")]
+pub struct Arbiters;
 
 /// How many of your children are alive?
 ///

@@ -85,6 +85,7 @@ impl SendFailure {
         match self {
             Self::Closed | Self::AfterFinal => Status::Closed,
             Self::QueueFull => Status::Overflow,
+            Self::Expired => Status::Timeout,
             Self::NotEstablished => Status::EstablishmentFailed,
             Self::TooLarge { .. } => Status::MessageTooLarge,
             Self::Connection(reason) => reason.status(),
@@ -456,6 +457,9 @@ pub enum SendFailure {
     /// A final message was sent before.
     #[error("a final message was sent before")]
     AfterFinal,
+    /// Its lifetime ran out before it was handed to the network.
+    #[error("its lifetime ran out")]
+    Expired,
     /// Twice the high-water mark is already queued.
     #[error("the send queue is full")]
     QueueFull,

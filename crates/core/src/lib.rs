@@ -10,6 +10,7 @@ pub mod connection;
 pub mod endpoint;
 pub mod error;
 pub mod failure;
+pub mod framing;
 pub mod message;
 pub mod policy;
 pub mod properties;
@@ -25,7 +26,7 @@ pub use failure::{
     Attempt, ConnectionFailure, EstablishmentFailure, Failure, ListenFailure, ReceiveFailure,
     ResolutionFailure, SendFailure, Status,
 };
-pub use message::{Ecn, Message, MessageContext, MessageId, ReceiveId};
+pub use message::{Ecn, IntoMessages, Message, MessageContext, MessageId, Messages, NoMessage, ReceiveId};
 pub use properties::{
     MessageProperties, Offer, Offers, Preference, SelectionProperties, SelectionProperty, TransportProperties,
 };

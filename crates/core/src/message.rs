@@ -1,8 +1,11 @@
 //! What an application sends and receives.
 
+use crate::framing::{Metadata, Metadatum};
 use crate::properties::MessageProperties;
 use bytes::Bytes;
+use std::collections::VecDeque;
 use std::fmt;
+use std::ops::Deref;
 
 /// Names one message of one connection; ids rise in the order of `send`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +34,20 @@ pub struct MessageContext {
     /// Of a received message: what its packet says of congestion. Default: none, where the transport does not
     /// tell. RFC 9622 §9.3.3.1.
     pub ecn: Option<Ecn>,
+    /// What the application and the framers tell each other about it. Default: nothing. RFC 9622 §9.1.2.2.
+    pub metadata: Metadata,
+}
+
+impl MessageContext {
+    /// Tells a framer something about the message, in place of what was told in this type before. RFC 9622 §9.1.2.2.
+    pub fn add(&mut self, value: impl Metadatum) {
+        self.metadata.add(value);
+    }
+
+    /// What was told in this type, by the application or a framer. RFC 9622 §9.1.2.2.
+    pub fn get<T: Metadatum>(&self) -> Option<&T> {
+        self.metadata.get()
+    }
 }
 
 /// The Explicit Congestion Notification of a packet (RFC 3168 §5).
@@ -94,6 +111,13 @@ impl Message {
         self
     }
 
+    /// The same, with something said to a framer. RFC 9622 §9.1.2.2.
+    #[must_use]
+    pub fn with(mut self, value: impl Metadatum) -> Self {
+        self.context.add(value);
+        self
+    }
+
     /// How many bytes the message has.
     pub fn len(&self) -> usize {
         self.data.len()
@@ -102,6 +126,102 @@ impl Message {
     /// Whether the message has no bytes.
     pub fn is_empty(&self) -> bool {
         self.data.is_empty()
+    }
+}
+
+/// One message or more, in the order of arrival.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Messages(Many);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Many {
+    /// The usual case on a byte stream; it needs no allocation.
+    One(Message),
+    Some(Vec<Message>),
+}
+
+impl Messages {
+    /// Everything there is in the queue; `None` if it is empty.
+    pub(crate) fn all(queue: &mut VecDeque<Message>) -> Option<Self> {
+        match queue.len() {
+            1 => queue.pop_front().map(Self::from),
+            // What came together leaves together: nothing is copied.
+            _ => Self::try_from(Vec::from(std::mem::take(queue))).ok(),
+        }
+    }
+
+    /// Puts them behind those in the queue.
+    pub(crate) fn join(self, queue: &mut VecDeque<Message>) {
+        match self.0 {
+            Many::One(message) => queue.push_back(message),
+            Many::Some(messages) if queue.is_empty() => *queue = messages.into(),
+            Many::Some(messages) => queue.extend(messages),
+        }
+    }
+}
+
+impl TryFrom<Vec<Message>> for Messages {
+    type Error = NoMessage;
+
+    /// Those in the list, unless it is empty.
+    fn try_from(messages: Vec<Message>) -> Result<Self, NoMessage> {
+        if messages.is_empty() { Err(NoMessage) } else { Ok(Self(Many::Some(messages))) }
+    }
+}
+
+/// There is no message among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no message")]
+pub struct NoMessage;
+
+impl From<Message> for Messages {
+    fn from(message: Message) -> Self {
+        Self(Many::One(message))
+    }
+}
+
+impl Deref for Messages {
+    type Target = [Message];
+
+    fn deref(&self) -> &[Message] {
+        match &self.0 {
+            Many::One(message) => std::slice::from_ref(message),
+            Many::Some(messages) => messages,
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a Messages {
+    type Item = &'a Message;
+    type IntoIter = std::slice::Iter<'a, Message>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl IntoIterator for Messages {
+    type Item = Message;
+    type IntoIter = IntoMessages;
+
+    fn into_iter(self) -> IntoMessages {
+        IntoMessages(match self.0 {
+            Many::One(message) => (Some(message), Vec::new().into_iter()),
+            Many::Some(messages) => (None, messages.into_iter()),
+        })
+    }
+}
+
+/// Messages, one after the other.
+#[derive(Debug)]
+pub struct IntoMessages((Option<Message>, std::vec::IntoIter<Message>));
+
+impl Iterator for IntoMessages {
+    type Item = Message;
+
+    fn next(&mut self) -> Option<Message> {
+        let (one, some) = &mut self.0;
+        one.take().or_else(|| some.next())
     }
 }
 

@@ -1,10 +1,11 @@
 //! What touches the network.
 //!
 //! One trait, [`Stack`], and one module and one cargo feature for each protocol. A stack turns a candidate into a
-//! [`Wire`], on which the flow's driver reads and writes; it decides nothing that [`neatflow_core`] could decide.
+//! [`Wire`], on which the flow's engine reads and writes; it decides nothing that [`neatflow_core`] could decide.
 
 mod interfaces;
 mod progress;
+mod read;
 #[cfg(any(feature = "tcp", feature = "udp"))]
 mod socket;
 mod stack;
@@ -16,5 +17,6 @@ mod wire;
 
 pub use interfaces::{Interface, interface_index, interfaces};
 pub use progress::{Progress, Stage};
+pub use read::read_some;
 pub use stack::{Acceptor, Association, Established, ListenOn, Stack};
 pub use wire::{MessageWire, NotSent, Path, Portable, Report, StreamWire, Wire, WireControl};

@@ -40,6 +40,13 @@ pub trait Stack: fmt::Debug + Send + Sync + 'static {
     /// *Errors*: [`Failure::LocalAddress`] when it is taken or not ours, [`Failure::NoSuchInterface`],
     /// [`Failure::NotPermitted`].
     fn listen(&self, on: &ListenOn) -> Result<Box<dyn Acceptor>, Failure>;
+
+    /// Whether several sockets may listen on one address ([`ListenOn::shared`]) and everything a peer sends keeps
+    /// reaching the socket its connection was accepted by, whichever of the others are opened or closed meanwhile.
+    /// Where it is false a listener stays on one arbiter. Default: false.
+    fn spreads(&self) -> bool {
+        false
+    }
 }
 
 /// Where and how to listen.

@@ -1,5 +1,6 @@
-//! One flow's bytes or messages, as its driver sees them.
+//! One flow's bytes or messages, as its engine sees them.
 
+use neatflow_core::connection::Batch;
 use neatflow_core::{Failure, Message, SendFailure};
 use std::fmt;
 use std::io::IoSlice;
@@ -67,13 +68,17 @@ pub trait StreamWire: WireControl {
 
 /// Messages with boundaries.
 pub trait MessageWire: WireControl {
-    /// The next message, which may be empty; `None` once the peer has sent its end.
-    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Failure>>;
+    /// Takes what has come: pushes one message or more, which may be empty, onto `into`; ready with nothing pushed
+    /// means the peer has sent its end. How many one call pushes is bounded: about 64, unless more were at hand
+    /// anyway.
+    fn poll_recv(&mut self, cx: &mut Context<'_>, into: &mut Vec<Message>) -> Poll<Result<(), Failure>>;
 
-    /// Hands one message, whole, to the transport.
+    /// Hands messages, whole, to the transport: those of one batch, from its front. How many were taken, at least
+    /// one.
     ///
-    /// *Errors*: of this message alone, and then the next may be sent; or of the wire.
-    fn poll_send(&mut self, cx: &mut Context<'_>, message: &Message) -> Poll<Result<(), NotSent>>;
+    /// *Errors*: of the first message of the batch alone, and then the next may be sent; or of the wire. None of the
+    /// batch was taken.
+    fn poll_send(&mut self, cx: &mut Context<'_>, batch: &Batch<'_>) -> Poll<Result<usize, NotSent>>;
 }
 
 /// Why a message wire did not take a message.
@@ -95,6 +100,9 @@ impl From<Failure> for NotSent {
 pub trait Portable: Send + 'static {
     /// Settles on the arbiter it is called on.
     fn attach(self: Box<Self>) -> Result<Wire, Failure>;
+
+    /// Ends it on the way; the peer is told that data may be missing.
+    fn abort(self: Box<Self>);
 }
 
 impl Wire {

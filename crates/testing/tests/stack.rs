@@ -4,7 +4,10 @@
 
 use bytes::Bytes;
 use futures::future::poll_fn;
-use neatflow_core::{Candidate, CandidateId, Failure, Message, Protocol, TransportProperties};
+use neatflow_core::connection::Batch;
+use neatflow_core::{
+    Candidate, CandidateId, Failure, Message, MessageProperties, Protocol, TransportProperties,
+};
 use neatflow_stacks::{Established, ListenOn, Progress, Stack, Stage, Wire};
 use neatflow_testing::stack::{AttemptEnd, Outcome, ScriptedStack};
 use neatflow_testing::{paused, settle};
@@ -133,8 +136,8 @@ fn messages_stay_whole() {
         peer.window(4);
         for text in ["longer than the window", ""] {
             // The first goes alone, the second waits for room.
-            let message = Message::new(text);
-            let sent = poll_fn(|cx| wire.poll_send(cx, &message));
+            let batch = batch(text, 1);
+            let sent = poll_fn(|cx| wire.poll_send(cx, &batch));
             assert_eq!(timeout(ms(10), sent).await.is_ok(), !text.is_empty());
         }
         assert_eq!(peer.read().await.unwrap(), "longer than the window");
@@ -142,11 +145,35 @@ fn messages_stay_whole() {
         peer.send("");
         peer.finish();
         let mut got = Vec::new();
-        while let Some(message) = poll_fn(|cx| wire.poll_recv(cx)).await.unwrap() {
-            got.push(message.data);
+        for told in 1.. {
+            poll_fn(|cx| wire.poll_recv(cx, &mut got)).await.unwrap();
+            if got.len() < told {
+                break;
+            }
         }
-        assert_eq!(got, ["a", ""]);
+        assert_eq!(got, [Message::new("a"), Message::new("")]);
     });
+}
+
+#[test]
+fn of_a_batch_as_many_go_as_there_is_room_for() {
+    paused(async {
+        let stack = ScriptedStack::new().messages();
+        let Wire::Messages(mut wire) = connect(&stack).await.wire else { panic!("it carries bytes") };
+        let peer = stack.peer().await;
+        peer.window(5);
+        assert_eq!(poll_fn(|cx| wire.poll_send(cx, &batch("aabbcc", 3))).await, Ok(2));
+        for text in ["aa", "bb"] {
+            assert_eq!(peer.read().await.unwrap(), text);
+        }
+        assert_eq!(poll_fn(|cx| wire.poll_send(cx, &batch("", 3))).await, Ok(3));
+    });
+}
+
+/// So many messages of one size.
+fn batch(text: &str, count: usize) -> Batch<'_> {
+    let properties = MessageProperties::new();
+    Batch { data: text.as_bytes(), size: text.len() / count, count, properties }
 }
 
 #[test]

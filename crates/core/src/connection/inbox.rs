@@ -1,13 +1,14 @@
 //! Messages on their way in, and who asked for them.
 
 use crate::failure::ReceiveFailure;
-use crate::message::{Message, ReceiveId};
+use crate::message::{Message, Messages, ReceiveId};
 use std::collections::VecDeque;
 
 /// The receive queue of one connection.
 ///
-/// Three ways to ask: single requests (each answered exactly once, in order), a standing stream, and pulls that
-/// take a message out by hand. Whoever waits to pull goes first: an answer may have to wait for room, a pull never.
+/// Four ways to ask: single requests (each answered exactly once, in order), a standing stream, pulls that take a
+/// message out by hand, and a watch that tells once when there is something to pull. Whoever waits to pull goes first:
+/// an answer may have to wait for room, a pull never.
 /// The transport is read only while somebody asks, so the queue holds at most what
 /// one read brought.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub struct Inbox {
     answered: u64,
     streaming: bool,
     pulls: usize,
+    /// Somebody is to be told when there is something to pull.
+    watched: bool,
     /// Nothing is delivered any more, for this reason.
     shut: Option<ReceiveFailure>,
     end: End,
@@ -74,8 +77,29 @@ impl Inbox {
 
     /// Whether somebody wants to pull, and a pull would give something.
     pub fn is_pull_due(&self) -> bool {
-        let given = !self.messages.is_empty() || self.end != End::Open || self.shut.is_some();
-        self.pulls > 0 && given
+        self.pulls > 0 && self.is_given()
+    }
+
+    /// Whether a pull would give something.
+    fn is_given(&self) -> bool {
+        !self.messages.is_empty() || self.end != End::Open || self.shut.is_some()
+    }
+
+    /// Tells when there is something to pull, once.
+    pub fn watch(&mut self) {
+        self.watched = true;
+    }
+
+    /// Whether somebody wants to be told of something to pull.
+    pub fn is_watched(&self) -> bool {
+        self.watched
+    }
+
+    /// Whether there is something to pull now, which is to be told; once.
+    pub fn take_readable(&mut self) -> bool {
+        let readable = self.watched && self.asker().is_none() && self.pulls == 0 && self.is_given();
+        self.watched &= !readable;
+        readable
     }
 
     /// Takes a message out by hand, or says that none will come.
@@ -88,10 +112,10 @@ impl Inbox {
         }
     }
 
-    /// The transport brought a message; after the peer's end there is none.
-    pub fn arrived(&mut self, message: Message) {
+    /// The transport brought messages; after the peer's end there are none.
+    pub fn arrived(&mut self, messages: Messages) {
         if self.shut.is_none() && self.end == End::Open {
-            self.messages.push_back(message);
+            messages.join(&mut self.messages);
         }
     }
 
@@ -102,15 +126,19 @@ impl Inbox {
         }
     }
 
-    /// The next answer that is due: a message to whoever asked first, or that no message will come. None while a
-    /// message is here for whoever pulls, or without room for a message.
-    pub fn answer(&mut self, room: bool) -> Option<(Asker, Result<Message, ReceiveFailure>)> {
+    /// The next answer that is due: a message to whoever asked first, everything there is to the stream, or that no
+    /// message will come. None while a message is here for whoever pulls, or without room for a message.
+    pub fn answer(&mut self, room: bool) -> Option<(Asker, Result<Messages, ReceiveFailure>)> {
         let asker = self.asker()?;
         if !self.messages.is_empty() && (self.pulls > 0 || !room) {
             return None;
         }
-        let answer = match self.messages.pop_front() {
-            Some(message) => Ok(message),
+        let answer = match asker {
+            Asker::Request(_) => self.messages.pop_front().map(Messages::from),
+            Asker::Stream => Messages::all(&mut self.messages),
+        };
+        let answer = match answer {
+            Some(messages) => Ok(messages),
             None => {
                 match (&self.end, asker) {
                     (End::Open, _) | (End::Told, Asker::Stream) => return None,
@@ -147,7 +175,7 @@ impl Inbox {
 
     /// Whether somebody asks and nothing is here for them.
     pub fn is_hungry(&self) -> bool {
-        let asked = self.asker().is_some() || self.pulls > 0;
+        let asked = self.asker().is_some() || self.pulls > 0 || self.is_watched();
         asked && self.end == End::Open && self.messages.is_empty()
     }
 
@@ -181,10 +209,10 @@ mod tests {
         let mut inbox = Inbox::default();
         inbox.stream(true);
         let id = inbox.request();
-        inbox.arrived(Message::new("first"));
-        inbox.arrived(Message::new("second"));
-        assert_eq!(inbox.answer(true), Some((Asker::Request(id), Ok(Message::new("first")))));
-        assert_eq!(inbox.answer(true), Some((Asker::Stream, Ok(Message::new("second")))));
+        inbox.arrived(Message::new("first").into());
+        inbox.arrived(Message::new("second").into());
+        assert_eq!(inbox.answer(true), Some((Asker::Request(id), Ok(Message::new("first").into()))));
+        assert_eq!(inbox.answer(true), Some((Asker::Stream, Ok(Message::new("second").into()))));
         assert_eq!(inbox.answer(true), None);
     }
 
@@ -193,12 +221,12 @@ mod tests {
         let mut inbox = Inbox::default();
         let id = inbox.request();
         inbox.begin_pull();
-        inbox.arrived(Message::new("first"));
+        inbox.arrived(Message::new("first").into());
         assert_eq!(inbox.answer(true), None);
         assert!(inbox.is_pull_due() && !inbox.is_hungry());
         inbox.end_pull();
         assert_eq!(inbox.answer(false), None);
-        assert_eq!(inbox.answer(true), Some((Asker::Request(id), Ok(Message::new("first")))));
+        assert_eq!(inbox.answer(true), Some((Asker::Request(id), Ok(Message::new("first").into()))));
     }
 
     #[test]
@@ -220,7 +248,7 @@ mod tests {
     fn nothing_arrives_after_the_peers_end() {
         let mut inbox = Inbox::default();
         inbox.finished();
-        inbox.arrived(Message::new("ghost"));
+        inbox.arrived(Message::new("ghost").into());
         assert!(inbox.is_exhausted());
         assert_eq!(inbox.pull(), Some(Err(ReceiveFailure::Finished)));
     }
@@ -229,8 +257,8 @@ mod tests {
     fn what_has_come_for_those_who_wait_to_pull_is_theirs_although_it_is_shut() {
         let mut inbox = Inbox::default();
         inbox.begin_pull();
-        inbox.arrived(Message::new("last words"));
-        inbox.arrived(Message::new("for nobody"));
+        inbox.arrived(Message::new("last words").into());
+        inbox.arrived(Message::new("for nobody").into());
         inbox.shut(ReceiveFailure::Closed, |id| panic!("{id:?} was never asked for"));
         inbox.shut(ReceiveFailure::Finished, |id| panic!("{id:?} was never asked for"));
         assert!(inbox.is_pull_due());
@@ -245,7 +273,7 @@ mod tests {
         let mut refused = Vec::new();
         inbox.shut(ReceiveFailure::Closed, |id| refused.push(id));
         inbox.shut(ReceiveFailure::Finished, |id| refused.push(id));
-        inbox.arrived(Message::new("late"));
+        inbox.arrived(Message::new("late").into());
         assert_eq!(refused, asked);
         assert_eq!(inbox.pull(), Some(Err(ReceiveFailure::Closed)));
     }

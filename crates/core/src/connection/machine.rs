@@ -14,15 +14,19 @@
 //! ```
 //!
 //! What it guarantees, whatever it is fed: exactly one fate for each message and one answer for each receive;
-//! Sent in the order of sending; nothing received before Established; exactly one terminal event, after every
+//! Sent in the order in which the transport took them; nothing received before Established; exactly one terminal event, after every
 //! outstanding fate and answer, and nothing after it.
 
 use super::inbox::{Asker, Inbox};
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Pack, Pushed};
 use super::words::{Event, Input, Output, Role, State};
 use crate::failure::{ConnectionFailure, EstablishmentFailure, ReceiveFailure, SendFailure};
 use crate::message::{Message, MessageId, ReceiveId};
+use crate::properties::MessageProperties;
+use crate::time::Time;
+use bytes::BytesMut;
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
 /// Our end of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +36,17 @@ enum OurEnd {
     Due,
     Sent,
     Acknowledged,
+}
+
+/// What became of a message that was given to be sent.
+#[derive(Debug)]
+pub struct Queued {
+    /// The id that its fate will carry.
+    pub id: MessageId,
+    /// Why it was refused at once, if it was.
+    pub refused: Option<SendFailure>,
+    /// The message, if its content was copied: to be dropped where nothing is locked.
+    pub copied: Option<Message>,
 }
 
 /// One connection. Feed it with [`send`](Self::send), [`receive`](Self::receive) and [`handle`](Self::handle),
@@ -67,6 +82,13 @@ impl Machine {
         }
     }
 
+    /// The same for messages of which this holds where nothing else is said of them; default: nothing.
+    #[must_use]
+    pub fn with_usual(mut self, properties: &MessageProperties) -> Self {
+        self.outbox = self.outbox.with_usual(properties);
+        self
+    }
+
     /// Where it is in its life.
     pub fn state(&self) -> State {
         self.state
@@ -84,21 +106,43 @@ impl Machine {
 
     /// Queues a message. Its fate is an event, whatever it is, unless the connection is Closed: no event may
     /// follow the terminal one, so the message comes back at once.
-    pub fn send(&mut self, message: Message) -> Result<MessageId, (SendFailure, Message)> {
+    #[expect(clippy::result_large_err, reason = "the message comes back as it went in")]
+    pub fn send(&mut self, message: Message, now: Time) -> Result<Queued, (SendFailure, Message)> {
         if self.state == State::Closed {
             return Err((SendFailure::Closed, message));
         }
-        let (id, outcome) = self.outbox.push(message);
-        if let Err((reason, message)) = outcome {
-            self.tell(Event::SendError { id, message, reason });
+        let (id, pushed) = self.outbox.push(message, now);
+        let (refused, copied) = match pushed {
+            Pushed::Kept => (None, None),
+            Pushed::Copied(message) => (None, Some(message)),
+            Pushed::Refused(reason, message) => {
+                self.tell(Event::SendError { id, message, reason: reason.clone() });
+                (Some(reason), None)
+            }
+        };
+        Ok(Queued { id, refused, copied })
+    }
+
+    /// Queues the messages of a pack, each as [`send`](Self::send) does. False if the connection is Closed: then none
+    /// has a fate.
+    pub fn send_pack(&mut self, pack: Pack, now: Time) -> bool {
+        if self.state == State::Closed {
+            return false;
         }
-        Ok(id)
+        let Self { outbox, outputs, .. } = self;
+        outbox.push_pack(pack, now, |id, data, reason| {
+            let message = Message::new(data.to_vec());
+            outputs.push_back(Output::Event(Event::SendError { id, message, reason }));
+        });
+        true
     }
 
     /// Queues the message of `initiate_with_send`, before any other. Should establishing fail, its fate is the
     /// EstablishmentError, and no SendError is told (RFC 9622 §9.2.5).
-    pub fn send_first(&mut self, message: Message) {
-        self.first = self.send(message).ok();
+    pub fn send_first(&mut self, message: Message, now: Time) -> Option<Message> {
+        let queued = self.send(message, now).ok()?;
+        self.first = Some(queued.id);
+        queued.copied
     }
 
     /// Asks for one message. The answer is an event, whatever it is, unless the connection is Closed.
@@ -143,6 +187,57 @@ impl Machine {
         self.inbox.is_pull_due()
     }
 
+    /// Takes a message by hand, as [`pull`](Self::pull) does; if there is none, Readable tells when there is.
+    pub fn try_pull(&mut self) -> Option<Result<Message, ReceiveFailure>> {
+        let pulled = self.pull();
+        if pulled.is_none() {
+            self.inbox.watch();
+        }
+        pulled
+    }
+
+    /// Whether somebody is to be told when there is something to pull.
+    pub fn is_watched(&self) -> bool {
+        self.inbox.is_watched()
+    }
+
+    /// An empty buffer, for what is sent next.
+    pub fn lend(&mut self, buffer: BytesMut) {
+        self.outbox.lend(buffer);
+    }
+
+    /// A buffer that is empty again.
+    pub fn reclaim(&mut self) -> Option<BytesMut> {
+        self.outbox.reclaim()
+    }
+
+    /// The transport takes no more for now: what is left is to occupy no more than it needs.
+    pub fn trim(&mut self) {
+        self.outbox.trim();
+    }
+
+    /// When the machine is to be told the time, though nothing else happens.
+    pub fn deadline(&self) -> Option<Time> {
+        self.outbox.deadline()
+    }
+
+    /// It is this late: lets lifetimes run out (RFC 9622 §9.1.3.1).
+    pub fn expire(&mut self, now: Time) {
+        let was_empty = self.outbox.is_empty();
+        let Self { outbox, outputs, our_end, .. } = self;
+        outbox.expire(now, |id, message| {
+            // It is not sent, but what it said stays true: nothing follows.
+            if message.is_final() {
+                *our_end = OurEnd::Due;
+            }
+            outputs.push_back(Output::Event(Event::Expired { id, message }));
+        });
+        if !was_empty && self.state == State::Established {
+            self.tell_of_room();
+        }
+        self.maybe_finish();
+    }
+
     /// What is to be written.
     pub fn outbox(&self) -> &Outbox {
         &self.outbox
@@ -166,6 +261,11 @@ impl Machine {
             State::Closing => !self.inbox.is_finished(),
             State::Establishing | State::Closed => false,
         }
+    }
+
+    /// Whether the peer has sent its end.
+    pub fn has_peer_finished(&self) -> bool {
+        self.inbox.is_finished()
     }
 
     /// Whether it matters now when the peer has acknowledged everything.
@@ -199,7 +299,7 @@ impl Machine {
             // The transport is not ours before it is established; whoever raced it reports.
             Input::PeerFinished
             | Input::Written(_)
-            | Input::FrontTaken
+            | Input::FrontTaken(_)
             | Input::FrontRefused(_)
             | Input::SoftError(_)
             | Input::Failed(_)
@@ -209,9 +309,9 @@ impl Machine {
                     self.fail_establishment(failure);
                 }
             }
-            Input::Arrived(message) => {
+            Input::Arrived(messages) => {
                 if self.state == State::Established {
-                    self.inbox.arrived(message);
+                    self.inbox.arrived(messages);
                 }
             }
             Input::PeerFinished => {
@@ -219,7 +319,7 @@ impl Machine {
                 self.maybe_closed();
             }
             Input::Written(bytes) => self.taken(|outbox, sent| outbox.written(bytes, sent)),
-            Input::FrontTaken => self.taken(|outbox, sent| outbox.take_front(sent)),
+            Input::FrontTaken(count) => self.taken(|outbox, sent| outbox.take_front(count, sent)),
             Input::FrontRefused(reason) => self.front_refused(reason),
             Input::SoftError(reason) => self.tell(Event::SoftError(reason)),
             Input::Acknowledged => {
@@ -232,11 +332,18 @@ impl Machine {
         }
     }
 
+    /// Whether there is something to do that does not depend on room.
+    pub fn has_outputs(&self) -> bool {
+        !self.outputs.is_empty()
+    }
+
     /// What to do next; `None` until it is fed again. Without `room` for a message, messages stay, and everything
     /// else goes past them.
     pub fn poll(&mut self, room: bool) -> Option<Output> {
         if self.outputs.is_empty() && self.state == State::Established {
-            self.answer(room);
+            if !self.answer(room) && self.inbox.take_readable() {
+                self.tell(Event::Readable);
+            }
             self.maybe_closed();
         }
         self.outputs.pop_front()
@@ -315,27 +422,35 @@ impl Machine {
         self.outputs.push_back(Output::Release);
     }
 
-    fn taken(&mut self, take: impl FnOnce(&mut Outbox, &mut dyn FnMut(MessageId, bool))) {
+    fn taken(&mut self, take: impl FnOnce(&mut Outbox, &mut dyn FnMut(RangeInclusive<MessageId>, bool))) {
         let was_empty = self.outbox.is_empty();
         let Self { outbox, outputs, our_end, .. } = self;
-        take(outbox, &mut |id, is_final| {
-            outputs.push_back(Output::Event(Event::Sent(id)));
+        take(outbox, &mut |ids, is_final| {
+            outputs.push_back(Output::Event(Event::Sent(ids)));
             if is_final {
                 *our_end = OurEnd::Due;
             }
         });
-        if !was_empty && self.outbox.is_empty() {
-            self.tell(Event::AllWritten);
+        if !was_empty {
+            self.tell_of_room();
         }
         self.maybe_finish();
+    }
+
+    /// Room for more is no news where no more is taken.
+    fn tell_of_room(&mut self) {
+        if self.outbox.take_writable() && self.can_send() {
+            self.tell(Event::Writable);
+        }
+        if self.outbox.is_empty() {
+            self.tell(Event::AllWritten);
+        }
     }
 
     fn front_refused(&mut self, reason: SendFailure) {
         let Some((id, message)) = self.outbox.refuse_front() else { return };
         self.tell(Event::SendError { id, message, reason });
-        if self.outbox.is_empty() {
-            self.tell(Event::AllWritten);
-        }
+        self.tell_of_room();
         self.maybe_finish();
     }
 
@@ -363,7 +478,7 @@ impl Machine {
     fn answer(&mut self, room: bool) -> bool {
         let Some((asker, answer)) = self.inbox.answer(room) else { return false };
         self.tell(match answer {
-            Ok(message) => Event::Received { asker, message },
+            Ok(messages) => Event::Received { asker, messages },
             Err(reason) => Event::ReceiveError { asker, reason },
         });
         true

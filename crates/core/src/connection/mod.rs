@@ -6,6 +6,6 @@ mod outbox;
 mod words;
 
 pub use inbox::{Asker, Inbox};
-pub use machine::Machine;
-pub use outbox::Outbox;
+pub use machine::{Machine, Queued};
+pub use outbox::{Batch, Outbox, Pack, Pushed};
 pub use words::{Event, Input, Output, Role, State};

@@ -2,8 +2,9 @@
 
 use super::inbox::Asker;
 use crate::failure::{ConnectionFailure, EstablishmentFailure, Failure, ReceiveFailure, SendFailure};
-use crate::message::{Message, MessageId};
+use crate::message::{Message, MessageId, Messages};
 use std::fmt;
+use std::ops::RangeInclusive;
 
 /// Where a connection is in its life (RFC 9622 §8.1.11.1, `connState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,14 +57,14 @@ pub enum Input {
     Established,
     /// None did.
     EstablishmentFailed(EstablishmentFailure),
-    /// A message came.
-    Arrived(Message),
+    /// Messages came.
+    Arrived(Messages),
     /// The peer has sent its end.
     PeerFinished,
     /// A byte stream took this many bytes.
     Written(usize),
-    /// A message transport took the message at the front.
-    FrontTaken,
+    /// A message transport took this many messages from the front.
+    FrontTaken(usize),
     /// A message transport would not take the message at the front; it may take the next.
     FrontRefused(SendFailure),
     /// The network reported an error that ends nothing.
@@ -74,7 +75,7 @@ pub enum Input {
     Failed(ConnectionFailure),
 }
 
-/// What the driver has to do next.
+/// What whoever drives it has to do next.
 #[derive(Clone, Debug)]
 pub enum Output {
     /// Tell the subscribers.
@@ -96,8 +97,15 @@ pub enum Event {
     Ready,
     /// No candidate won. Terminal.
     EstablishmentError(EstablishmentFailure),
-    /// The transport has taken the whole message.
-    Sent(MessageId),
+    /// The transport has taken these messages whole.
+    Sent(RangeInclusive<MessageId>),
+    /// The lifetime of the message ran out before it was sent; here it is.
+    Expired {
+        /// Which.
+        id: MessageId,
+        /// The message, as it was given.
+        message: Message,
+    },
     /// The message was not sent; here it is.
     SendError {
         /// Which.
@@ -107,14 +115,18 @@ pub enum Event {
         /// Why.
         reason: SendFailure,
     },
+    /// The send queue was above its high-water mark, and has fallen below half of it.
+    Writable,
     /// Nothing is queued any more: the transport has taken it, or would not.
     AllWritten,
-    /// A message came.
+    /// Something is here for whoever takes it by hand.
+    Readable,
+    /// Messages came: one for a request, one or more for the stream.
     Received {
-        /// Whom it is for.
+        /// Whom they are for.
         asker: Asker,
-        /// The message.
-        message: Message,
+        /// What came.
+        messages: Messages,
     },
     /// No message will come.
     ReceiveError {

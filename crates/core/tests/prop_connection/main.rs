@@ -37,7 +37,15 @@ fn says_the_same_however_it_is_drained(script: Script, drains: Vec<bool>) {
     let (mut eager_word, mut lazy_word) = (Vec::new(), Vec::new());
     // Who gets a message depends on who asks at the moment it is told; and the peer's end is told after the messages.
     let timeless = |step: &&Step| {
-        !matches!(step, Step::Stream(_) | Step::Pull | Step::BeginPull | Step::EndPull | Step::PeerFinished)
+        !matches!(
+            step,
+            Step::Stream(_)
+                | Step::TryPull
+                | Step::Pull
+                | Step::BeginPull
+                | Step::EndPull
+                | Step::PeerFinished
+        )
     };
     for (serial, step) in script.steps.iter().filter(timeless).enumerate() {
         perform(&mut eager, step, serial);
@@ -132,7 +140,9 @@ fn the_scripts_reach_every_state_and_make_a_connection_say_everything_it_can_say
         "EstablishmentError",
         "Sent",
         "SendError",
+        "Writable",
         "AllWritten",
+        "Readable",
         "Received",
         "ReceiveError",
         "SoftError",

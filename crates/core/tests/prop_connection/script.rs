@@ -4,7 +4,7 @@ use bytes::Bytes;
 use neatflow_core::connection::{Event, Input, Machine, Outbox, Output, Role};
 use neatflow_core::{
     ConnectionFailure, EstablishmentFailure, Failure, Message, MessageId, ReceiveFailure, ReceiveId,
-    SendFailure,
+    SendFailure, Time,
 };
 use quickcheck::{Arbitrary, Gen};
 use std::sync::LazyLock;
@@ -19,6 +19,7 @@ pub(crate) enum Step {
     },
     Receive,
     Stream(bool),
+    TryPull,
     Pull,
     BeginPull,
     EndPull,
@@ -51,7 +52,8 @@ impl Arbitrary for Step {
             40..48 => Self::Pull,
             48..50 => Self::BeginPull,
             50 => Self::EndPull,
-            51..53 => Self::Close,
+            51 => Self::TryPull,
+            52..53 => Self::Close,
             53 => Self::Abort,
             54 => Self::Release,
             55..62 => Self::Established,
@@ -152,13 +154,18 @@ pub(crate) enum Reply {
 pub(crate) fn perform(machine: &mut Machine, step: &Step, serial: usize) -> Reply {
     let pending = machine.outbox().pending();
     let input = match step {
-        Step::Send { len, is_final } => return Reply::Send(machine.send(message(serial, *len, *is_final))),
+        Step::Send { len, is_final } => {
+            return Reply::Send(
+                machine.send(message(serial, *len, *is_final), Time::ZERO).map(|queued| queued.id),
+            );
+        }
         Step::Receive => return Reply::Receive(machine.receive()),
         Step::Pull => return Reply::Pull(machine.pull()),
         Step::BeginPull => {
             machine.begin_pull();
             return Reply::Nothing;
         }
+        Step::TryPull => return Reply::Pull(machine.try_pull()),
         Step::EndPull => {
             machine.end_pull();
             return Reply::Nothing;
@@ -171,11 +178,11 @@ pub(crate) fn perform(machine: &mut Machine, step: &Step, serial: usize) -> Repl
         Step::EstablishmentFailed => {
             Input::EstablishmentFailed(EstablishmentFailure::InvalidConfiguration("scripted".into()))
         }
-        Step::Arrived => Input::Arrived(arrival(serial)),
+        Step::Arrived => Input::Arrived(arrival(serial).into()),
         Step::PeerFinished => Input::PeerFinished,
         Step::Written(share) => Input::Written(pending * usize::from(*share) / 255),
         Step::Overwritten => Input::Written(pending + 1),
-        Step::FrontTaken => Input::FrontTaken,
+        Step::FrontTaken => Input::FrontTaken(1),
         Step::FrontRefused => Input::FrontRefused(TOO_LARGE),
         Step::SoftError => Input::SoftError(Failure::Refused),
         Step::Acknowledged => Input::Acknowledged,
@@ -194,10 +201,13 @@ pub(crate) fn say(output: &Output) -> String {
     match output {
         Output::Event(Event::Ready) => "Ready".into(),
         Output::Event(Event::EstablishmentError(why)) => format!("EstablishmentError {why}"),
-        Output::Event(Event::Sent(id)) => format!("Sent {}", id.0),
+        Output::Event(Event::Sent(ids)) => format!("Sent {} to {}", ids.start().0, ids.end().0),
+        Output::Event(Event::Expired { id, .. }) => format!("Expired {}", id.0),
         Output::Event(Event::SendError { id, reason, .. }) => format!("SendError {} {reason}", id.0),
+        Output::Event(Event::Writable) => "Writable".into(),
         Output::Event(Event::AllWritten) => "AllWritten".into(),
-        Output::Event(Event::Received { asker, message }) => format!("Received {asker:?} {:?}", message.data),
+        Output::Event(Event::Readable) => "Readable".into(),
+        Output::Event(Event::Received { asker, messages }) => format!("Received {asker:?} {messages:?}"),
         Output::Event(Event::ReceiveError { asker, reason }) => format!("ReceiveError {asker:?} {reason}"),
         Output::Event(Event::SoftError(why)) => format!("SoftError {why}"),
         Output::Event(Event::Aborted) => "Aborted".into(),

@@ -25,6 +25,8 @@ pub(crate) struct Witness {
     requested: u64,
     streaming: bool,
     stream_told: bool,
+    /// Somebody is to be told when there is something to pull.
+    watched: bool,
     pub(crate) pulls: usize,
     /// What arrived and was not taken.
     pub(crate) arrived: VecDeque<Message>,
@@ -55,6 +57,7 @@ impl Witness {
             requested: 0,
             streaming: false,
             stream_told: false,
+            watched: false,
             pulls: 0,
             arrived: VecDeque::new(),
             peer_finished: false,
@@ -87,6 +90,9 @@ impl Witness {
         let connected = matches!(before, State::Established | State::Closing);
         match step {
             Step::Stream(on) => self.streaming = *on && !self.closed,
+            Step::TryPull if self.arrived.is_empty() && !self.peer_finished => {
+                self.watched |= !self.closed && !self.ended;
+            }
             Step::BeginPull => self.pulls += 1,
             Step::EndPull => self.pulls = self.pulls.saturating_sub(1),
             Step::Close | Step::Release => {
@@ -190,7 +196,8 @@ impl Witness {
 
     fn judge_event(&mut self, event: &Event, step: &Step, before: State) {
         assert!(!self.ended, "nothing follows the terminal event");
-        let last = self.word.last().map_or("", String::as_str).to_owned();
+        // That there is room for more may be told in between.
+        let last = self.word.iter().rfind(|said| *said != "Writable").cloned().unwrap_or_default();
         match event {
             Event::Ready => {
                 assert!(!self.ready, "Ready comes once, and never to whom accepted");
@@ -198,12 +205,16 @@ impl Witness {
                 assert!(self.word.iter().all(|said| is_refusal(said)), "only refusals come before Ready");
                 self.ready = true;
             }
-            Event::Sent(id) => {
+            Event::Sent(ids) => {
                 assert!(self.ready, "nothing is sent before Ready");
                 assert!(!self.finished, "nothing is sent after our end");
-                assert_eq!(self.outstanding(), Some(*id), "messages are sent in the order of sending");
-                self.fate(*id, Fate::Sent);
+                for id in ids.start().0..=ids.end().0 {
+                    let id = MessageId(id);
+                    assert_eq!(self.outstanding(), Some(id), "messages are sent in the order of sending");
+                    self.fate(id, Fate::Sent);
+                }
             }
+            Event::Expired { id, .. } => panic!("{id:?} has all the time in the world"),
             Event::SendError { id, message, reason } => {
                 if *reason == TOO_LARGE {
                     assert!(matches!(step, Step::FrontRefused) && self.ready);
@@ -216,13 +227,27 @@ impl Witness {
                 let was_final = given.is_final();
                 self.final_taken &= !(*reason == TOO_LARGE && was_final);
             }
+            Event::Writable => {
+                use Step::{FrontRefused, FrontTaken, Overwritten, Written};
+                let written = matches!(step, Written(_) | Overwritten | FrontTaken | FrontRefused);
+                assert!(written, "it is news only when something has left");
+                assert!(self.machine.outbox().pending() < Outbox::HIGH_WATER / 2 && self.machine.can_send());
+            }
+            Event::Readable => {
+                assert!(self.ready && self.watched, "nobody wants to know");
+                assert!(!self.arrived.is_empty() || self.peer_finished, "there is nothing to read");
+                self.watched = false;
+            }
             Event::AllWritten => {
                 assert!(leaves_the_outbox(&last), "it is news only after a message has left");
                 assert!(self.machine.outbox().is_empty() && self.outstanding().is_none());
             }
-            Event::Received { asker, message } => {
+            Event::Received { asker, messages } => {
                 assert!(self.ready && !self.closed, "after Ready, and before the application closes");
-                assert_eq!(Some(message), self.arrived.pop_front().as_ref(), "in the order of arrival");
+                for message in messages {
+                    assert_eq!(Some(message), self.arrived.pop_front().as_ref(), "in the order of arrival");
+                }
+                assert!(messages.len() == 1 || *asker == Asker::Stream, "who asks for one gets one");
                 self.judge_asker(*asker);
             }
             Event::ReceiveError { asker, reason } => {
@@ -303,7 +328,7 @@ impl Witness {
         let exhausted = self.peer_finished && self.arrived.is_empty();
         assert_eq!(self.machine.can_receive(), !self.ended && !self.closed && !exhausted);
         let asked = self.answered < self.requested || self.streaming;
-        let hungry = (asked || self.pulls > 0) && self.arrived.is_empty();
+        let hungry = (asked || self.pulls > 0 || self.watched) && self.arrived.is_empty();
         let reads = match now {
             State::Established => hungry && !self.peer_finished,
             State::Closing => !self.peer_finished,
@@ -314,10 +339,12 @@ impl Witness {
             assert!(!asked || self.pulls > 0 || self.arrived.is_empty(), "what is here goes to who asks");
             assert!(!exhausted || self.answered == self.requested, "who asks in vain is told");
             assert!(!exhausted || !self.streaming || self.stream_told, "the stream is told of its end");
+            let waits = self.watched && !asked && self.pulls == 0;
+            assert!(!waits || self.arrived.is_empty() && !exhausted, "Readable is due");
         }
 
         let written = connected && self.outstanding().is_none();
-        let last = self.word.last().map_or("", String::as_str);
+        let last = self.word.iter().rfind(|said| *said != "Writable").map_or("", String::as_str);
         assert!(!written || !leaves_the_outbox(last), "AllWritten is due");
         assert!(
             !written || self.finished == (self.closed || self.final_taken),

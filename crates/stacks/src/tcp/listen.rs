@@ -25,6 +25,8 @@ pub(super) struct TcpAcceptor {
     local: SocketAddr,
     interface: Option<Arc<str>>,
     options: Options,
+    /// Accepted connections inherit it, or get it by the same options.
+    keep_alive: bool,
     properties: Arc<TransportProperties>,
 }
 
@@ -33,6 +35,7 @@ impl TcpAcceptor {
         socket::reactor()?;
         let options = Options::of(&on.properties);
         let socket = bound(on, &options)?;
+        let keep_alive = socket.keepalive().map_err(socket::failure)?;
         let backlog = on.backlog.clamp(1, LONGEST_BACKLOG) as i32;
         socket.listen(backlog).map_err(socket::failure)?;
         let listener = TcpListener::from_std(socket.into()).map_err(socket::failure)?;
@@ -42,16 +45,18 @@ impl TcpAcceptor {
             local,
             interface: on.interface.clone(),
             options,
+            keep_alive,
             properties: on.properties.clone(),
         })
     }
 
     /// `None` when the peer is gone already.
     fn established(&self, stream: TcpStream, remote: SocketAddr) -> Option<Established> {
-        let local = stream.local_addr().ok()?;
+        // Only a socket that listens on every address has to ask which one it was.
+        let everywhere = self.local.ip().is_unspecified();
+        let local = if everywhere { stream.local_addr().ok()? } else { self.local };
         system::settle(SockRef::from(&stream), |socket| self.options.apply(socket, remote.ip())).ok()?;
-        let keep_alive = SockRef::from(&stream).keepalive().ok()?;
-        let offers = obtained(&self.properties.selection, keep_alive, local.ip());
+        let offers = obtained(&self.properties.selection, self.keep_alive, local.ip());
         let mut path = Path::new(local, remote);
         path.interface = self.interface.clone();
         let wire = Wire::Stream(Box::new(TcpWire::new(stream, path.clone())));

@@ -55,4 +55,9 @@ impl Stack for Tcp {
     fn listen(&self, on: &ListenOn) -> Result<Box<dyn Acceptor>, Failure> {
         Ok(Box::new(listen::TcpAcceptor::listen(on)?))
     }
+
+    /// An accepted connection has a socket of its own.
+    fn spreads(&self) -> bool {
+        true
+    }
 }

@@ -1,4 +1,4 @@
-//! One TCP connection, as the driver of its flow sees it.
+//! One TCP connection, as the engine of its flow sees it.
 
 use super::pace::Pace;
 use super::system;
@@ -231,6 +231,12 @@ impl Portable for PortableTcp {
         let stream = TcpStream::from_std(self.stream?).map_err(failure)?;
         let wire = TcpWire::new(stream, self.path);
         Ok(Wire::Stream(Box::new(TcpWire { finished: self.finished, failed: self.failed, ..wire })))
+    }
+
+    fn abort(self: Box<Self>) {
+        if let Ok(stream) = &self.stream {
+            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
     }
 }
 

@@ -54,6 +54,7 @@ fn prepared(candidate: &Candidate, remote: SocketAddr, soft_errors: bool) -> Res
     let socket = socket::open_datagram(remote, socket2::Protocol::UDP)?;
     socket::mark(&socket, remote.ip(), candidate.properties.connection.conn_capacity_profile)?;
     system::tell_ecn(&socket, remote).map_err(socket::failure)?;
+    system::join_trains(&socket);
     if soft_errors {
         system::keep_reports(&socket, remote).map_err(socket::failure)?;
     }

@@ -3,10 +3,12 @@
 use super::datagram::{self, longest_message};
 use super::demux::{Ends, FlowId};
 use super::hub::Hub;
+use super::outgoing::Outgoing;
 use super::system;
 use crate::socket::failure;
 use crate::wire::{MessageWire, NotSent, Path, Report, WireControl};
 use futures::future::BoxFuture;
+use neatflow_core::connection::Batch;
 use neatflow_core::{Failure, Message};
 use std::io;
 use std::net::IpAddr;
@@ -20,6 +22,7 @@ pub(super) struct FlowWire {
     id: FlowId,
     ends: Ends,
     path: Path,
+    outgoing: Outgoing,
     /// Waits until the socket takes datagrams again; a future of its own, because a socket wakes only one task for
     /// writing.
     room: Option<BoxFuture<'static, io::Result<()>>>,
@@ -27,7 +30,8 @@ pub(super) struct FlowWire {
 
 impl FlowWire {
     pub(super) fn new(hub: Arc<Hub>, id: FlowId, ends: Ends, path: Path) -> Self {
-        Self { hub, id, ends, path, room: None }
+        let outgoing = Outgoing::new(&hub.socket);
+        Self { hub, id, ends, path, outgoing, room: None }
     }
 
     /// Our address to send from, where the socket has several.
@@ -38,30 +42,32 @@ impl FlowWire {
 }
 
 impl MessageWire for FlowWire {
-    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Failure>> {
-        self.hub.poll_take(self.id, cx).map(Ok)
+    fn poll_recv(&mut self, cx: &mut Context<'_>, into: &mut Vec<Message>) -> Poll<Result<(), Failure>> {
+        self.hub.poll_take(self.id, cx, into).map(Ok)
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>, message: &Message) -> Poll<Result<(), NotSent>> {
-        datagram::check_size(message, longest_message(self.ends.remote))?;
+    fn poll_send(&mut self, cx: &mut Context<'_>, batch: &Batch<'_>) -> Poll<Result<usize, NotSent>> {
+        let (remote, source) = (self.ends.remote, self.source());
+        let longest = longest_message(remote);
+        datagram::check_size(batch.size, longest)?;
         loop {
             if let Some(room) = &mut self.room {
                 let waited = ready!(room.as_mut().poll(cx));
                 self.room = None;
                 waited.map_err(failure)?;
             }
-            let (socket, source) = (&self.hub.socket, self.source());
-            let once = || datagram::send(|| system::send_to(socket, &message.data, self.ends.remote, source));
-            match socket.try_io(Interest::WRITABLE, once) {
-                Ok(()) => {
+            let socket = &self.hub.socket;
+            let call = |data: &[u8], each| system::send_to(socket, data, each, remote, source);
+            match socket.try_io(Interest::WRITABLE, || self.outgoing.send(batch, longest, call)) {
+                Ok(taken) => {
                     self.hub.sent(self.id);
-                    return Poll::Ready(Ok(()));
+                    return Poll::Ready(Ok(taken));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let socket = socket.clone();
                     self.room = Some(Box::pin(async move { socket.writable().await }));
                 }
-                Err(error) => return Poll::Ready(Err(datagram::not_sent(error, message, None))),
+                Err(error) => return Poll::Ready(Err(datagram::not_sent(error, batch.size, None))),
             }
         }
     }

@@ -10,8 +10,9 @@
 //! nobody who is slow, gone, or not interested holds up the others. The acceptor and the flows own the hub; with the
 //! last of them it is gone, and the socket is closed at once.
 
-use super::datagram::{self, Reported};
+use super::datagram::Reported;
 use super::demux::{Demux, Ends, FlowId, Taken, Wake};
+use super::incoming::{Arrived, Incoming};
 use super::reports::Reports;
 use neatflow_core::{Failure, Message, Time};
 use std::fmt;
@@ -24,7 +25,8 @@ use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// How many datagrams, and how many reports, are taken before others on the arbiter get their turn.
+/// How many datagrams, and how many reports, are taken before others on the arbiter get their turn; and how many
+/// messages a flow takes at once.
 const BUDGET: usize = 64;
 
 /// A listening socket, shared by its acceptor and its flows.
@@ -71,18 +73,21 @@ impl Hub {
         Poll::Ready(accepted)
     }
 
-    /// The next message of a flow; `None` at its end.
-    pub(super) fn poll_take(&self, id: FlowId, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+    /// The next messages of a flow; none at its end.
+    pub(super) fn poll_take(&self, id: FlowId, cx: &mut Context<'_>, into: &mut Vec<Message>) -> Poll<()> {
         let mut state = self.lock();
-        match state.demux.take(id) {
-            Taken::Message(message) => Poll::Ready(Some(message)),
-            Taken::End => Poll::Ready(None),
-            Taken::Nothing => {
-                let _old = state.sleep(id, cx);
-                drop(state);
-                Poll::Pending
+        for taken in 0..BUDGET {
+            match state.demux.take(id) {
+                Taken::Message(message) => into.push(message),
+                Taken::Nothing if taken == 0 => {
+                    let _old = state.sleep(id, cx);
+                    drop(state);
+                    return Poll::Pending;
+                }
+                Taken::Nothing | Taken::End => break,
             }
         }
+        Poll::Ready(())
     }
 
     /// What the network reported of what this flow has sent.
@@ -166,6 +171,7 @@ impl fmt::Debug for Hub {
 /// Reads the socket for all, and ends those who are idle.
 struct Pump {
     hub: Weak<Hub>,
+    incoming: Incoming,
     /// When somebody grows idle. Boxed because a `Sleep` must not move.
     timer: Pin<Box<Sleep>>,
     /// Whom to wake, once the hub is unlocked.
@@ -174,7 +180,12 @@ struct Pump {
 
 impl Pump {
     fn new(hub: &Arc<Hub>) -> Self {
-        Self { hub: Arc::downgrade(hub), timer: Box::pin(sleep_until(hub.origin)), woken: Vec::new() }
+        Self {
+            hub: Arc::downgrade(hub),
+            incoming: Incoming::new(),
+            timer: Box::pin(sleep_until(hub.origin)),
+            woken: Vec::new(),
+        }
     }
 
     /// Ends those who are idle, and sets the timer for the next.
@@ -208,20 +219,26 @@ impl Pump {
     /// Hands out what came. Whether there may be more.
     fn read(&mut self, hub: &Hub, state: &mut State, cx: &mut Context<'_>) -> bool {
         let now = hub.now();
-        for _ in 0..BUDGET {
+        let mut taken = 0;
+        while taken < BUDGET {
             match hub.socket.poll_recv_ready(cx) {
                 Poll::Ready(Ok(())) => {}
                 // Or the reactor has stopped, and everybody with it.
                 Poll::Ready(Err(_)) | Poll::Pending => return false,
             }
-            let received = hub.socket.try_io(Interest::READABLE, || datagram::receive(&hub.socket));
-            // An error is of a datagram that was sent, or of the moment; or there is none, and the next turn waits.
-            let Ok((arrived, message)) = received else { continue };
-            let ends = Ends { remote: arrived.from, local: hub.local_of(arrived.to) };
-            match state.demux.arrived(ends, message, now) {
-                Wake::Nobody => {}
-                Wake::Acceptor => self.woken.extend(state.acceptor.take()),
-                Wake::Flow(id) => self.woken.extend(waker_of(&mut state.flows, id)),
+            let hand_out = |arrived: &Arrived, message| {
+                taken += 1;
+                let ends = Ends { remote: arrived.from, local: hub.local_of(arrived.to) };
+                match state.demux.arrived(ends, message, now) {
+                    Wake::Nobody => {}
+                    Wake::Acceptor => self.woken.extend(state.acceptor.take()),
+                    Wake::Flow(id) => self.woken.extend(waker_of(&mut state.flows, id)),
+                }
+            };
+            let receive = || self.incoming.receive(&hub.socket, hand_out);
+            if hub.socket.try_io(Interest::READABLE, receive).is_err() {
+                // It is of a datagram that was sent, or of the moment; or there is none, and the next turn waits.
+                taken += 1;
             }
         }
         true

@@ -1,16 +1,21 @@
 //! UDP on Linux: what comes with a datagram, what the network says of others, and options that are its own.
 
-use super::datagram::{Arrived, Reported};
+use super::datagram::Reported;
 use super::notes::{Notes, bytes};
 use crate::socket::{failure, set_option};
-use neatflow_core::Ecn;
-use socket2::{MaybeUninitSlice, MsgHdr, MsgHdrMut, SockAddr, SockRef, Socket};
+use socket2::{MsgHdr, MsgHdrMut, SockAddr, SockRef, Socket};
 use std::ffi::c_int;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
+use std::sync::OnceLock;
 use tokio::net::UdpSocket;
+
+pub(super) use super::gather::{MOST, Room, receive};
+
+/// How many datagrams a train may have (the kernel's `UDP_MAX_SEGMENTS` was never less).
+pub(super) const LONGEST_TRAIN: usize = 64;
 
 /// What the network reports has a queue of its own beside the datagrams.
 pub(super) const REPORTS_ARE_QUEUED: bool = true;
@@ -46,42 +51,38 @@ pub(super) fn path_mtu(socket: SockRef<'_>, family: SocketAddr) -> Option<usize>
         SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_MTU),
         SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_MTU),
     };
-    let mut mtu: c_int = 0;
-    let mut size = size_of::<c_int>() as libc::socklen_t;
-    // SAFETY: `socket` borrows an open descriptor; `mtu` has room for the `size` bytes of an int, and the system
-    // writes no more than that.
-    #[expect(unsafe_code, reason = "socket2 has no safe method for this option")]
-    let status =
-        unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, (&raw mut mtu).cast(), &raw mut size) };
-    usize::try_from(mtu).ok().filter(|mtu| status == 0 && *mtu > 0)
+    usize::try_from(option(socket, level, name)?).ok().filter(|mtu| *mtu > 0)
 }
 
-/// Takes the next datagram; none is cut as long as `buffer` has room for the longest.
-pub(super) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Arrived> {
-    let mut notes = Notes::new();
-    let (len, from) = receive_message(socket, buffer, &mut notes, 0)?;
-    let Some(from) = from else { return Err(io::ErrorKind::InvalidData.into()) };
-    let mut arrived = Arrived { len, from, to: None, ecn: None };
-    for (level, kind, data) in notes.iter() {
-        match (level, kind) {
-            (libc::IPPROTO_IP, libc::IP_TOS) => arrived.ecn = data.first().copied().map(Ecn::of_octet),
-            (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => {
-                arrived.ecn = bytes(data, 0).map(|class| Ecn::of_octet(c_int::from_ne_bytes(class) as u8));
-            }
-            // `in_pktinfo`: the interface, our address to answer from, and the address in the packet, which may be
-            // one of many machines.
-            (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
-                arrived.to = bytes(data, 4).map(|address: [u8; 4]| Ipv4Addr::from(address).into());
-            }
-            // `in6_pktinfo`: the address in the packet, the interface.
-            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
-                let address = bytes(data, 0).map(|address: [u8; 16]| Ipv6Addr::from(address));
-                arrived.to = address.filter(|address| !address.is_multicast()).map(IpAddr::V6);
-            }
-            _ => {}
-        }
-    }
-    Ok(arrived)
+/// Has the kernel join datagrams of one sender and one size that come together (`UDP_GRO`). Before Linux 5.0 it
+/// cannot, and each comes singly.
+pub(super) fn join_trains(socket: &Socket) {
+    let _ = set_option(socket, libc::SOL_UDP, libc::UDP_GRO, 1);
+}
+
+/// Whether the kernel cuts a train into datagrams. Before Linux 4.18 it would send it as one.
+pub(super) fn cuts_trains(socket: &UdpSocket) -> bool {
+    static CUTS: OnceLock<bool> = OnceLock::new();
+    let asked = || option(SockRef::from(socket), libc::SOL_UDP, libc::UDP_SEGMENT);
+    *CUTS.get_or_init(|| asked().is_some())
+}
+
+/// Whether the kernel says that this cannot go as a train. EIO: the path cannot; EINVAL and EMSGSIZE: its datagrams
+/// exceed a packet, or the socket cannot.
+pub(super) fn refuses_train(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE))
+}
+
+/// The value of an option that is an int.
+fn option(socket: SockRef<'_>, level: c_int, name: c_int) -> Option<c_int> {
+    let mut value: c_int = 0;
+    let mut size = size_of::<c_int>() as libc::socklen_t;
+    // SAFETY: `socket` borrows an open descriptor; `value` has room for the `size` bytes of an int, and the system
+    // writes no more than that.
+    #[expect(unsafe_code, reason = "socket2 has no safe method for these options")]
+    let status =
+        unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, (&raw mut value).cast(), &raw mut size) };
+    (status == 0).then_some(value)
 }
 
 /// Takes the next report of the network.
@@ -90,8 +91,7 @@ pub(super) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Arriv
 pub(super) fn next_report(socket: &UdpSocket) -> io::Result<Reported> {
     loop {
         let mut notes = Notes::new();
-        // The datagram it is about would come with it; nobody wants it back.
-        let (_, remote) = receive_message(socket, &mut [], &mut notes, libc::MSG_ERRQUEUE)?;
+        let remote = take_report(socket, &mut notes)?;
         if let Some(error) = notes.iter().find_map(from_the_network) {
             return Ok(Reported { remote, reason: failure(error) });
         }
@@ -110,15 +110,22 @@ fn from_the_network((level, kind, data): (c_int, c_int, &[u8])) -> Option<io::Er
     Some(io::Error::from_raw_os_error(i32::from_ne_bytes(number)))
 }
 
-/// Sends one datagram to the peer of a connected socket.
-pub(super) fn send(socket: &UdpSocket, data: &[u8]) -> io::Result<()> {
-    SockRef::from(socket).send(data).map(drop)
+/// Sends to the peer of a connected socket: one datagram, or a train of datagrams of this size.
+pub(super) fn send(socket: &UdpSocket, data: &[u8], each: Option<usize>) -> io::Result<()> {
+    let Some(size) = each else { return SockRef::from(socket).send(data).map(drop) };
+    let mut notes = Notes::new();
+    notes.put_size(size);
+    let pieces = [IoSlice::new(data)];
+    let message = MsgHdr::new().with_buffers(&pieces).with_control(notes.written());
+    SockRef::from(socket).sendmsg(&message, 0).map(drop)
 }
 
-/// Sends one datagram to this peer; from this address of ours, or from one that the system chooses.
+/// Sends to this peer one datagram, or a train of datagrams of this size; from this address of ours, or from one that
+/// the system chooses.
 pub(super) fn send_to(
     socket: &UdpSocket,
     data: &[u8],
+    each: Option<usize>,
     remote: SocketAddr,
     local: Option<IpAddr>,
 ) -> io::Result<()> {
@@ -127,39 +134,34 @@ pub(super) fn send_to(
     if let Some(local) = local {
         notes.put_source(local);
     }
+    if let Some(size) = each {
+        notes.put_size(size);
+    }
     let pieces = [IoSlice::new(data)];
     let mut message = MsgHdr::new().with_addr(&remote).with_buffers(&pieces);
-    if local.is_some() {
+    if !notes.written().is_empty() {
         message = message.with_control(notes.written());
     }
     SockRef::from(socket).sendmsg(&message, 0).map(drop)
 }
 
-/// One `recvmsg`: how much came, and whose address came with it.
-fn receive_message(
-    socket: &UdpSocket,
-    buffer: &mut [u8],
-    notes: &mut Notes,
-    flags: c_int,
-) -> io::Result<(usize, Option<SocketAddr>)> {
+/// Takes the notes of a report, and whose address came with it.
+fn take_report(socket: &UdpSocket, notes: &mut Notes) -> io::Result<Option<SocketAddr>> {
     // Has room for an address of either family; port 0, which nobody has, shows that none was written.
     let mut address = SockAddr::from(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)));
-    let mut pieces = [MaybeUninitSlice::new(to_fill(buffer))];
-    let mut message = MsgHdrMut::new()
-        .with_addr(&mut address)
-        .with_buffers(&mut pieces)
-        .with_control(to_fill(notes.room()));
-    let len = SockRef::from(socket).recvmsg(&mut message, flags)?;
+    // The datagram it is about would come with it; nobody wants it back.
+    let mut message = MsgHdrMut::new().with_addr(&mut address).with_control(to_fill(notes.room()));
+    SockRef::from(socket).recvmsg(&mut message, libc::MSG_ERRQUEUE)?;
     let written = message.control_len();
     notes.wrote(written);
-    Ok((len, address.as_socket().filter(|address| address.port() != 0)))
+    Ok(address.as_socket().filter(|address| address.port() != 0))
 }
 
 /// The same bytes, for the system to write into.
 fn to_fill(bytes: &mut [u8]) -> &mut [MaybeUninit<u8>] {
     let (start, len) = (bytes.as_mut_ptr().cast(), bytes.len());
     // SAFETY: the slice is the same memory for the same time, and `MaybeUninit<u8>` has the layout of `u8`. Whoever
-    // had it could make bytes uninitialised; the two uses above hand it to a system call, which writes values.
+    // had it could make bytes uninitialised; the use above hands it to a system call, which writes values.
     #[expect(unsafe_code, reason = "socket2 takes buffers of this type alone")]
     unsafe {
         std::slice::from_raw_parts_mut(start, len)

@@ -87,6 +87,7 @@ fn bound(on: &ListenOn, soft_errors: bool) -> Result<Socket, Failure> {
     }
     socket::mark(&socket, on.local.ip(), on.properties.connection.conn_capacity_profile)?;
     system::tell_ecn(&socket, on.local).map_err(socket::failure)?;
+    system::join_trains(&socket);
     if soft_errors {
         system::keep_reports(&socket, on.local).map_err(socket::failure)?;
     }

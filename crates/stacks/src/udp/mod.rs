@@ -3,6 +3,16 @@
 //! A message is a datagram and a datagram a message, empty ones included; none is ever cut. What does not fit one is
 //! refused by itself, and the connection goes on.
 //!
+//! # Many at once
+//!
+//! On Linux one call receives up to 16 datagrams, or a train of up to 64, which the system has joined (GRO). A batch is
+//! sent as a train, which the system cuts (GSO), as far as it can; what it cannot is sent one by one. Neither shows on
+//! the network or at the peer. Whether a datagram may be fragmented does not change: it may.
+//!
+//! Each thread has one buffer to receive into, of up to 1 MiB, of which only what was ever needed takes memory. What
+//! came is copied out of it in its true size. Small datagrams of a train share allocations of up to 2 KiB, so a message
+//! that is kept holds no more than that, or its own size.
+//!
 //! # What the network reports
 //!
 //! Establishing sends nothing, so a connection is Ready once it has a port and a path, whether or not anybody is there.
@@ -24,11 +34,15 @@ mod connect;
 mod datagram;
 mod demux;
 mod flow;
+#[cfg(target_os = "linux")]
+mod gather;
 mod hub;
+mod incoming;
 mod listen;
 #[cfg(target_os = "linux")]
 mod notes;
 mod offers;
+mod outgoing;
 mod reports;
 mod wire;
 

@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::net::IpAddr;
 
-/// Enough for everything that is asked for: where to, ECN, and a report with the address of who reported.
+/// Enough for everything that is asked for: where to, ECN, the stride of a train, and a report with the address of who reported.
 const ROOM: usize = 256;
 
 /// A header: the length with the header, the level, the kind.
@@ -66,6 +66,11 @@ impl Notes {
                 self.put(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, &data);
             }
         }
+    }
+
+    /// The length of each datagram of a train that is to be sent.
+    pub(super) fn put_size(&mut self, size: usize) {
+        self.put(libc::SOL_UDP, libc::UDP_SEGMENT, &(size as u16).to_ne_bytes());
     }
 
     fn put(&mut self, level: c_int, kind: c_int, data: &[u8]) {

@@ -1,12 +1,19 @@
 //! UDP on systems other than Linux: datagrams come with less, and reports of the network come as errors of the next
 //! call.
 
-use super::datagram::{Arrived, Reported};
+use super::datagram::{LONGEST, Reported};
+use super::incoming::Arrived;
 use crate::socket::failure;
 use socket2::{SockRef, Socket};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use tokio::net::UdpSocket;
+
+/// How many datagrams one call takes.
+pub(super) const MOST: usize = 1;
+
+/// How many datagrams a train may have: there are none.
+pub(super) const LONGEST_TRAIN: usize = 1;
 
 /// What the network reports comes as the error of another call, and has no queue.
 pub(super) const REPORTS_ARE_QUEUED: bool = false;
@@ -31,10 +38,40 @@ pub(super) fn path_mtu(_: SockRef<'_>, _: SocketAddr) -> Option<usize> {
     None
 }
 
-/// Takes the next datagram; none is cut as long as `buffer` has room for the longest.
-pub(super) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Arrived> {
-    let (len, from) = socket.try_recv_from(buffer)?;
-    Ok(Arrived { len, from, to: None, ecn: None })
+/// Nothing joins datagrams.
+pub(super) fn join_trains(_: &Socket) {}
+
+/// Nothing cuts trains.
+pub(super) fn cuts_trains(_: &UdpSocket) -> bool {
+    false
+}
+
+/// Nobody sends any.
+pub(super) fn refuses_train(_: &io::Error) -> bool {
+    false
+}
+
+/// Where a datagram is put: as many bytes as the longest may have, so that none is cut.
+pub(super) struct Room(Box<[u8]>);
+
+impl Room {
+    pub(super) fn new() -> Self {
+        Self(vec![0; LONGEST].into_boxed_slice())
+    }
+}
+
+/// Takes the next datagram.
+///
+/// *Errors*: `WouldBlock`; any other is of a datagram that was sent earlier.
+pub(super) fn receive(
+    socket: &UdpSocket,
+    room: &mut Room,
+    _: usize,
+    mut each: impl FnMut(Arrived, &[u8]),
+) -> io::Result<()> {
+    let (len, from) = socket.try_recv_from(&mut room.0)?;
+    each(Arrived { from, to: None, ecn: None, stride: None }, &room.0[..len]);
+    Ok(())
 }
 
 /// Takes the error that is pending, if one is.
@@ -48,7 +85,7 @@ pub(super) fn next_report(socket: &UdpSocket) -> io::Result<Reported> {
 }
 
 /// Sends one datagram to the peer of a connected socket.
-pub(super) fn send(socket: &UdpSocket, data: &[u8]) -> io::Result<()> {
+pub(super) fn send(socket: &UdpSocket, data: &[u8], _: Option<usize>) -> io::Result<()> {
     SockRef::from(socket).send(data).map(drop)
 }
 
@@ -56,6 +93,7 @@ pub(super) fn send(socket: &UdpSocket, data: &[u8]) -> io::Result<()> {
 pub(super) fn send_to(
     socket: &UdpSocket,
     data: &[u8],
+    _: Option<usize>,
     remote: SocketAddr,
     _: Option<IpAddr>,
 ) -> io::Result<()> {

@@ -1,10 +1,13 @@
-//! One connected UDP socket, as the driver of its flow sees it.
+//! One connected UDP socket, as the engine of its flow sees it.
 
 use super::datagram::{self, Reported, longest_message, longest_unfragmented};
+use super::incoming::{Arrived, Incoming};
+use super::outgoing::Outgoing;
 use super::reports::Reports;
 use super::system;
 use crate::socket::{failure, reactor};
 use crate::wire::{MessageWire, NotSent, Path, Portable, Report, Wire, WireControl};
+use neatflow_core::connection::Batch;
 use neatflow_core::{Failure, Message};
 use socket2::SockRef;
 use std::io;
@@ -21,6 +24,8 @@ pub(super) struct UdpWire {
     /// `None` once it has moved away.
     socket: Option<Arc<UdpSocket>>,
     path: Path,
+    incoming: Incoming,
+    outgoing: Outgoing,
     reports: Reports,
     /// Where the network's reports come as errors of other calls: the latest of them.
     reported: Option<Failure>,
@@ -29,13 +34,10 @@ pub(super) struct UdpWire {
 impl UdpWire {
     /// The wire of a connected socket; `soft_errors`: whether the network's reports are to be told.
     pub(super) fn new(socket: UdpSocket, path: Path, soft_errors: bool) -> Self {
+        let (incoming, outgoing) = (Incoming::new(), Outgoing::new(&socket));
         let socket = Arc::new(socket);
         let reports = if soft_errors { Reports::of(&socket) } else { Reports::unwanted() };
-        Self { socket: Some(socket), path, reports, reported: None }
-    }
-
-    fn socket(&self) -> Result<&Arc<UdpSocket>, Failure> {
-        self.socket.as_ref().ok_or_else(moved)
+        Self { socket: Some(socket), path, incoming, outgoing, reports, reported: None }
     }
 
     /// A call was answered with what the network reported. Where that is queued, the queue tells it better.
@@ -48,15 +50,20 @@ impl UdpWire {
 }
 
 impl MessageWire for UdpWire {
-    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Failure>> {
+    fn poll_recv(&mut self, cx: &mut Context<'_>, into: &mut Vec<Message>) -> Poll<Result<(), Failure>> {
+        let (remote, before) = (self.path.remote, into.len());
         for _ in 0..PASSED_OVER {
-            let socket = self.socket()?;
+            let socket = self.socket.as_ref().ok_or_else(moved)?;
             ready!(socket.poll_recv_ready(cx)).map_err(failure)?;
-            match socket.try_io(Interest::READABLE, || datagram::receive(socket)) {
+            let take = |arrived: &Arrived, message| {
                 // What came between binding and connecting may be from anybody.
-                Ok((arrived, _)) if arrived.from.port() != self.path.remote.port() => {}
-                Ok((arrived, _)) if arrived.from.ip() != self.path.remote.ip() => {}
-                Ok((_, message)) => return Poll::Ready(Ok(Some(message))),
+                if (arrived.from.ip(), arrived.from.port()) == (remote.ip(), remote.port()) {
+                    into.push(message);
+                }
+            };
+            match socket.try_io(Interest::READABLE, || self.incoming.receive(socket, take)) {
+                Ok(()) if into.len() > before => return Poll::Ready(Ok(())),
+                Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => self.passed_over(error),
             }
@@ -65,18 +72,20 @@ impl MessageWire for UdpWire {
         Poll::Pending
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>, message: &Message) -> Poll<Result<(), NotSent>> {
-        datagram::check_size(message, longest_message(self.path.remote))?;
-        let socket = self.socket()?;
+    fn poll_send(&mut self, cx: &mut Context<'_>, batch: &Batch<'_>) -> Poll<Result<usize, NotSent>> {
+        let remote = self.path.remote;
+        let longest = longest_message(remote);
+        datagram::check_size(batch.size, longest)?;
+        let socket = self.socket.as_ref().ok_or_else(moved)?;
         loop {
             ready!(socket.poll_send_ready(cx)).map_err(failure)?;
-            let once = || datagram::send(|| system::send(socket, &message.data));
-            return Poll::Ready(match socket.try_io(Interest::WRITABLE, once) {
-                Ok(()) => Ok(()),
+            let send = || self.outgoing.send(batch, longest, |data, each| system::send(socket, data, each));
+            return Poll::Ready(match socket.try_io(Interest::WRITABLE, send) {
+                Ok(taken) => Ok(taken),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                 Err(error) => {
-                    let unfragmented = longest_unfragmented(SockRef::from(&**socket), self.path.remote);
-                    Err(datagram::not_sent(error, message, unfragmented))
+                    let unfragmented = longest_unfragmented(SockRef::from(&**socket), remote);
+                    Err(datagram::not_sent(error, batch.size, unfragmented))
                 }
             });
         }
@@ -152,6 +161,8 @@ impl Portable for PortableUdp {
         let socket = UdpSocket::from_std(self.socket?).map_err(failure)?;
         Ok(Wire::Messages(Box::new(UdpWire::new(socket, self.path, self.soft_errors))))
     }
+
+    fn abort(self: Box<Self>) {}
 }
 
 fn moved() -> Failure {

@@ -84,7 +84,7 @@ async fn a_flow_that_nobody_reads_drops_what_comes_last_and_harms_no_other() {
         assert_eq!(receive(&mut server).await.unwrap().data[..], [n]);
     }
     let mut kept = 0;
-    while let Poll::Ready(message) = poll_fn(|cx| Poll::Ready(deaf.poll_recv(cx))).await {
+    while let Poll::Ready(message) = poll_fn(|cx| Poll::Ready(deaf.poll_next(cx))).await {
         assert_eq!(message.unwrap().unwrap().data[0], kept, "what came first is kept");
         kept += 1;
     }

@@ -1,7 +1,8 @@
 //! The descriptors of this process, as the kernel sees them.
 
 use super::*;
-use socket2::SockRef;
+use socket2::{MaybeUninitSlice, MsgHdrMut, SockRef};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// Asks the socket of a connection that was opened here; the descriptor is found by its addresses.
@@ -26,15 +27,31 @@ pub(crate) fn of<T>(wire: &dyn MessageWire, ask: impl FnOnce(SockRef<'_>) -> T) 
 
 /// Has the system refuse what does not fit one IPv6 packet.
 pub(crate) fn forbid_fragments(socket: SockRef<'_>) {
-    let yes: libc::c_int = 1;
+    set(socket, libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG, 1);
+}
+
+/// Sets an option that is an int.
+pub(crate) fn set(socket: SockRef<'_>, level: libc::c_int, name: libc::c_int, value: libc::c_int) {
     let size = size_of::<libc::c_int>() as libc::socklen_t;
     // SAFETY: the descriptor is borrowed; the pointer is to a live int, and `size` is its size.
-    #[expect(unsafe_code, reason = "socket2 has no method for this option")]
-    let status = unsafe {
-        let (level, name) = (libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG);
-        libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const yes).cast(), size)
-    };
+    #[expect(unsafe_code, reason = "socket2 has no method for these options")]
+    let status =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), size) };
     assert_eq!(status, 0);
+}
+
+/// The TOS octet or traffic class of the next datagram, which the socket is to tell.
+pub(crate) fn octet_of_next(socket: &UdpSocket) -> u8 {
+    let (mut data, mut notes) = ([MaybeUninit::uninit(); 2_000], [MaybeUninit::uninit(); 64]);
+    let mut pieces = [MaybeUninitSlice::new(&mut data)];
+    let mut message = MsgHdrMut::new().with_buffers(&mut pieces).with_control(&mut notes);
+    SockRef::from(socket).recvmsg(&mut message, 0).unwrap();
+    assert!(message.control_len() > 16, "it has been told");
+    // SAFETY: the system has written a header of 16 bytes, and the octet after it.
+    #[expect(unsafe_code, reason = "socket2 does not read control messages")]
+    unsafe {
+        notes[16].assume_init()
+    }
 }
 
 #[tokio::test]

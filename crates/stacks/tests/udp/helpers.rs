@@ -3,7 +3,10 @@
 use super::*;
 use neatflow_core::{Candidate, CandidateId, Protocol, TransportProperties};
 use neatflow_stacks::Established;
+use std::collections::VecDeque;
 use std::net::Ipv6Addr;
+use std::ops::{Deref, DerefMut};
+use std::task::Context;
 
 pub(crate) const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub(crate) const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
@@ -64,13 +67,49 @@ pub(crate) async fn try_connect(candidate: &Candidate) -> Result<Established, Fa
     within(Udp::new().connect(candidate, Progress::ignored())).await
 }
 
-pub(crate) async fn connect(remote: SocketAddr) -> Box<dyn MessageWire> {
+/// One end of a flow, and what came together with a message that was received.
+pub(crate) struct End {
+    wire: Box<dyn MessageWire>,
+    unread: VecDeque<Message>,
+}
+
+impl End {
+    /// The next message; `None` at the end.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Failure>> {
+        if self.unread.is_empty() {
+            let mut came = Vec::new();
+            std::task::ready!(self.wire.poll_recv(cx, &mut came))?;
+            self.unread.extend(came);
+        }
+        Poll::Ready(Ok(self.unread.pop_front()))
+    }
+
+    pub(crate) fn abort(self) {
+        self.wire.abort();
+    }
+}
+
+impl Deref for End {
+    type Target = dyn MessageWire;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.wire
+    }
+}
+
+impl DerefMut for End {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut *self.wire
+    }
+}
+
+pub(crate) async fn connect(remote: SocketAddr) -> End {
     messages(try_connect(&candidate(remote)).await.unwrap().wire)
 }
 
-pub(crate) fn messages(wire: Wire) -> Box<dyn MessageWire> {
+pub(crate) fn messages(wire: Wire) -> End {
     match wire {
-        Wire::Messages(messages) => messages,
+        Wire::Messages(wire) => End { wire, unread: VecDeque::new() },
         Wire::Stream(_) => panic!("UDP has no streams"),
     }
 }
@@ -86,38 +125,54 @@ pub(crate) fn listen_with(address: IpAddr, edit: impl FnOnce(&mut Limits)) -> Bo
     Udp::new().limits(limits).listen(&on).unwrap()
 }
 
-pub(crate) async fn accept(acceptor: &mut Box<dyn Acceptor>) -> Box<dyn MessageWire> {
+pub(crate) async fn accept(acceptor: &mut Box<dyn Acceptor>) -> End {
     messages(within(poll_fn(|cx| acceptor.poll_accept(cx))).await.unwrap().wire)
 }
 
-pub(crate) async fn receive(wire: &mut Box<dyn MessageWire>) -> Option<Message> {
-    within(poll_fn(|cx| wire.poll_recv(cx))).await.unwrap()
+pub(crate) async fn receive(wire: &mut End) -> Option<Message> {
+    within(poll_fn(|cx| wire.poll_next(cx))).await.unwrap()
 }
 
 /// The bytes of the next message.
-pub(crate) async fn text(wire: &mut Box<dyn MessageWire>) -> String {
+pub(crate) async fn text(wire: &mut End) -> String {
     String::from_utf8(receive(wire).await.unwrap().data.to_vec()).unwrap()
 }
 
-pub(crate) async fn try_send(wire: &mut Box<dyn MessageWire>, message: &Message) -> Result<(), NotSent> {
-    within(poll_fn(|cx| wire.poll_send(cx, message))).await
+pub(crate) async fn try_send(wire: &mut End, message: &Message) -> Result<(), NotSent> {
+    let batch =
+        Batch { data: &message.data, size: message.len(), count: 1, properties: message.context.properties };
+    within(poll_fn(|cx| wire.poll_send(cx, &batch))).await.map(|taken| assert_eq!(taken, 1))
 }
 
-pub(crate) async fn send(wire: &mut Box<dyn MessageWire>, data: impl Into<Message>) {
+/// Sends messages of one size, end to end in `data`; in how many calls.
+pub(crate) async fn send_all(wire: &mut End, data: &[u8], size: usize, count: usize) -> usize {
+    let (mut sent, mut calls) = (0, 0);
+    while sent < count {
+        let properties = MessageProperties::new();
+        let batch = Batch { data: &data[sent * size..], size, count: count - sent, properties };
+        let taken = within(poll_fn(|cx| wire.poll_send(cx, &batch))).await.unwrap();
+        assert!((1..=count - sent).contains(&taken), "{taken} taken");
+        sent += taken;
+        calls += 1;
+    }
+    calls
+}
+
+pub(crate) async fn send(wire: &mut End, data: impl Into<Message>) {
     try_send(wire, &data.into()).await.unwrap();
 }
 
-pub(crate) async fn soft_error(wire: &mut Box<dyn MessageWire>) -> Failure {
+pub(crate) async fn soft_error(wire: &mut End) -> Failure {
     within(poll_fn(|cx| wire.poll_soft_error(cx))).await
 }
 
 /// Whether it stays pending for a while.
-pub(crate) async fn stays_pending<T>(mut poll: impl FnMut(&mut std::task::Context<'_>) -> Poll<T>) -> bool {
+pub(crate) async fn stays_pending<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> bool {
     tokio::time::timeout(Duration::from_millis(150), poll_fn(|cx| poll(cx))).await.is_err()
 }
 
 /// Both ends of a flow, after a first message: who opened it, who accepted it.
-pub(crate) async fn pair(acceptor: &mut Box<dyn Acceptor>) -> (Box<dyn MessageWire>, Box<dyn MessageWire>) {
+pub(crate) async fn pair(acceptor: &mut Box<dyn Acceptor>) -> (End, End) {
     let mut client = connect(acceptor.local()).await;
     send(&mut client, "first").await;
     let mut server = accept(acceptor).await;

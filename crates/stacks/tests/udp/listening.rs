@@ -62,6 +62,22 @@ async fn answers_leave_from_the_address_the_peer_spoke_to() {
     assert_eq!(hears(&client), (b"hello yourself".to_vec(), spoken_to));
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_was_sent_to_everybody_is_answered_from_an_address_of_ours() {
+    let mut acceptor = listen_at("0.0.0.0".parse().unwrap());
+    let port = acceptor.local().port();
+    let client = peer(V4);
+    client.set_broadcast(true).unwrap();
+    client.send_to(b"anybody?", ("127.255.255.255", port)).unwrap();
+    let mut flow = accept(&mut acceptor).await;
+    assert_eq!(text(&mut flow).await, "anybody?");
+    send_all(&mut flow, b"meme", 2, 2).await;
+    for _ in 0..2 {
+        assert_eq!(hears(&client), (b"me".to_vec(), SocketAddr::new(V4, port)));
+    }
+}
+
 #[tokio::test]
 async fn an_ipv6_listener_does_not_take_ipv4() {
     if !has(V6) {
@@ -166,7 +182,7 @@ async fn a_flow_that_was_silent_for_too_long_ends_and_its_source_may_come_again(
         assert_eq!(text(&mut server).await, "ping");
     }
     // The time for which a flow is kept is not over.
-    assert!(poll_fn(|cx| Poll::Ready(server.poll_recv(cx))).await.is_pending());
+    assert!(poll_fn(|cx| Poll::Ready(server.poll_next(cx))).await.is_pending());
     assert_eq!(receive(&mut server).await, None);
     assert_eq!(receive(&mut server).await, None, "the end is no moment");
     send(&mut client, "again").await;

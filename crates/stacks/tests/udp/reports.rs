@@ -49,7 +49,7 @@ async fn whoever_does_not_want_soft_errors_is_told_nothing() {
             send(&mut wire, "anybody there?").await;
         }
         assert!(stays_pending(|cx| wire.poll_soft_error(cx)).await);
-        assert!(stays_pending(|cx| wire.poll_recv(cx)).await);
+        assert!(stays_pending(|cx| wire.poll_next(cx)).await);
         let peer = peer_at(remote);
         send(&mut wire, "somebody!").await;
         assert_eq!(hears(&peer).0, b"somebody!");
@@ -109,7 +109,7 @@ async fn reports_that_nobody_takes_do_not_pile_up_or_get_in_the_way() {
             router.reports_unreachable(wire.path().local, wire.path().remote);
         }
         if n % 100 == 0 {
-            // What the driver of a flow does in every turn.
+            // What the engine of a flow does in every turn.
             while poll_fn(|cx| Poll::Ready(client.poll_soft_error(cx))).await.is_ready() {}
             send(&mut client, "ping").await;
             assert_eq!(text(&mut server).await, "ping");

@@ -4,6 +4,7 @@ use super::SCRIPTED_PANIC;
 use super::association::Trunk;
 use super::link::{Link, Operation, State, WireEnd};
 use bytes::{Bytes, BytesMut};
+use neatflow_core::connection::Batch;
 use neatflow_core::{Failure, Message, SendFailure};
 use neatflow_stacks::{MessageWire, NotSent, Path, Report, StreamWire, Wire, WireControl};
 use std::io::IoSlice;
@@ -133,24 +134,27 @@ impl StreamWire for ScriptedWire {
 }
 
 impl MessageWire for ScriptedWire {
-    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Failure>> {
-        self.poll_next(cx).map_ok(|data| data.map(Message::new))
+    fn poll_recv(&mut self, cx: &mut Context<'_>, into: &mut Vec<Message>) -> Poll<Result<(), Failure>> {
+        self.poll_next(cx).map_ok(|data| into.extend(data.map(Message::new)))
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>, message: &Message) -> Poll<Result<(), NotSent>> {
+    fn poll_send(&mut self, cx: &mut Context<'_>, batch: &Batch<'_>) -> Poll<Result<usize, NotSent>> {
         let mut state = self.begin(Operation::Write);
         Self::sound(&state)?;
-        if message.len() > state.limit {
+        if batch.size > state.limit {
             let reason = SendFailure::TooLarge { limit: state.limit };
             return Poll::Ready(Err(NotSent::Message(reason)));
         }
         // What is longer than the window goes alone.
         let room = state.room();
-        if room == 0 || room < message.len() && !state.outbound.is_empty() {
+        if room == 0 || room < batch.size && !state.outbound.is_empty() {
             return pend(&mut state.writer, cx);
         }
-        state.write(message.data.clone());
-        Poll::Ready(Ok(()))
+        let taken = room.checked_div(batch.size).map_or(batch.count, |fit| fit.max(1).min(batch.count));
+        for n in 0..taken {
+            state.write(Bytes::copy_from_slice(&batch.data[n * batch.size..][..batch.size]));
+        }
+        Poll::Ready(Ok(taken))
     }
 }
 

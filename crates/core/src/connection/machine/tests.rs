@@ -7,8 +7,8 @@ use crate::failure::Failure;
 fn the_message_of_initiate_with_send_shares_the_fate_of_the_establishment() {
     let told = |input: fn() -> Input| {
         let mut machine = Machine::new(Role::Initiated);
-        machine.send_first("first".into());
-        machine.send("second".into()).unwrap();
+        drop(machine.send_first("first".into(), Time::ZERO));
+        send(&mut machine, "second");
         machine.handle(input());
         std::iter::from_fn(move || machine.poll(true)).map(|output| format!("{output:?}")).collect::<Vec<_>>()
     };
@@ -31,10 +31,10 @@ fn without_room_a_message_holds_up_nothing_but_the_answers_after_it() {
     let mut machine = machine_in("Established", "both ends open");
     machine.handle(Input::Stream(true));
     for text in ["one", "two"] {
-        machine.handle(Input::Arrived(Message::new(text)));
+        machine.handle(Input::Arrived(Message::new(text).into()));
     }
-    machine.send(Message::new("out").last()).unwrap();
-    machine.handle(Input::FrontTaken);
+    send(&mut machine, Message::new("out").last());
+    machine.handle(Input::FrontTaken(1));
     machine.handle(Input::PeerFinished);
     let past: Vec<_> = std::iter::from_fn(|| machine.poll(false)).collect();
     use Output::{Event as Told, Finish, Release};
@@ -44,8 +44,7 @@ fn without_room_a_message_holds_up_nothing_but_the_answers_after_it() {
     assert!(machine.poll(false).is_none(), "it ends when everything was taken");
     let rest: Vec<_> = std::iter::from_fn(|| machine.poll(true)).collect();
     let [
-        Told(Event::Received { .. }),
-        Told(Event::Received { .. }),
+        Told(Event::Received { messages, .. }),
         Told(Event::ReceiveError { .. }),
         Told(Event::Closed),
         Release,
@@ -53,13 +52,14 @@ fn without_room_a_message_holds_up_nothing_but_the_answers_after_it() {
     else {
         panic!("{rest:?}")
     };
+    assert_eq!(messages.len(), 2, "the stream gets everything there is");
 }
 
 #[test]
 fn what_has_come_for_who_waits_to_pull_is_theirs_although_the_connection_fails() {
     let mut machine = machine_in("Established", "both ends open");
     machine.begin_pull();
-    machine.handle(Input::Arrived(Message::new("last words")));
+    machine.handle(Input::Arrived(Message::new("last words").into()));
     machine.handle(Input::Failed(ConnectionFailure::AbortedByPeer));
     assert_eq!(machine.pull(), Some(Ok(Message::new("last words"))));
     assert!(matches!(machine.pull(), Some(Err(ReceiveFailure::Connection(_)))));
@@ -69,7 +69,7 @@ fn what_has_come_for_who_waits_to_pull_is_theirs_although_the_connection_fails()
 fn what_has_come_for_those_who_asked_is_theirs_although_the_connection_fails() {
     let mut machine = machine_in("Established", "both ends open");
     machine.receive().unwrap();
-    machine.handle(Input::Arrived(Message::new("last words")));
+    machine.handle(Input::Arrived(Message::new("last words").into()));
     machine.handle(Input::Failed(ConnectionFailure::AbortedByPeer));
     assert!(matches!(machine.poll(false), Some(Output::Event(Event::Received { .. }))));
 }
@@ -163,23 +163,29 @@ fn every_input_leads_from_every_state_where_the_table_says() {
 #[test]
 fn whoever_closes_and_lets_go_while_establishing_still_has_everything_delivered() {
     let mut machine = Machine::new(Role::Initiated);
-    let id = machine.send(Message::new("last words")).unwrap();
-    for input in [Input::Close, Input::Release, Input::Established, Input::FrontTaken, Input::Acknowledged] {
+    let id = send(&mut machine, Message::new("last words"));
+    for input in [Input::Close, Input::Release, Input::Established, Input::FrontTaken(1), Input::Acknowledged]
+    {
         machine.handle(input);
     }
     let outputs: Vec<_> = std::iter::from_fn(|| machine.poll(true)).collect();
-    assert!(outputs.iter().any(|output| matches!(output, Output::Event(Event::Sent(sent)) if *sent == id)));
+    assert!(
+        outputs.iter().any(|output| matches!(output, Output::Event(Event::Sent(sent)) if sent.contains(&id)))
+    );
     assert!(matches!(outputs[..], [.., Output::Event(Event::Closed), Output::Release]));
 }
 
 #[test]
 fn a_refused_message_comes_back_and_costs_no_other_message() {
     let mut machine = Machine::new(Role::Accepted);
-    let ids = ["taken", "too large", "taken too"].map(|text| machine.send(Message::new(text)).unwrap());
+    let ids = ["taken", "too large", "taken too"].map(|text| send(&mut machine, Message::new(text)));
     let refusal = SendFailure::TooLarge { limit: 8 };
-    for input in
-        [Input::FrontTaken, Input::FrontRefused(refusal.clone()), Input::FrontTaken, Input::FrontTaken]
-    {
+    for input in [
+        Input::FrontTaken(1),
+        Input::FrontRefused(refusal.clone()),
+        Input::FrontTaken(1),
+        Input::FrontTaken(1),
+    ] {
         machine.handle(input);
     }
     let told: Vec<_> = std::iter::from_fn(|| machine.poll(true)).collect();
@@ -192,7 +198,7 @@ fn a_refused_message_comes_back_and_costs_no_other_message() {
     else {
         panic!("{told:?}");
     };
-    assert_eq!([*first, *id, *third], ids);
+    assert_eq!([*first.start(), *id, *third.end()], ids);
     assert_eq!((message, reason), (&Message::new("too large"), &refusal));
     assert_eq!(machine.state(), State::Established);
 }
@@ -225,7 +231,7 @@ fn a_soft_error_is_told_and_ends_nothing() {
 #[test]
 fn a_message_nobody_has_taken_delays_the_end_that_the_peer_asked_for() {
     let mut machine = machine_in("Established", "ours acknowledged");
-    machine.handle(Input::Arrived(Message::new("unread")));
+    machine.handle(Input::Arrived(Message::new("unread").into()));
     machine.handle(Input::PeerFinished);
     assert_eq!(machine.state(), State::Established);
     assert_eq!(machine.pull(), Some(Ok(Message::new("unread"))));
@@ -255,12 +261,16 @@ fn what_a_transport_says_before_it_won_is_not_told() {
     let refused = Input::FrontRefused(SendFailure::TooLarge { limit: 1 });
     let soft = Input::SoftError(Failure::Refused);
     for input in
-        [Input::Written(7), Input::FrontTaken, refused, soft, Input::PeerFinished, Input::Acknowledged]
+        [Input::Written(7), Input::FrontTaken(1), refused, soft, Input::PeerFinished, Input::Acknowledged]
     {
         machine.handle(input);
         assert!(machine.poll(true).is_none());
     }
     assert_eq!(machine.outbox().pending(), 7);
+}
+
+fn send(machine: &mut Machine, message: impl Into<Message>) -> MessageId {
+    machine.send(message.into(), Time::ZERO).unwrap().id
 }
 
 /// One input of each kind, in the order of their declaration.
@@ -272,10 +282,10 @@ fn inputs() -> [Input; 14] {
         Input::Release,
         Input::Established,
         Input::EstablishmentFailed(EstablishmentFailure::Cancelled),
-        Input::Arrived(Message::new("arrival")),
+        Input::Arrived(Message::new("arrival").into()),
         Input::PeerFinished,
         Input::Written(1),
-        Input::FrontTaken,
+        Input::FrontTaken(1),
         Input::FrontRefused(SendFailure::TooLarge { limit: 1 }),
         Input::SoftError(Failure::Refused),
         Input::Acknowledged,
@@ -294,7 +304,7 @@ fn kinds() -> Vec<&'static str> {
         Input::Arrived(_) => "Arrived",
         Input::PeerFinished => "PeerFinished",
         Input::Written(_) => "Written",
-        Input::FrontTaken => "FrontTaken",
+        Input::FrontTaken(_) => "FrontTaken",
         Input::FrontRefused(_) => "FrontRefused",
         Input::SoftError(_) => "SoftError",
         Input::Acknowledged => "Acknowledged",
@@ -310,13 +320,13 @@ fn machine_in(state: &str, situation: &str) -> Machine {
         ("Establishing", "queued") => (Role::Initiated, Some(message()), vec![]),
         ("Establishing", "queued, closed") => (Role::Initiated, Some(message()), vec![Input::Close]),
         ("Established", "both ends open") => (Role::Accepted, None, vec![]),
-        ("Established", "ours sent") => (Role::Accepted, Some(message().last()), vec![Input::FrontTaken]),
+        ("Established", "ours sent") => (Role::Accepted, Some(message().last()), vec![Input::FrontTaken(1)]),
         ("Established", "ours acknowledged") => {
-            (Role::Accepted, Some(message().last()), vec![Input::FrontTaken, Input::Acknowledged])
+            (Role::Accepted, Some(message().last()), vec![Input::FrontTaken(1), Input::Acknowledged])
         }
         ("Established", "peer's came") => (Role::Accepted, None, vec![Input::PeerFinished]),
         ("Established", "both, ours sent") => {
-            (Role::Accepted, Some(message().last()), vec![Input::FrontTaken, Input::PeerFinished])
+            (Role::Accepted, Some(message().last()), vec![Input::FrontTaken(1), Input::PeerFinished])
         }
         ("Closing", "queued") => (Role::Accepted, Some(message()), vec![Input::Close]),
         ("Closing", "ours sent") => (Role::Accepted, None, vec![Input::Close]),
@@ -325,7 +335,7 @@ fn machine_in(state: &str, situation: &str) -> Machine {
     };
     let mut machine = Machine::new(role);
     if let Some(message) = sends {
-        machine.send(message).unwrap();
+        send(&mut machine, message);
     }
     for input in inputs {
         machine.handle(input);

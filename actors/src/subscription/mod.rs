@@ -5,10 +5,13 @@
 //! from any arbiter. A subscription holds its actor until the terminal event, until it is withdrawn, or until the
 //! actor dies.
 
-use crate::credit::Window;
-use crate::events::{ConnectionReceived, Event, EventKind, EventType, Received, SoftError};
+mod list;
+
+pub(crate) use list::{Subscription, Subscriptions};
+
+use crate::events::{Event, EventKind, EventType};
+use actix::dev::MessageResponse;
 use actix::prelude::*;
-use futures::task::AtomicWaker;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +22,10 @@ pub trait EventSet<A: Actor>: 'static {
     const KINDS: Kinds;
 
     /// Puts the event into the actor's mailbox.
-    fn deliver(to: &Addr<A>, event: &Event);
+    fn deliver(to: &Addr<A>, event: Event);
+
+    /// Has the actor handle the event now, in its own turn.
+    fn handle(actor: &mut A, ctx: &mut A::Context, event: Event);
 }
 
 impl<E: EventType, A: Actor<Context = Context<A>> + Handler<E>> EventSet<A> for E {
@@ -29,9 +35,17 @@ impl<E: EventType, A: Actor<Context = Context<A>> + Handler<E>> EventSet<A> for 
         clippy::disallowed_methods,
         reason = "events are bounded by what the application asked for (see `events`), Received by Credit; a refused event would break the order across types"
     )]
-    fn deliver(to: &Addr<A>, event: &Event) {
-        if let Some(event) = E::of(event) {
-            to.do_send(event.clone());
+    fn deliver(to: &Addr<A>, event: Event) {
+        if let Ok(event) = E::try_from(event) {
+            to.do_send(event);
+        }
+    }
+
+    fn handle(actor: &mut A, ctx: &mut Context<A>, event: Event) {
+        if let Ok(event) = E::try_from(event) {
+            // Whatever a handler may return works here too: what is asynchronous is spawned.
+            let result = <A as Handler<E>>::handle(actor, event, ctx);
+            MessageResponse::<A, E>::handle(result, ctx, None);
         }
     }
 }
@@ -41,9 +55,24 @@ impl<A: Actor<Context = Context<A>> + Handler<Self>> EventSet<A> for Event {
     const KINDS: Kinds = Kinds::all();
 
     #[expect(clippy::disallowed_methods, reason = "bounded like the events it stands for")]
-    fn deliver(to: &Addr<A>, event: &Event) {
-        to.do_send(event.clone());
+    fn deliver(to: &Addr<A>, event: Event) {
+        to.do_send(event);
     }
+
+    fn handle(actor: &mut A, ctx: &mut Context<A>, event: Event) {
+        let result = <A as Handler<Self>>::handle(actor, event, ctx);
+        MessageResponse::<A, Self>::handle(result, ctx, None);
+    }
+}
+
+/// Gives an event to each set that has it; the last one need not copy it.
+fn share<F: Copy>(event: Event, sets: &[(Kinds, F)], mut give: impl FnMut(F, Event)) {
+    let kind = event.kind();
+    let Some(last) = sets.iter().rposition(|(kinds, _)| kinds.contains(kind)) else { return };
+    for (_, to) in sets[..last].iter().filter(|(kinds, _)| kinds.contains(kind)) {
+        give(*to, event.clone());
+    }
+    give(sets[last].1, event);
 }
 
 macro_rules! event_sets {
@@ -51,12 +80,14 @@ macro_rules! event_sets {
         impl<A: Actor, $($set: EventSet<A>),+> EventSet<A> for ($($set,)+) {
             const KINDS: Kinds = Kinds::none() $(.and($set::KINDS))+;
 
-            fn deliver(to: &Addr<A>, event: &Event) {
-                $(
-                    if $set::KINDS.contains(event.kind()) {
-                        $set::deliver(to, event);
-                    }
-                )+
+            fn deliver(to: &Addr<A>, event: Event) {
+                let sets = [$(($set::KINDS, $set::deliver as fn(&Addr<A>, Event)),)+];
+                share(event, &sets, |deliver, event| deliver(to, event));
+            }
+
+            fn handle(actor: &mut A, ctx: &mut A::Context, event: Event) {
+                let sets = [$(($set::KINDS, $set::handle as fn(&mut A, &mut A::Context, Event)),)+];
+                share(event, &sets, |handle, event| handle(actor, ctx, event));
             }
         }
     )*};
@@ -114,7 +145,7 @@ pub struct Subscriber {
 
 /// The far end of a subscription.
 pub(crate) trait Mouth: Send + Sync {
-    fn deliver(&self, event: &Event);
+    fn deliver(&self, event: Event);
 
     /// Whether somebody is still there.
     fn is_alive(&self) -> bool;
@@ -126,7 +157,7 @@ struct Mailbox<A: Actor, S> {
 }
 
 impl<A: Actor, S: EventSet<A>> Mouth for Mailbox<A, S> {
-    fn deliver(&self, event: &Event) {
+    fn deliver(&self, event: Event) {
         S::deliver(&self.addr, event);
     }
 
@@ -153,7 +184,7 @@ impl Subscriber {
     /// Tells it of one event, if it is subscribed to events of that kind.
     pub(crate) fn tell(&self, event: &Event) {
         if self.kinds.contains(event.kind()) {
-            self.mouth.deliver(event);
+            self.mouth.deliver(event.clone());
         }
     }
 
@@ -166,83 +197,5 @@ impl Subscriber {
 impl fmt::Debug for Subscriber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscriber").field("id", &self.id).field("kinds", &self.kinds).finish_non_exhaustive()
-    }
-}
-
-/// The subscribers of one connection or listener.
-#[derive(Debug, Default)]
-pub(crate) struct Subscriptions {
-    list: Vec<Subscription>,
-}
-
-#[derive(Debug)]
-struct Subscription {
-    subscriber: Subscriber,
-    window: Arc<Window>,
-}
-
-impl Subscriptions {
-    /// These subscribers, with full windows; room in one of them wakes `waker`.
-    pub(crate) fn new(subscribers: &[Subscriber], waker: &Arc<AtomicWaker>) -> Self {
-        let mut new = Self::default();
-        for subscriber in subscribers {
-            new.add(subscriber.clone(), waker);
-        }
-        new
-    }
-
-    /// Adds a subscriber, in place of those that have died, which are given back.
-    pub(crate) fn add(&mut self, subscriber: Subscriber, waker: &Arc<AtomicWaker>) -> Option<Self> {
-        let dead = self.take(|one| !one.subscriber.mouth.is_alive());
-        self.list.push(Subscription { subscriber, window: Window::new(waker) });
-        dead
-    }
-
-    /// Removes a subscriber, which is given back.
-    pub(crate) fn remove(&mut self, id: SubscriptionId) -> Option<Self> {
-        self.take(|one| one.subscriber.id == id)
-    }
-
-    fn take(&mut self, which: impl FnMut(&mut Subscription) -> bool) -> Option<Self> {
-        let list: Vec<_> = self.list.extract_if(.., which).collect();
-        (!list.is_empty()).then_some(Self { list })
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.list.clear();
-    }
-
-    /// Whether somebody wants events of this kind.
-    pub(crate) fn wants(&self, kind: EventKind) -> bool {
-        self.list.iter().any(|one| one.subscriber.kinds.contains(kind) && one.subscriber.mouth.is_alive())
-    }
-
-    /// Whether everyone who wants events of this kind has room for one more, given windows of `size`.
-    pub(crate) fn have_room(&self, kind: EventKind, size: usize) -> bool {
-        self.list
-            .iter()
-            .filter(|one| one.subscriber.kinds.contains(kind) && one.subscriber.mouth.is_alive())
-            .all(|one| one.window.has_room(size))
-    }
-
-    pub(crate) fn deliver(&self, event: &Event) {
-        for one in self.list.iter().filter(|one| one.subscriber.kinds.contains(event.kind())) {
-            match event {
-                Event::Received(received) => {
-                    let credit = one.window.credit();
-                    one.subscriber.mouth.deliver(&Received { credit, ..received.clone() }.into());
-                }
-                Event::ConnectionReceived(received) => {
-                    let credit = one.window.credit();
-                    one.subscriber.mouth.deliver(&ConnectionReceived { credit, ..received.clone() }.into());
-                }
-                Event::SoftError(error) => {
-                    if let Some(credit) = one.window.credit_for_soft_error() {
-                        one.subscriber.mouth.deliver(&SoftError { credit, ..error.clone() }.into());
-                    }
-                }
-                event => one.subscriber.mouth.deliver(event),
-            }
-        }
     }
 }

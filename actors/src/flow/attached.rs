@@ -1,0 +1,70 @@
+//! What an actor that drives a connection in its own turn is to hear.
+
+use super::moving::Moving;
+use super::set::Seat;
+use crate::events::{Event, EventKind};
+use crate::subscription::{Subscription, SubscriptionId};
+use futures::channel::oneshot;
+use std::collections::VecDeque;
+
+/// How many events wait at most before the flow stops reading; the actor hears them in the turn in which they happen,
+/// so more than a few wait only while it cannot be reached.
+const WAITING: usize = 64;
+
+/// The attached subscriber of a connection: where it sits, and what it has not heard yet.
+#[derive(Debug)]
+pub(crate) struct Attached {
+    pub(crate) seat: Seat,
+    subscription: Subscription,
+    pub(crate) events: VecDeque<Event>,
+}
+
+/// An attached actor asks for the engine.
+#[derive(Debug)]
+pub(crate) enum Claim {
+    /// It sits on the same arbiter.
+    Here(Seat),
+    /// It sits on another, and waits there.
+    There(oneshot::Sender<Moving>),
+}
+
+impl Attached {
+    pub(crate) fn new(seat: Seat, subscription: Subscription) -> Self {
+        Self { seat, subscription, events: VecDeque::new() }
+    }
+
+    pub(crate) fn id(&self) -> SubscriptionId {
+        self.subscription.id()
+    }
+
+    pub(crate) fn wants(&self, kind: EventKind) -> bool {
+        self.subscription.wants(kind)
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.subscription.window().has_room_besides(0) && self.events.len() < WAITING
+    }
+
+    /// From now on it hears what this subscription says.
+    pub(crate) fn resubscribe(&mut self, subscription: Subscription) -> Subscription {
+        std::mem::replace(&mut self.subscription, subscription)
+    }
+
+    pub(crate) fn resize_window(&self, size: usize) {
+        self.subscription.window().resize(size);
+    }
+
+    /// Keeps an event that it wants; any other comes back.
+    pub(crate) fn deliver(&mut self, event: Event) -> Option<Event> {
+        if !self.wants(event.kind()) {
+            return Some(event);
+        }
+        self.events.extend(self.subscription.with_credit(event));
+        None
+    }
+
+    /// The same subscription, by the mailbox, and what it has not heard.
+    pub(crate) fn fall_back(self) -> (Subscription, VecDeque<Event>) {
+        (self.subscription.standing_in(self.seat.set), self.events)
+    }
+}

@@ -1,0 +1,501 @@
+//! The bytes of one connection: reads, writes, and the telling of events.
+//!
+//! The engine decides nothing: it feeds the machine facts and does what the machine puts out. Whoever drives it gives it
+//! turns: a task of its own ([`Driver`](super::driver::Driver)), or the actor it is attached to
+//! ([`FlowSet`](super::set::FlowSet)). It is outside of any actor's context, so that it outlives restarts.
+
+use super::attached::Claim;
+use super::buffers;
+use super::linger::linger;
+use super::messages::Ended;
+use super::moving::{Moving, Parcel};
+use super::pace::Pace;
+use super::set;
+use super::shared::{Locked, Shared};
+use crate::census::Census;
+use crate::events::Event;
+use crate::happy_eyeballs::RaceRecord;
+use crate::placement::note_activity;
+use crate::supervision::catch::contain;
+use actix::Recipient;
+use futures::channel::oneshot;
+use neatflow_core::connection::{Input, Output};
+use neatflow_core::{ConnectionFailure, EstablishmentFailure, Failure, Message, Messages, Protocol, Time};
+use neatflow_stacks::{
+    Association, Established, MessageWire, NotSent, Portable, StreamWire, Wire, read_some,
+};
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::io::IoSlice;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::time::Sleep;
+
+/// How many pieces are written at once.
+const SLICES: usize = 64;
+
+/// What a race hands over.
+#[derive(Debug)]
+pub(crate) struct RaceOutcome {
+    pub(crate) record: Arc<RaceRecord>,
+    pub(crate) result: Result<(Protocol, Established), EstablishmentFailure>,
+}
+
+/// Where the race hands it over; the engine drops its end to cancel the race.
+pub(crate) type Outcome = oneshot::Receiver<RaceOutcome>;
+
+/// Who hears the events of an attached actor, in its turn. `Break` when the actor cannot hear another now.
+pub(super) type Ear<'a> = dyn FnMut(Event) -> ControlFlow<()> + 'a;
+
+pub(super) struct Engine {
+    /// Before `duty`: a wire that is cut off is aborted before its end is told.
+    carrier: Carrier,
+    race: Option<Outcome>,
+    /// What the flow's stream belongs to, on transports that carry several: it lasts as long as its first stream.
+    association: Option<Box<dyn Association>>,
+    /// Our end is to be sent.
+    finishing: bool,
+    /// What happened, and the machine does not know yet.
+    fact: Option<Input>,
+    /// What the attached actor is about to hear.
+    hearing: VecDeque<Event>,
+    /// Fires when the machine is to be told the time.
+    timer: Option<Pin<Box<Sleep>>>,
+    duty: Duty,
+}
+
+/// What an engine owes whatever happens to it: the end is told.
+pub(super) struct Duty {
+    pub(super) shared: Arc<Shared>,
+    /// Whom to tell of the end.
+    pub(super) flow: Option<Recipient<Ended>>,
+    /// Held while a wire lingers: the transport is not done before that.
+    pub(super) census: Arc<Census>,
+}
+
+/// The wire, when there is one.
+struct Carrier {
+    wire: Option<Wire>,
+    shared: Arc<Shared>,
+}
+
+/// How a turn ended.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// There is nothing to do; it is woken when there is.
+    Idle,
+    /// Its budget is spent, or the ear had enough; it is to have another turn.
+    Unfinished,
+    /// Somebody else is to drive it.
+    Claimed(Claim),
+    /// The connection has ended.
+    Over,
+}
+
+/// How a round ended.
+enum Round {
+    Moved,
+    Still,
+    /// There is something to hear.
+    Heard,
+    Claimed(Claim),
+    Over,
+}
+
+/// What the machine wants of the network.
+struct Wishes {
+    acknowledgement: bool,
+    read: bool,
+    deadline: Option<Time>,
+}
+
+impl Engine {
+    pub(super) fn new(shared: Arc<Shared>, census: Arc<Census>) -> Self {
+        Self::on_duty(Duty { shared, flow: None, census })
+    }
+
+    fn on_duty(duty: Duty) -> Self {
+        Self {
+            carrier: Carrier { wire: None, shared: duty.shared.clone() },
+            race: None,
+            association: None,
+            finishing: false,
+            fact: None,
+            hearing: VecDeque::new(),
+            timer: None,
+            duty,
+        }
+    }
+
+    /// It gets its transport from a race.
+    pub(super) fn after(mut self, race: Outcome) -> Self {
+        self.race = Some(race);
+        self
+    }
+
+    /// It has its transport already.
+    pub(super) fn carried_by(mut self, protocol: Protocol, established: Established) -> Self {
+        self.settle(protocol, established);
+        self
+    }
+
+    /// It tells this flow of its end.
+    pub(super) fn telling(mut self, flow: Recipient<Ended>) -> Self {
+        self.duty.flow = Some(flow);
+        self
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.duty.shared
+    }
+
+    fn settle(&mut self, protocol: Protocol, established: Established) {
+        self.duty.shared.carried_by(protocol, &established);
+        self.association = established.association;
+        self.carrier.wire = Some(established.wire);
+    }
+
+    /// Does what there is to do, as long as the pace allows. With an `ear` the attached actor hears what happens;
+    /// without one that waits.
+    pub(super) fn turn(
+        &mut self,
+        cx: &mut Context<'_>,
+        pace: &mut Pace,
+        mut ear: Option<&mut Ear<'_>>,
+    ) -> Turn {
+        self.duty.shared.waker.register(cx.waker());
+        loop {
+            if let Some(ear) = &mut ear
+                && self.hear(*ear).is_break()
+            {
+                return Turn::Unfinished;
+            }
+            if pace.is_over() {
+                return Turn::Unfinished;
+            }
+            // A stack's panic ends this connection, in order, and no other.
+            let round = contain(|| self.round(cx, ear.is_some())).unwrap_or_else(|what| self.fail(what));
+            match round {
+                Round::Moved | Round::Heard => {}
+                Round::Still => return Turn::Idle,
+                Round::Claimed(claim) => return Turn::Claimed(claim),
+                Round::Over => {
+                    self.let_go();
+                    return Turn::Over;
+                }
+            }
+        }
+    }
+
+    /// Has the attached actor hear what has happened.
+    fn hear(&mut self, ear: &mut Ear<'_>) -> ControlFlow<()> {
+        // Taken out one by one: a handler that panics has had its event, and the others wait for the next.
+        while let Some(event) = self.hearing.pop_front() {
+            ear(event)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn fail(&mut self, what: Arc<str>) -> Round {
+        let wire = self.carrier.wire.take();
+        // The peer is to know that data may be missing; a stack that cannot even do that is let go of.
+        let _ = contain(|| wire.map(Wire::abort));
+        let mut core = self.duty.shared.lock();
+        core.machine.handle(Input::Failed(ConnectionFailure::Panicked(what.clone())));
+        core.machine.handle(Input::EstablishmentFailed(EstablishmentFailure::Stopped(what)));
+        Round::Moved
+    }
+
+    fn round(&mut self, cx: &mut Context<'_>, hears: bool) -> Round {
+        self.hear_of_the_race(cx);
+        self.hear_of_soft_errors(cx);
+        let shared = self.duty.shared.clone();
+        let mut core = shared.lock();
+        if let Some(fact) = self.fact.take() {
+            core.machine.handle(fact);
+        }
+        self.exchange(&shared, &mut core, cx);
+        let deadline = core.keep_time(&shared);
+        if core.machine.has_outputs() {
+            self.exchange(&shared, &mut core, cx);
+        }
+        // What a race hands over is bound to this arbiter: whoever is elsewhere waits for it.
+        let portable = self.race.is_none();
+        if let Some(claim) = core.claim.take_if(|claim| portable || matches!(claim, Claim::Here(_))) {
+            return Round::Claimed(claim);
+        }
+        if hears && let Some(attached) = &mut core.attached {
+            std::mem::swap(&mut self.hearing, &mut attached.events);
+        }
+        // Whoever has something to hear looks again when it was heard.
+        core.awake = !self.hearing.is_empty();
+        let inspections = std::mem::take(&mut core.inspections);
+        let ended = core.end.is_some();
+        let wishes =
+            Wishes { acknowledgement: core.machine.wants_acknowledgement(), read: core.may_read(), deadline };
+        drop(core);
+        for inspection in inspections {
+            // Whoever asked may be gone.
+            let wire = self.carrier.wire.as_ref();
+            // What a stack cannot measure ends nothing.
+            let report = contain(|| wire.map(Wire::report)).ok().flatten();
+            let _ = inspection.send(report.unwrap_or_default());
+        }
+        if !self.hearing.is_empty() {
+            Round::Heard
+        } else if ended {
+            Round::Over
+        } else {
+            self.serve(&wishes, cx)
+        }
+    }
+
+    fn hear_of_the_race(&mut self, cx: &mut Context<'_>) {
+        let Some(race) = &mut self.race else { return };
+        let Poll::Ready(outcome) = Pin::new(race).poll(cx) else { return };
+        self.race = None;
+        let result = outcome.map(|RaceOutcome { record, result }| {
+            self.duty.shared.raced(record);
+            result
+        });
+        self.fact = Some(match result {
+            Ok(Ok((protocol, established))) => {
+                self.settle(protocol, established);
+                Input::Established
+            }
+            Ok(Err(failure)) => Input::EstablishmentFailed(failure),
+            Err(oneshot::Canceled) => {
+                Input::EstablishmentFailed(EstablishmentFailure::Stopped("the race gave up".into()))
+            }
+        });
+    }
+
+    /// What the network reports of a connection that goes on.
+    fn hear_of_soft_errors(&mut self, cx: &mut Context<'_>) {
+        let Some(wire) = &mut self.carrier.wire else { return };
+        if let Poll::Ready(reason) = wire.control().poll_soft_error(cx) {
+            self.duty.shared.lock().machine.handle(Input::SoftError(reason));
+            // There may be another.
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    /// Does what the machine puts out, in its order, and writes what is queued, until there is no more of either.
+    fn exchange(&mut self, shared: &Arc<Shared>, core: &mut Locked<'_>, cx: &mut Context<'_>) {
+        let mut moved = false;
+        loop {
+            while let Some(output) = core.next_output() {
+                moved = true;
+                match output {
+                    Output::Event(event) => core.tell(shared, event),
+                    Output::CancelEstablishment => self.race = None,
+                    Output::Finish => self.finishing = true,
+                    Output::Abort => {
+                        if let Some(wire) = self.carrier.wire.take() {
+                            wire.abort();
+                        }
+                    }
+                    Output::Release => {}
+                }
+            }
+            let Some(wire) = self.carrier.wire.as_mut().filter(|_| core.machine.wants_write()) else { break };
+            let written = write(wire, core, cx);
+            match written {
+                Poll::Ready(written) => core.machine.handle(written.unwrap_or_else(Input::from)),
+                Poll::Pending => {
+                    core.machine.trim();
+                    break;
+                }
+            }
+        }
+        while let Some(buffer) = core.machine.reclaim() {
+            buffers::give(buffer);
+        }
+        if moved || core.machine.is_pull_due() {
+            core.notify();
+        }
+    }
+
+    /// Does what the machine wishes, until one thing has happened.
+    fn serve(&mut self, wishes: &Wishes, cx: &mut Context<'_>) -> Round {
+        let timer = self.poll_timer(wishes.deadline, cx);
+        let Some(wire) = &mut self.carrier.wire else {
+            return if timer.is_ready() { Round::Moved } else { Round::Still };
+        };
+        if self.finishing {
+            match wire.control().poll_finish(cx) {
+                Poll::Ready(Ok(())) => self.finishing = false,
+                Poll::Ready(Err(failure)) => return self.happened(failure),
+                Poll::Pending => {}
+            }
+        }
+        if wishes.acknowledgement && !self.finishing {
+            match wire.control().poll_acknowledged(cx) {
+                Poll::Ready(Ok(())) => return self.happened(Input::Acknowledged),
+                Poll::Ready(Err(failure)) => return self.happened(failure),
+                Poll::Pending => {}
+            }
+        }
+        let reads = wishes.read;
+        let happened = match wire {
+            wire if !reads => wire.control().poll_failed(cx).map(Input::from),
+            Wire::Stream(wire) => read(&mut **wire, cx),
+            Wire::Messages(wire) => receive(&mut **wire, cx),
+        };
+        match happened {
+            Poll::Ready(fact) => {
+                if reads {
+                    note_activity();
+                }
+                self.happened(fact)
+            }
+            Poll::Pending if timer.is_ready() => Round::Moved,
+            Poll::Pending => Round::Still,
+        }
+    }
+
+    fn happened(&mut self, fact: impl Into<Input>) -> Round {
+        self.fact = Some(fact.into());
+        Round::Moved
+    }
+
+    /// Ready when the machine is to be told the time.
+    fn poll_timer(&mut self, deadline: Option<Time>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = deadline else {
+            self.timer = None;
+            return Poll::Pending;
+        };
+        let at = self.duty.shared.instant(deadline);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        if timer.deadline() != at {
+            timer.as_mut().reset(at);
+        }
+        timer.as_mut().poll(cx)
+    }
+
+    /// The actor it was attached to cannot be reached: it hears by its mailbox.
+    pub(super) fn fall_back(&mut self) {
+        let seat = self.duty.shared.lock().fall_back(&mut self.hearing);
+        if let Some(seat) = seat {
+            set::vacate(seat, &self.duty.shared);
+        }
+    }
+
+    /// Makes it ready to move to another arbiter, unless its transport is bound to this one.
+    #[expect(
+        clippy::result_large_err,
+        reason = "an engine that stays is not copied but by a move of its owner"
+    )]
+    pub(super) fn depart(mut self) -> Result<Moving, Self> {
+        let wire = match &mut self.carrier.wire {
+            _ if self.association.is_some() || self.race.is_some() => return Err(self),
+            None => None,
+            Some(wire) => match wire.control().detach() {
+                None => return Err(self),
+                portable => portable,
+            },
+        };
+        self.carrier.wire = None;
+        let Self { finishing, fact, duty, .. } = self;
+        Ok(Moving { parcel: Parcel::new(wire, &duty.shared), finishing, fact, duty })
+    }
+
+    /// Settles on this arbiter.
+    pub(super) fn arrive(moving: Moving) -> Self {
+        let Moving { parcel, finishing, fact, duty } = moving;
+        let mut engine = Self { finishing, fact, ..Self::on_duty(duty) };
+        match parcel.open().map(Portable::attach) {
+            None => {}
+            Some(Ok(wire)) => engine.carrier.wire = Some(wire),
+            // Whatever it was about to tell, this ends it.
+            Some(Err(failure)) => engine.fact = Some(failure.into()),
+        }
+        engine
+    }
+
+    /// The wire outlives the connection while the peer may still be sending: closing it under arriving data would
+    /// send a reset, which may cost the peer what it has not read yet.
+    fn let_go(&mut self) {
+        let Some(wire) = self.carrier.wire.take() else { return };
+        let core = self.duty.shared.lock();
+        let may_send = matches!(core.end, Some(Ok(()))) && !core.machine.has_peer_finished();
+        drop(core);
+        if may_send {
+            actix_rt::spawn(linger(wire, self.duty.census.clone()));
+        }
+    }
+}
+
+/// Writes once.
+fn write(wire: &mut Wire, core: &Locked<'_>, cx: &mut Context<'_>) -> Poll<Result<Input, Failure>> {
+    let outbox = core.machine.outbox();
+    match wire {
+        Wire::Stream(wire) => {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            match outbox.slices(&mut slices) {
+                0 => Poll::Ready(Ok(Input::Written(0))),
+                filled => wire.poll_write(cx, &slices[..filled]).map_ok(Input::Written),
+            }
+        }
+        Wire::Messages(wire) => {
+            let Some(batch) = outbox.front_batch() else { return Poll::Pending };
+            wire.poll_send(cx, &batch).map(|sent| match sent {
+                Ok(count) => Ok(Input::FrontTaken(count)),
+                Err(NotSent::Message(reason)) => Ok(Input::FrontRefused(reason)),
+                Err(NotSent::Wire(failure)) => Err(failure),
+            })
+        }
+    }
+}
+
+/// Reads once.
+fn read(wire: &mut dyn StreamWire, cx: &mut Context<'_>) -> Poll<Input> {
+    read_some(wire, cx).map(|read| match read {
+        Ok(Some(data)) => Input::Arrived(Message::new(data).into()),
+        Ok(None) => Input::PeerFinished,
+        Err(failure) => failure.into(),
+    })
+}
+
+/// Takes what has come.
+fn receive(wire: &mut dyn MessageWire, cx: &mut Context<'_>) -> Poll<Input> {
+    let mut messages = Vec::new();
+    wire.poll_recv(cx, &mut messages).map(|received| match received {
+        Ok(()) => Messages::try_from(messages).map_or(Input::PeerFinished, Input::Arrived),
+        Err(failure) => failure.into(),
+    })
+}
+
+impl Drop for Carrier {
+    fn drop(&mut self) {
+        // Dropped before its time, with its arbiter: what was not written must not look like a whole stream.
+        let Some(wire) = self.wire.take() else { return };
+        let cut_off = !self.shared.lock().machine.outbox().is_empty();
+        if cut_off {
+            wire.abort();
+        }
+    }
+}
+
+impl Drop for Duty {
+    fn drop(&mut self) {
+        // Nobody else would tell the end.
+        self.shared.give_up("the arbiter has stopped");
+        if let Some(flow) = &self.flow {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "sent once, by the flow's only engine, as it ends"
+            )]
+            flow.do_send(Ended);
+        }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("shared", &self.duty.shared).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,44 @@
+//! How long somebody may go on before others on the arbiter get their turn.
+
+use std::pin::pin;
+use std::task::Context;
+use std::time::Duration;
+
+/// How many rounds at most.
+const ROUNDS: u32 = 64;
+
+/// How long, whatever the rounds cost: handlers run in them.
+const QUANTUM: Duration = Duration::from_millis(1);
+
+/// One turn, of one engine or of many.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    rounds: u32,
+    began: Option<Moment>,
+}
+
+#[expect(clippy::disallowed_types, reason = "what counts is how long others wait, also where time is paused")]
+type Moment = std::time::Instant;
+
+impl Pace {
+    /// Counts a round; whether the turn is over. The clock is not asked in turns of one round, which are the most.
+    pub(super) fn is_over(&mut self) -> bool {
+        self.rounds += 1;
+        match self.began {
+            _ if self.rounds > ROUNDS => true,
+            _ if self.rounds == 1 => false,
+            Some(began) => began.elapsed() > QUANTUM,
+            None => {
+                self.began = Some(Moment::now());
+                false
+            }
+        }
+    }
+}
+
+/// Has the task polled again after everybody else, timers and sockets included. To wake it right away would have it
+/// polled before those.
+pub(super) fn yield_to_others(cx: &mut Context<'_>) {
+    // One poll registers the task; the rest of the future only remembers that.
+    let _ = pin!(tokio::task::yield_now()).poll(cx);
+}

@@ -1,0 +1,444 @@
+//! Connections that one actor drives in its own turn.
+//!
+//! ```text
+//!   wakers of the engines ──▶ Ready ──▶ Run (one future in the actor's context)
+//!                                        │ gives those that are ready their turns
+//!                                        ▼
+//!                             Engine ──events──▶ the actor's handlers
+//! ```
+//!
+//! There is one such future for each actor, however many connections it drives: actix polls everything that an actor
+//! spawned whenever it wakes. What is in it outlives the context: when the context goes (the actor restarts, or ends),
+//! the engines are driven by tasks of their own again, and their events take the mailbox.
+
+use super::attached::{Attached, Claim};
+use super::driver::{drive, hand_over};
+use super::engine::{Engine, Turn};
+use super::handle::{Connection, ConnectionRef};
+use super::pace::{Pace, yield_to_others};
+use super::shared::Shared;
+use crate::events::Event;
+use crate::subscription::{EventSet, Subscriber, Subscription, SubscriptionId};
+use actix::WeakAddr;
+use actix::prelude::*;
+use futures::channel::oneshot;
+use futures::task::AtomicWaker;
+use slab::Slab;
+use std::any::{Any, TypeId};
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context as Cx, Poll, Wake, Waker};
+
+thread_local! {
+    /// The sets of this arbiter's actors.
+    static SETS: RefCell<HashMap<SetKey, Weak<dyn Seats>>> = RefCell::default();
+}
+
+/// Names the set of one actor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SetKey {
+    actor: TypeId,
+    address: u64,
+}
+
+/// Names a place in a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seat {
+    pub(crate) set: SetKey,
+    index: usize,
+}
+
+/// A set, whatever its actor.
+trait Seats: Any {
+    /// Takes an engine in; it comes back if nobody waits for it.
+    fn seat(&self, index: usize, engine: Engine) -> Option<Engine>;
+
+    /// Gives up a place that was kept for the engine of this connection.
+    fn vacate(&self, index: usize, shared: &Arc<Shared>);
+}
+
+/// Takes an engine into a set of this arbiter; it comes back if the set is gone.
+pub(super) fn seat(seat: Seat, engine: Engine) -> Option<Engine> {
+    match find(&seat.set) {
+        Some(set) => set.seat(seat.index, engine),
+        None => Some(engine),
+    }
+}
+
+/// Nobody will come to this place.
+pub(super) fn vacate(seat: Seat, shared: &Arc<Shared>) {
+    if let Some(set) = find(&seat.set) {
+        set.vacate(seat.index, shared);
+    }
+}
+
+fn find(key: &SetKey) -> Option<Rc<dyn Seats>> {
+    SETS.with_borrow(|sets| sets.get(key)?.upgrade())
+}
+
+/// Every connection that an actor drives itself: the actor's handlers hear of each in the actor's own turn, without a
+/// mailbox between, and thousands of them cost no more than those that have something to say.
+///
+/// It is made of an actor's context, and there is one for each actor: all of them are views of the same.
+/// [`Connection::attach`] adds to it as well.
+pub struct FlowSet<A: Actor<Context = Context<A>>>(Rc<Set<A>>);
+
+struct Set<A: Actor<Context = Context<A>>> {
+    key: SetKey,
+    actor: WeakAddr<A>,
+    places: RefCell<Slab<Place<A>>>,
+    ready: Arc<Ready>,
+    /// Whether the actor's context has the future that gives turns.
+    running: Cell<bool>,
+}
+
+/// One connection in a set.
+struct Place<A: Actor<Context = Context<A>>> {
+    shared: Arc<Shared>,
+    /// Keeps the connection open.
+    kept: Option<Connection>,
+    handle: fn(&mut A, &mut Context<A>, Event),
+    /// `None` until it has arrived, and while it has its turn.
+    engine: Option<Engine>,
+    waker: Arc<PlaceWaker>,
+}
+
+/// The places whose engines are to have a turn.
+#[derive(Default)]
+struct Ready {
+    places: Mutex<VecDeque<usize>>,
+    /// Wakes the actor.
+    actor: AtomicWaker,
+}
+
+struct PlaceWaker {
+    index: usize,
+    queued: AtomicBool,
+    ready: Arc<Ready>,
+}
+
+impl Wake for PlaceWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.queue() {
+            self.ready.actor.wake();
+        }
+    }
+}
+
+impl PlaceWaker {
+    /// Has the place get a turn when turns are given next; whether that is news.
+    fn queue(&self) -> bool {
+        let news = !self.queued.swap(true, Ordering::AcqRel);
+        if news {
+            self.ready.places.lock().unwrap_or_else(PoisonError::into_inner).push_back(self.index);
+        }
+        news
+    }
+}
+
+impl Ready {
+    fn pop(&self) -> Option<usize> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> FlowSet<A> {
+    /// The set of the actor whose context this is.
+    pub fn of(ctx: &Context<A>) -> Self {
+        let address = ctx.address();
+        let mut hasher = DefaultHasher::new();
+        address.hash(&mut hasher);
+        let key = SetKey { actor: TypeId::of::<A>(), address: hasher.finish() };
+        let actor = address.downgrade();
+        let known = find(&key).and_then(|set| (set as Rc<dyn Any>).downcast::<Set<A>>().ok());
+        Self(known.filter(|set| set.actor == actor).unwrap_or_else(|| Set::new(key, actor)))
+    }
+
+    /// Has the actor drive the connection: its handlers hear the events of the set `S` in the actor's own turn. See
+    /// [`Connection::attach`].
+    pub fn attach<S: EventSet<A>>(&self, connection: &Connection, ctx: &mut Context<A>) -> SubscriptionId {
+        self.0.attach::<S>(connection.shared(), None, ctx)
+    }
+
+    /// The same, and keeps the connection open until it has ended.
+    pub fn adopt<S: EventSet<A>>(&self, connection: Connection, ctx: &mut Context<A>) -> SubscriptionId {
+        let shared = connection.shared().clone();
+        self.0.attach::<S>(&shared, Some(connection), ctx)
+    }
+
+    /// How many connections are in it.
+    pub fn len(&self) -> usize {
+        self.0.places.borrow().len()
+    }
+
+    /// Whether no connection is in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The connections in it, in no particular order.
+    pub fn connections(&self) -> Vec<ConnectionRef> {
+        let places = self.0.places.borrow();
+        places.iter().map(|(_, place)| ConnectionRef::new(place.shared.clone())).collect()
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> Set<A> {
+    fn new(key: SetKey, actor: WeakAddr<A>) -> Rc<Self> {
+        let set = Rc::new(Self {
+            key,
+            actor,
+            places: RefCell::default(),
+            ready: Arc::default(),
+            running: Cell::new(false),
+        });
+        let weak: Weak<Self> = Rc::downgrade(&set);
+        SETS.with_borrow_mut(|sets| sets.insert(key, weak));
+        set
+    }
+
+    fn attach<S: EventSet<A>>(
+        self: &Rc<Self>,
+        shared: &Arc<Shared>,
+        kept: Option<Connection>,
+        ctx: &mut Context<A>,
+    ) -> SubscriptionId {
+        let subscriber = Subscriber::mailbox::<S, A>(&ctx.address());
+        let id = subscriber.id();
+        let mut core = shared.lock();
+        if let Some(last) = core.last_words(shared) {
+            drop(core);
+            // Too late for anything else: whoever subscribes hears the terminal event.
+            subscriber.tell(&last);
+            return id;
+        }
+        // It may have fallen back to the mailbox before.
+        let relieved = core.subscribers.relieve(self.key);
+        core.let_go(relieved);
+        let subscription = Subscription::new(subscriber.clone(), core.subscribers.window(), &shared.waker);
+        match &mut core.attached {
+            Some(attached) if attached.seat.set == self.key => {
+                let before = attached.resubscribe(subscription);
+                let index = attached.seat.index;
+                core.leaving().subscriptions.push(before);
+                if let Some(place) = self.places.borrow_mut().get_mut(index) {
+                    place.handle = S::handle;
+                    place.kept = kept.or_else(|| place.kept.take());
+                }
+            }
+            // Somebody else drives it.
+            Some(_) => core.subscribe(subscriber, &shared.waker),
+            None => {
+                let seat = Seat { set: self.key, index: self.reserve::<S>(shared, kept) };
+                core.attached = Some(Box::new(Attached::new(seat, subscription)));
+                core.claim = Some(if core.home == Some(std::thread::current().id()) {
+                    Claim::Here(seat)
+                } else {
+                    Claim::There(self.await_arrival(seat.index, shared))
+                });
+                if !self.running.replace(true) {
+                    ctx.spawn(Run(self.clone()));
+                }
+            }
+        }
+        shared.rouse(core);
+        id
+    }
+
+    fn reserve<S: EventSet<A>>(&self, shared: &Arc<Shared>, kept: Option<Connection>) -> usize {
+        let mut places = self.places.borrow_mut();
+        let vacant = places.vacant_entry();
+        let index = vacant.key();
+        let waker = Arc::new(PlaceWaker { index, queued: AtomicBool::new(false), ready: self.ready.clone() });
+        vacant.insert(Place { shared: shared.clone(), kept, handle: S::handle, engine: None, waker });
+        index
+    }
+
+    /// Waits for an engine that comes from another arbiter.
+    fn await_arrival(
+        self: &Rc<Self>,
+        index: usize,
+        shared: &Arc<Shared>,
+    ) -> oneshot::Sender<super::moving::Moving> {
+        let (mover, arrival) = oneshot::channel();
+        let (seat, shared) = (Seat { set: self.key, index }, shared.clone());
+        actix_rt::spawn(async move {
+            // What does not arrive has ended, or stays where it is.
+            let Ok(moving) = arrival.await else { return vacate(seat, &shared) };
+            shared.lock().home = Some(std::thread::current().id());
+            if let Some(mut engine) = self::seat(seat, Engine::arrive(moving)) {
+                engine.fall_back();
+                drive(engine);
+            }
+        });
+        mover
+    }
+
+    /// Gives the engine at this place a turn.
+    fn turn(&self, index: usize, pace: &mut Pace, actor: &mut A, ctx: &mut Context<A>) {
+        let Some(mut turn) = Taken::out_of(self, index) else { return };
+        let waker = Waker::from(turn.waker.clone());
+        turn.waker.queued.store(false, Ordering::Release);
+        let handle = turn.handle;
+        let mut ear = |event| {
+            handle(actor, ctx, event);
+            // A handler may have stopped the actor, or have it wait for something.
+            let hears = !ctx.waiting() && ctx.state() == ActorState::Running;
+            if hears { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        let Some(engine) = &mut turn.engine else { return };
+        match engine.turn(&mut Cx::from_waker(&waker), pace, Some(&mut ear)) {
+            Turn::Idle => {}
+            // Turns are being given now: to wake the actor would only have it polled before others.
+            Turn::Unfinished => drop(turn.waker.queue()),
+            Turn::Claimed(claim) => {
+                if let Some(engine) = turn.engine.take().and_then(|engine| hand_over(engine, claim)) {
+                    turn.engine = Some(engine);
+                    waker.wake();
+                }
+            }
+            Turn::Over => turn.engine = None,
+        }
+    }
+
+    /// Nobody gives turns here any more: the engines are driven by tasks of their own.
+    fn dissolve(&self) {
+        self.running.set(false);
+        for mut place in self.places.take().drain() {
+            // One that has not arrived yet finds nobody when it does.
+            if let Some(mut engine) = place.engine.take() {
+                engine.fall_back();
+                drive(engine);
+            }
+        }
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> Seats for Set<A> {
+    fn seat(&self, index: usize, engine: Engine) -> Option<Engine> {
+        let mut places = self.places.borrow_mut();
+        let place = places.get_mut(index).filter(|place| {
+            self.running.get() && place.engine.is_none() && Arc::ptr_eq(&place.shared, engine.shared())
+        });
+        let Some(place) = place else { return Some(engine) };
+        place.engine = Some(engine);
+        let waker = place.waker.clone();
+        drop(places);
+        waker.wake();
+        None
+    }
+
+    fn vacate(&self, index: usize, shared: &Arc<Shared>) {
+        let mut places = self.places.borrow_mut();
+        let waits = |place: &Place<A>| place.engine.is_none() && Arc::ptr_eq(&place.shared, shared);
+        let left = if places.get(index).is_some_and(waits) { places.try_remove(index) } else { None };
+        drop(places);
+        // The set may be empty now.
+        self.ready.actor.wake();
+        drop(left);
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> Drop for Set<A> {
+    fn drop(&mut self) {
+        // A thread that ends has no sets.
+        let _ = SETS.try_with(|sets| {
+            let mut sets = sets.borrow_mut();
+            // Another set may have taken the name.
+            if sets.get(&self.key).is_some_and(|set| set.strong_count() == 0) {
+                sets.remove(&self.key);
+            }
+        });
+    }
+}
+
+/// An engine that has its turn: back to its place afterwards, also when a handler panics.
+struct Taken<'a, A: Actor<Context = Context<A>>> {
+    set: &'a Set<A>,
+    index: usize,
+    engine: Option<Engine>,
+    handle: fn(&mut A, &mut Context<A>, Event),
+    waker: Arc<PlaceWaker>,
+}
+
+impl<'a, A: Actor<Context = Context<A>>> Taken<'a, A> {
+    fn out_of(set: &'a Set<A>, index: usize) -> Option<Self> {
+        let mut places = set.places.borrow_mut();
+        let place = places.get_mut(index)?;
+        let engine = Some(place.engine.take()?);
+        Some(Self { set, index, engine, handle: place.handle, waker: place.waker.clone() })
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> Drop for Taken<'_, A> {
+    fn drop(&mut self) {
+        let mut places = self.set.places.borrow_mut();
+        let left = match self.engine.take() {
+            Some(engine) => {
+                if let Some(place) = places.get_mut(self.index) {
+                    place.engine = Some(engine);
+                }
+                None
+            }
+            None => places.try_remove(self.index),
+        };
+        drop(places);
+        // Outside the borrow: the last handle of a connection may be in it.
+        drop(left);
+    }
+}
+
+/// The future in the actor's context.
+struct Run<A: Actor<Context = Context<A>>>(Rc<Set<A>>);
+
+impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Run<A> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, actor: &mut A, ctx: &mut Context<A>, cx: &mut Cx<'_>) -> Poll<()> {
+        let set = &self.0;
+        set.ready.actor.register(cx.waker());
+        let mut pace = Pace::default();
+        while !pace.is_over() {
+            if ctx.waiting() || ctx.state() != ActorState::Running {
+                return Poll::Pending;
+            }
+            match set.ready.pop() {
+                Some(index) => set.turn(index, &mut pace, actor, ctx),
+                // A future that stays would keep the actor alive.
+                None if set.places.borrow().is_empty() => return Poll::Ready(()),
+                None => return Poll::Pending,
+            }
+        }
+        yield_to_others(cx);
+        Poll::Pending
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> Drop for Run<A> {
+    fn drop(&mut self) {
+        self.0.dissolve();
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> Clone for FlowSet<A> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> fmt::Debug for FlowSet<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FlowSet").field("len", &self.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,83 @@
+//! Many small messages at once.
+
+use super::buffers;
+use super::shared::Shared;
+use neatflow_core::connection::{Outbox, Pack};
+use neatflow_core::{Message, SendFailure, Time};
+use std::fmt;
+
+/// Small messages on their way into the send queue, as batches of up to 64 KiB: the queue is locked once for each, at
+/// the latest when the writer is dropped, and the flow writes them at the end of its turn. Each message has an id and a
+/// fate of its own, as after [`send`](super::Connection::send); that the connection is Closed only
+/// [`flush`](Self::flush) tells, as no event may follow the terminal one. The connection may be used as usual meanwhile.
+#[must_use = "what is written is queued when the writer is dropped"]
+pub struct Writer<'a> {
+    shared: &'a Shared,
+    /// `None` until something is written.
+    pack: Option<Pack>,
+    /// How much was queued when it was locked last.
+    queued: usize,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(shared: &'a Shared) -> Self {
+        let queued = shared.lock().machine.outbox().pending();
+        Self { shared, pack: None, queued }
+    }
+
+    /// Adds a message of these bytes. Whether the next one is welcome: false when what is queued is above the
+    /// high-water mark of 256 KiB; then a polite sender waits for Writable. From twice the mark on messages are refused,
+    /// each with a SendError.
+    #[inline]
+    pub fn send(&mut self, data: &[u8]) -> bool {
+        let pack = self.pack.get_or_insert_with(|| Pack::new(buffers::take()));
+        if !pack.push(data) {
+            self.send_on_its_own(data);
+        }
+        !self.is_high()
+    }
+
+    /// Whether the queue will be above its high-water mark.
+    #[inline]
+    pub fn is_high(&self) -> bool {
+        self.queued + self.pack.as_ref().map_or(0, Pack::bytes) > Outbox::HIGH_WATER
+    }
+
+    /// Adds a message for which there is no room in this pack, and perhaps in none.
+    #[cold]
+    fn send_on_its_own(&mut self, data: &[u8]) {
+        // On a Closed connection nothing is told, here and below.
+        let _ = self.flush();
+        let mut pack = Pack::new(buffers::take());
+        if pack.push(data) {
+            self.pack = Some(pack);
+        } else {
+            let _ = self.shared.send(Message::new(data.to_vec()));
+        }
+    }
+
+    /// Queues what was written until now.
+    ///
+    /// *Errors*: the connection is Closed, and nothing of it was taken.
+    pub fn flush(&mut self) -> Result<(), SendFailure> {
+        let Some(pack) = self.pack.take() else { return Ok(()) };
+        let mut core = self.shared.lock();
+        let now = if core.machine.outbox().is_timed() { self.shared.now() } else { Time::ZERO };
+        let taken = core.machine.send_pack(pack, now);
+        self.queued = core.machine.outbox().pending();
+        self.shared.rouse(core);
+        if taken { Ok(()) } else { Err(SendFailure::Closed) }
+    }
+}
+
+impl Drop for Writer<'_> {
+    fn drop(&mut self) {
+        let _ = self.flush();
+    }
+}
+
+impl fmt::Debug for Writer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("pack", &self.pack).finish_non_exhaustive()
+    }
+}

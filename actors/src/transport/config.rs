@@ -1,0 +1,59 @@
+//! How a transport is set up.
+
+use crate::name_resolver::{self, Resolve};
+use crate::policy_manager::Interfaces;
+use crate::registry::Registry;
+use crate::supervision::Intensity;
+use actix::prelude::*;
+use neatflow_core::racing;
+use slog::Logger;
+use std::time::Duration;
+
+/// How a transport is set up.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The protocol stacks. Default: those this build has.
+    pub registry: Registry,
+    /// How names are resolved. Default: as the system does.
+    pub resolver: name_resolver::Config,
+    /// Who resolves names, in place of the name resolver. Default: nobody. It has one second longer than
+    /// `resolver.timeout`; what it has not answered by then counts as failed.
+    pub other_resolver: Option<Recipient<Resolve>>,
+    /// Where interfaces are looked up. Default: the system.
+    pub interfaces: Interfaces,
+    /// How candidates are raced. Default: RFC 8305.
+    pub racing: racing::Config,
+    /// How often the attempt of a candidate is restarted after a panic. Default: 3 times in 10 s, after 10 ms
+    /// and more.
+    pub candidate_restarts: Intensity,
+    /// How many arbiters the transport has besides its own, each with a thread; at most
+    /// [`MOST_ARBITERS`](crate::placement::MOST_ARBITERS). Default: none.
+    pub arbiters: usize,
+    /// How long its arbiters [stay awake](crate::placement::spin) after data. Default: not at all.
+    pub spinning: Option<Duration>,
+    /// Where it logs; each actor's logger is a child of its parent's.
+    pub logger: Logger,
+}
+
+impl Config {
+    /// The defaults, with this logger.
+    pub fn new(logger: Logger) -> Self {
+        Self {
+            registry: Registry::built_in(),
+            resolver: name_resolver::Config::default(),
+            other_resolver: None,
+            interfaces: Interfaces::system(),
+            racing: racing::Config::default(),
+            candidate_restarts: Intensity {
+                restarts: 3,
+                within: Duration::from_secs(10),
+                backoff: Duration::from_millis(10),
+                max_backoff: Duration::from_secs(1),
+            },
+            arbiters: 0,
+            spinning: None,
+            logger,
+        }
+    }
+}

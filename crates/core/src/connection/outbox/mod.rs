@@ -1,0 +1,564 @@
+//! Messages on their way out: one id and one fate for each.
+//!
+//! # In which order
+//!
+//! What has begun to be written to a byte stream is finished first, whatever comes in the meantime. Of the rest a
+//! lower `msgPriority` goes first (RFC 9622 §9.1.3.2), and among equals who was sent first. A final message goes last
+//! (§9.1.3.5).
+//!
+//! `msgOrdered` (§9.1.3.3) and `msgPriority` ask for opposite things when a later message has the lower number. The
+//! RFC says that order *will be preserved*, and that of priorities there is *no guarantee* (§9.2.6): so a message of
+//! which `msgOrdered` is said keeps its place among those of default priority, and its own priority is set aside. But
+//! where order is merely inherited from `preserveOrder`, as it is by default, a priority that was said wins: it is
+//! said of this message, the order only of the connection (§9.1.3). Otherwise it would never do anything on a
+//! connection that preserves order.
+//!
+//! So messages are not always sent in the order of their ids. They are told as sent in the order in which the
+//! transport took them.
+//!
+//! # When they are late
+//!
+//! A message whose `msgLifetime` (§9.1.3.1) has run out comes back, unless a byte stream has taken a part of it: the
+//! peer could make nothing of what followed. A final message can expire, too. Its content is then not sent; but it
+//! said that nothing follows, and that stays true: the outbox takes no more, and our end is to be sent.
+//!
+//! # How it is kept
+//!
+//! Two lists in the order of sending, of which the first one's first and the second one's first are compared:
+//!
+//! - the `lane`: messages of default rank that may wait for ever. Almost all are, so to add one costs a copy if it is
+//!   small and a place in a queue if it is large.
+//! - the others, `ranked`: a tree, O(log n) to add, to take and to expire.
+
+mod batch;
+mod lane;
+mod pack;
+mod ranked;
+mod run;
+mod spares;
+mod told;
+
+pub use batch::Batch;
+pub use pack::Pack;
+
+use crate::failure::SendFailure;
+use crate::message::{Message, MessageContext, MessageId};
+use crate::properties::MessageProperties;
+use crate::time::Time;
+use bytes::{Bytes, BytesMut};
+use lane::Lane;
+use ranked::{Key, Ranked};
+use run::Run;
+use spares::Spares;
+use std::io::IoSlice;
+use std::iter;
+use std::ops::RangeInclusive;
+use told::Told;
+
+/// The send queue of one connection.
+///
+/// A message goes in once and comes out once: handed to the transport ([`written`](Self::written),
+/// [`take_front`](Self::take_front)) or given back ([`refuse_front`](Self::refuse_front), [`expire`](Self::expire),
+/// [`refuse_all`](Self::refuse_all)). Bounded: from twice the high-water mark on nothing more is taken, except by an
+/// empty queue. What counts is bytes or messages, whichever are more: empty messages need room, too.
+#[derive(Debug)]
+pub struct Outbox {
+    /// The message of which a byte stream has taken a part.
+    begun: Option<Box<Begun>>,
+    lane: Lane,
+    ranked: Ranked,
+    spares: Spares,
+    /// Bytes in the queue that the transport has not taken.
+    pending: usize,
+    /// Messages in the queue.
+    messages: usize,
+    high_water: usize,
+    /// Whether the mark was passed since [`take_writable`](Self::take_writable) said so the last time.
+    was_high: bool,
+    next: u64,
+    end: End,
+    usual: MessageProperties,
+    /// Whether `usual` says nothing that would move a message out of the lane.
+    is_usual_plain: bool,
+    /// Messages that are through.
+    spent: Vec<Message>,
+}
+
+/// What became of a message that was pushed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// It is queued.
+    Kept,
+    /// Its content was copied, and is queued; the message itself is needed no more. It is given back because what it
+    /// is made of may have a destructor of the application's, which is not to run under a lock.
+    Copied(Message),
+    /// It is not queued; that is its fate.
+    Refused(SendFailure, Message),
+}
+
+#[derive(Debug)]
+struct Begun {
+    id: u64,
+    /// The message as it was sent, to be given back if it fails.
+    message: Message,
+    /// How much of it the transport has taken.
+    written: usize,
+}
+
+/// Whether more may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Open,
+    /// A final message is in the queue, or was.
+    Final,
+    /// The application closed.
+    Sealed,
+}
+
+/// Where the first message is.
+#[derive(Clone, Copy)]
+enum Front {
+    Begun,
+    Lane,
+    Ranked,
+}
+
+impl Outbox {
+    /// The high-water mark of a new outbox, in bytes.
+    pub const HIGH_WATER: usize = 256 * 1024;
+
+    /// An empty outbox.
+    pub fn new(high_water: usize) -> Self {
+        Self {
+            begun: None,
+            lane: Lane::default(),
+            ranked: Ranked::default(),
+            spares: Spares::default(),
+            pending: 0,
+            messages: 0,
+            high_water,
+            was_high: false,
+            next: 0,
+            end: End::Open,
+            usual: MessageProperties::new(),
+            is_usual_plain: true,
+            spent: Vec::new(),
+        }
+    }
+
+    /// The same for messages of which this holds where nothing else is said of them; default: nothing. It decides
+    /// about rank and lifetime and stands in [`Batch::properties`]; messages come back as they were given. `final` is
+    /// of one message alone, and not heeded here.
+    #[must_use]
+    pub fn with_usual(mut self, properties: &MessageProperties) -> Self {
+        self.usual = MessageProperties { is_final: None, ..*properties };
+        self.is_usual_plain = is_plain(&self.usual);
+        self
+    }
+
+    /// Whether messages of which nothing is said have a lifetime: then they are to be [pushed](Self::push) with the
+    /// time, and not as slices.
+    pub fn is_timed(&self) -> bool {
+        self.usual.lifetime().is_some()
+    }
+
+    // ---- by the application
+
+    /// Takes a message, or gives it back with the reason; either way it has an id. Its lifetime begins `now`.
+    pub fn push(&mut self, message: Message, now: Time) -> (MessageId, Pushed) {
+        let id = self.next_id();
+        if let Some(reason) = self.refusal() {
+            return (MessageId(id), Pushed::Refused(reason, message));
+        }
+        self.count(message.len());
+        let said = (message.context != MessageContext::default()).then_some(&message.context);
+        let holds = said.map_or(self.usual, |context| context.properties.or(&self.usual));
+        if !is_plain(&holds) {
+            self.rank(id, message, &holds, now);
+        } else if message.len() <= Lane::SMALL {
+            self.lane.append(id, &message.data, said, &mut self.spares);
+            return (MessageId(id), Pushed::Copied(message));
+        } else {
+            self.lane.push(id, message, &mut self.spares);
+        }
+        (MessageId(id), Pushed::Kept)
+    }
+
+    /// Takes a message of which nothing is said, by its content. The cheapest way to send a small one: nothing is
+    /// allocated but room for its bytes, now and then.
+    ///
+    /// *Errors*: why it was not taken.
+    #[inline]
+    pub fn push_slice(&mut self, data: &[u8]) -> (MessageId, Result<(), SendFailure>) {
+        let id = self.next_id();
+        if let Some(reason) = self.refusal() {
+            return (MessageId(id), Err(reason));
+        }
+        self.count(data.len());
+        if self.is_usual_plain && data.len() <= Lane::SMALL {
+            self.lane.append(id, data, None, &mut self.spares);
+        } else {
+            self.keep_slice(id, data);
+        }
+        (MessageId(id), Ok(()))
+    }
+
+    /// Takes the messages of a pack, each as [`push_slice`](Self::push_slice) does, and `refused` hears of those that
+    /// it does not take. The pack's buffer is used as it is, unless that would be a waste. The time counts where every
+    /// message [has a lifetime](Self::is_timed).
+    pub fn push_pack(
+        &mut self,
+        pack: Pack,
+        now: Time,
+        mut refused: impl FnMut(MessageId, &[u8], SendFailure),
+    ) {
+        let bytes = pack.bytes();
+        let fits = self.end == End::Open
+            && self.is_usual_plain
+            && self.load().saturating_add(bytes.max(pack.count() as usize))
+                < self.high_water.saturating_mul(2);
+        // Behind others even a little would occupy a whole buffer for as long as they take.
+        if fits && !pack.is_empty() && (self.is_empty() || bytes >= Run::LIMIT / 4) {
+            self.pending += bytes;
+            self.messages += pack.count() as usize;
+            self.was_high |= self.is_high();
+            let first = self.next;
+            self.next += pack.count();
+            self.lane.push_run(pack.into_run(first), &mut self.spares);
+            return;
+        }
+        for data in pack.messages() {
+            let (id, outcome) = if self.is_timed() {
+                let (id, pushed) = self.push(Message::new(data.to_vec()), now);
+                (id, if let Pushed::Refused(reason, _) = pushed { Err(reason) } else { Ok(()) })
+            } else {
+                self.push_slice(data)
+            };
+            if let Err(reason) = outcome {
+                refused(id, data, reason);
+            }
+        }
+        self.spares.put(pack.into_buffer());
+    }
+
+    fn keep_slice(&mut self, id: u64, data: &[u8]) {
+        let message = Message::new(Bytes::copy_from_slice(data));
+        if self.is_usual_plain {
+            self.lane.push(id, message, &mut self.spares);
+        } else {
+            // No time was told, so no lifetime begins.
+            let holds = MessageProperties { msg_lifetime: None, ..self.usual };
+            self.rank(id, message, &holds, Time::ZERO);
+        }
+    }
+
+    fn rank(&mut self, id: u64, message: Message, holds: &MessageProperties, now: Time) {
+        let key = Key::new(id, holds);
+        if key.rank == Key::DEFAULT {
+            // What comes into the lane from now on comes after this one.
+            self.lane.close_run(&mut self.spares);
+        }
+        if holds.is_final() {
+            self.end = End::Final;
+        }
+        self.ranked.insert(key, message, holds.lifetime().map(|lifetime| now + lifetime));
+    }
+
+    /// Why the next message would be refused, if it would be.
+    #[inline]
+    pub fn refusal(&self) -> Option<SendFailure> {
+        match self.end {
+            End::Sealed => Some(SendFailure::Closed),
+            End::Final => Some(SendFailure::AfterFinal),
+            End::Open if self.is_full() => Some(SendFailure::QueueFull),
+            End::Open => None,
+        }
+    }
+
+    /// Takes no more messages.
+    pub fn seal(&mut self) {
+        self.end = End::Sealed;
+    }
+
+    /// Whether another message would be taken, its size aside.
+    pub fn is_open(&self) -> bool {
+        self.end == End::Open
+    }
+
+    /// Whether nothing is queued.
+    pub fn is_empty(&self) -> bool {
+        self.messages == 0
+    }
+
+    /// How many bytes are queued and not taken by the transport.
+    pub fn pending(&self) -> usize {
+        self.pending
+    }
+
+    /// Whether the queue is above its high-water mark: a polite sender waits.
+    #[inline]
+    pub fn is_high(&self) -> bool {
+        self.load() > self.high_water
+    }
+
+    /// Whether those who waited may send again: true once, when the queue was above its high-water mark and is down
+    /// to half of it. Not while the outbox takes no messages.
+    pub fn take_writable(&mut self) -> bool {
+        let is_writable = self.was_high && self.is_open() && self.load() <= self.high_water / 2;
+        self.was_high &= !is_writable;
+        is_writable
+    }
+
+    // ---- for byte streams
+
+    /// Fills `slices` with what is to be written next; how many were filled. Zero while something is queued means
+    /// that empty messages come first: call [`written`](Self::written) with 0.
+    ///
+    /// Nothing may be pushed, refused or expired between this and `written`: it could change what comes next.
+    pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut filled = 0;
+        // As many are looked at as could be filled, so that a crowd of empty messages is not walked through here.
+        for piece in self.pieces().take(slices.len()).filter(|piece| !piece.is_empty()) {
+            slices[filled] = IoSlice::new(piece);
+            filled += 1;
+        }
+        filled
+    }
+
+    /// What is to be written, in order.
+    fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let mut lane = self.lane.pieces().peekable();
+        let mut ranked = self.ranked.iter().peekable();
+        let queued = iter::from_fn(move || match (lane.peek(), ranked.peek()) {
+            (Some((id, _)), Some((key, _))) if *key < lane_key(*id) => ranked.next().map(bytes_of),
+            (Some(_), _) => lane.next().map(|(_, piece)| piece),
+            (None, _) => ranked.next().map(bytes_of),
+        });
+        let begun = self.begun.as_ref().map(|begun| &begun.message.data[begun.written..]);
+        begun.into_iter().chain(queued)
+    }
+
+    /// The transport has taken the next `bytes` bytes. Tells of the messages that it has taken whole, in the order in
+    /// which it took them, and whether that was the final one.
+    pub fn written(&mut self, bytes: usize, sent: impl FnMut(RangeInclusive<MessageId>, bool)) {
+        let mut left = bytes;
+        let affordable = |size: usize, count: usize| {
+            let whole = if left >= size * count { count } else { left / size };
+            left -= whole * size;
+            whole
+        };
+        self.take(affordable, sent);
+        if left > 0 {
+            self.begin(left);
+        }
+    }
+
+    /// The transport has taken these bytes of the first message, which are not all of it. It moves to where nothing
+    /// overtakes it, nothing expires, and it stays whole.
+    fn begin(&mut self, bytes: usize) {
+        if self.begun.is_none() {
+            self.begun = self.pop().map(|(id, message)| Box::new(Begun { id, message, written: 0 }));
+        }
+        if let Some(begun) = &mut self.begun {
+            begun.written += bytes;
+            self.pending -= bytes;
+        }
+    }
+
+    // ---- for message transports
+
+    /// The messages to be handed over next: one, or several that lie end to end.
+    pub fn front_batch(&self) -> Option<Batch<'_>> {
+        let batch = match self.front()? {
+            Front::Begun => Batch::from(&self.begun.as_ref()?.message),
+            Front::Lane => self.lane.batch(),
+            Front::Ranked => Batch::from(self.ranked.first()?.1),
+        };
+        Some(Batch { properties: batch.properties.or(&self.usual), ..batch })
+    }
+
+    /// The transport has taken the first `count` messages. Tells of them, and whether that was the final one.
+    pub fn take_front(&mut self, count: usize, sent: impl FnMut(RangeInclusive<MessageId>, bool)) {
+        let mut left = count;
+        let affordable = |_, count: usize| {
+            let taken = count.min(left);
+            left -= taken;
+            taken
+        };
+        self.take(affordable, sent);
+    }
+
+    /// Gives back the first message. If it was the final one it was not sent, and another may be.
+    pub fn refuse_front(&mut self) -> Option<(MessageId, Message)> {
+        let (id, message) = self.give_back()?;
+        if message.is_final() && self.end == End::Final {
+            self.end = End::Open;
+        }
+        Some((id, message))
+    }
+
+    // ---- what the time brings
+
+    /// When the next message expires.
+    pub fn deadline(&self) -> Option<Time> {
+        self.ranked.deadline()
+    }
+
+    /// Gives back the messages whose lifetime has run out, soonest first. If the final one is among them our end is
+    /// to be sent without it.
+    pub fn expire(&mut self, now: Time, mut expired: impl FnMut(MessageId, Message)) {
+        while let Some((id, message)) = self.ranked.expired(now) {
+            self.discount(1, message.len());
+            expired(id, message);
+        }
+    }
+
+    // ---- the end
+
+    /// Gives every message back, in the order in which they would have been sent, and takes no more.
+    pub fn refuse_all(&mut self, mut refused: impl FnMut(MessageId, Message)) {
+        self.end = End::Sealed;
+        while let Some((id, message)) = self.give_back() {
+            refused(id, message);
+        }
+    }
+
+    /// The messages that are through, for whoever holds a lock on this: what a message is made of may have a
+    /// destructor of the application's, which is not to run under it.
+    pub fn take_spent(&mut self) -> Vec<Message> {
+        std::mem::take(&mut self.spent)
+    }
+
+    /// Counts a message among those that are through, though its fate was told by other means.
+    pub(crate) fn spend(&mut self, message: Message) {
+        self.spent.push(message);
+    }
+
+    // ---- buffers
+
+    /// Lends it a buffer for the small messages to come; what is in it is dropped. Without one it allocates. It keeps
+    /// two at most, the largest.
+    pub fn lend(&mut self, buffer: BytesMut) {
+        self.spares.put(buffer);
+    }
+
+    /// Gives back a buffer that is empty. To be called until there is none, after messages were taken and after
+    /// [`trim`](Self::trim): an outbox that waits is to hold no memory but its messages'.
+    pub fn reclaim(&mut self) -> Option<BytesMut> {
+        self.spares.take()
+    }
+
+    /// Moves what waits in a much larger buffer into one of its size: to be called when the transport takes no more.
+    pub fn trim(&mut self) {
+        self.lane.trim(&mut self.spares);
+    }
+
+    // ---- within
+
+    #[inline]
+    fn front(&self) -> Option<Front> {
+        if self.begun.is_some() {
+            return Some(Front::Begun);
+        }
+        match (self.lane.first(), self.ranked.first()) {
+            (Some(id), Some((key, _))) if key < lane_key(id) => Some(Front::Ranked),
+            (Some(_), _) => Some(Front::Lane),
+            (None, Some(_)) => Some(Front::Ranked),
+            (None, None) => None,
+        }
+    }
+
+    /// Takes messages from the front while `affordable`, asked with the size of one and how many there are of this
+    /// size, says that all of them are taken.
+    fn take(
+        &mut self,
+        mut affordable: impl FnMut(usize, usize) -> usize,
+        sent: impl FnMut(RangeInclusive<MessageId>, bool),
+    ) {
+        let mut told = Told::new(sent);
+        while let Some(front) = self.front() {
+            let (size, count) = match (front, &self.begun) {
+                (Front::Begun, Some(begun)) => (begun.message.len() - begun.written, 1),
+                (Front::Lane, _) => self.lane.sizes(),
+                _ => (self.ranked.first().map_or(0, |(_, message)| message.len()), 1),
+            };
+            let taken = affordable(size, count);
+            if taken == 0 {
+                break;
+            }
+            self.discount(taken, size * taken);
+            if let Front::Lane = front {
+                let first = self.lane.take(taken, &mut self.spares, &mut self.spent);
+                told.add(first, taken, false);
+            } else if let Some((id, message)) = self.pop() {
+                told.add(id, 1, message.is_final());
+                self.spent.push(message);
+            }
+            if taken < count {
+                break;
+            }
+        }
+        told.flush();
+    }
+
+    /// Takes the first message out, without counting.
+    fn pop(&mut self) -> Option<(u64, Message)> {
+        match self.front()? {
+            Front::Begun => self.begun.take().map(|begun| (begun.id, begun.message)),
+            Front::Lane => Some(self.lane.pop(&mut self.spares)),
+            Front::Ranked => self.ranked.pop(),
+        }
+    }
+
+    fn give_back(&mut self) -> Option<(MessageId, Message)> {
+        let written = self.begun.as_ref().map_or(0, |begun| begun.written);
+        let (id, message) = self.pop()?;
+        self.discount(1, message.len() - written);
+        Some((MessageId(id), message))
+    }
+
+    #[inline]
+    fn next_id(&mut self) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        id
+    }
+
+    #[inline]
+    fn count(&mut self, bytes: usize) {
+        self.pending = self.pending.saturating_add(bytes);
+        self.messages += 1;
+        self.was_high |= self.is_high();
+    }
+
+    fn discount(&mut self, messages: usize, bytes: usize) {
+        self.messages -= messages;
+        self.pending = self.pending.saturating_sub(bytes);
+    }
+
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.load() >= self.high_water.saturating_mul(2) && !self.is_empty()
+    }
+
+    #[inline]
+    fn load(&self) -> usize {
+        self.pending.max(self.messages)
+    }
+}
+
+/// Whether nothing in this moves a message out of the lane.
+fn is_plain(holds: &MessageProperties) -> bool {
+    !holds.is_final() && holds.lifetime().is_none() && Key::new(0, holds).rank == Key::DEFAULT
+}
+
+fn lane_key(id: u64) -> Key {
+    Key { rank: Key::DEFAULT, id }
+}
+
+fn bytes_of((_, message): (Key, &Message)) -> &[u8] {
+    &message.data
+}
+
+#[cfg(test)]
+mod tests;

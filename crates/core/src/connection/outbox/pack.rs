@@ -1,0 +1,92 @@
+//! Small messages that are queued together.
+
+use super::run::Run;
+use bytes::BytesMut;
+
+/// Small messages of which nothing is said, end to end, on their way into an [`Outbox`](super::Outbox): a batch that
+/// is queued at once. Up to 64 KiB.
+#[derive(Debug)]
+pub struct Pack {
+    run: Run,
+    count: u64,
+}
+
+impl Pack {
+    /// An empty pack, whose messages are written into this buffer.
+    pub fn new(buffer: BytesMut) -> Self {
+        Self { run: Run::new(buffer, None), count: 0 }
+    }
+
+    /// Adds a message of these bytes; false, and nothing is added, if there is no room for it.
+    #[inline]
+    pub fn push(&mut self, data: &[u8]) -> bool {
+        let room = !self.run.is_full_for(data.len());
+        if room {
+            self.run.append(self.count, data);
+            self.count += 1;
+        }
+        room
+    }
+
+    /// How many bytes are in it.
+    #[inline]
+    pub fn bytes(&self) -> usize {
+        self.run.rest().len()
+    }
+
+    /// How many messages are in it.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The messages, one by one.
+    pub(super) fn messages(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = self.run.rest();
+        self.run.all_sizes().map(move |size| {
+            let (message, more) = rest.split_at(size);
+            rest = more;
+            message
+        })
+    }
+
+    /// The run, its ids counted from this one on.
+    pub(super) fn into_run(mut self, first: u64) -> Run {
+        self.run.renumber(first);
+        self.run
+    }
+
+    /// The buffer, for another.
+    pub(super) fn into_buffer(self) -> BytesMut {
+        self.run.into_buffer()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pack_takes_what_one_write_takes_and_no_more() {
+        let mut pack = Pack::new(BytesMut::new());
+        let taken = (0..2_000).take_while(|_| pack.push(&[7; 64])).count();
+        assert_eq!((taken, pack.count(), pack.bytes()), (1024, 1024, 64 * 1024));
+        assert!(pack.push(b""), "nothing needs no room");
+        assert!(!pack.push(&[7; 65 * 1024]));
+    }
+
+    #[test]
+    fn its_messages_are_those_that_were_put_into_it() {
+        let mut pack = Pack::new(BytesMut::new());
+        let messages: [&[u8]; 5] = [b"one", b"two", b"", b"four", b"five"];
+        assert!(messages.iter().all(|message| pack.push(message)));
+        assert!(pack.messages().eq(messages));
+        let mut run = pack.into_run(7);
+        let ids: Vec<_> = (0..5).map(|_| run.pop().0).collect();
+        assert_eq!(ids, [7, 8, 9, 10, 11]);
+    }
+}
