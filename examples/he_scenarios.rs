@@ -5,6 +5,7 @@
 
 use neatflow_testing::scenarios::{self, Scenario};
 use serde_json::json;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: he_scenarios [--layer core|actors] [--json] FILE...";
@@ -57,36 +58,41 @@ fn run(options: &Options) -> Result<usize, String> {
         all.extend(scenarios::read(&text).map_err(|why| format!("{file}: {why}"))?);
     }
     let mut failed = 0;
+    let mut out = io::stdout().lock();
     for scenario in &all {
-        failed += usize::from(!passes(scenario, options.json)?);
+        let (line, passed) = line(scenario, options.json)?;
+        failed += usize::from(!passed);
+        writeln!(out, "{line}").map_err(|why| why.to_string())?;
     }
     let passed = all.len() - failed;
-    if options.json {
-        println!("{}", json!({ "passed": passed, "failed": failed }));
+    let total = if options.json {
+        json!({ "passed": passed, "failed": failed }).to_string()
     } else {
-        println!("{passed} passed, {failed} failed");
-    }
+        format!("{passed} passed, {failed} failed")
+    };
+    writeln!(out, "{total}").map_err(|why| why.to_string())?;
     Ok(failed)
 }
 
-fn passes(scenario: &Scenario, as_json: bool) -> Result<bool, String> {
+/// What is said of a scenario, and whether it has passed.
+fn line(scenario: &Scenario, as_json: bool) -> Result<(String, bool), String> {
     let outcome = scenarios::play(scenario)?;
     let difference = scenarios::judge(scenario, &outcome);
     let Scenario { id, name, .. } = scenario;
-    if as_json {
-        let line = json!({
+    let line = if as_json {
+        json!({
             "id": id,
             "name": name,
             "ok": difference.is_none(),
             "difference": difference,
             "seen": outcome.seen,
             "timeline": outcome.timeline,
-        });
-        println!("{line}");
+        })
+        .to_string()
     } else if let Some(difference) = &difference {
-        println!("FAIL {id} {name}: {difference}");
+        format!("FAIL {id} {name}: {difference}")
     } else {
-        println!("ok {id} {name}");
-    }
-    Ok(difference.is_none())
+        format!("ok {id} {name}")
+    };
+    Ok((line, difference.is_none()))
 }
