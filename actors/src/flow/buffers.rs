@@ -6,8 +6,8 @@ use std::cell::RefCell;
 /// How large a buffer is.
 const SIZE: usize = 64 * 1024;
 
-/// How many a thread keeps.
-const KEPT: usize = 8;
+/// How many a thread keeps: as much as a send queue has up to its high-water mark.
+const KEPT: usize = 4;
 
 thread_local! {
     static BUFFERS: RefCell<Vec<BytesMut>> = const { RefCell::new(Vec::new()) };

@@ -59,14 +59,14 @@ pub(crate) struct Seat {
 /// A set, whatever its actor.
 trait Seats: Any {
     /// Takes an engine in; it comes back if nobody waits for it.
-    fn seat(&self, index: usize, engine: Engine) -> Option<Engine>;
+    fn seat(&self, index: usize, engine: Box<Engine>) -> Option<Box<Engine>>;
 
     /// Gives up a place that was kept for the engine of this connection.
     fn vacate(&self, index: usize, shared: &Arc<Shared>);
 }
 
 /// Takes an engine into a set of this arbiter; it comes back if the set is gone.
-pub(super) fn seat(seat: Seat, engine: Engine) -> Option<Engine> {
+pub(super) fn seat(seat: Seat, engine: Box<Engine>) -> Option<Box<Engine>> {
     match find(&seat.set) {
         Some(set) => set.seat(seat.index, engine),
         None => Some(engine),
@@ -81,7 +81,7 @@ fn await_arrival(seat: Seat, shared: &Arc<Shared>) -> oneshot::Sender<Moving> {
         // What does not arrive has ended, stays where it is, or was here already.
         let Ok(moving) = arrival.await else { return vacate(seat, &shared) };
         shared.lock().home = Some(std::thread::current().id());
-        if let Some(mut engine) = self::seat(seat, Engine::arrive(moving)) {
+        if let Some(mut engine) = self::seat(seat, Box::new(Engine::arrive(moving))) {
             engine.fall_back();
             drive(engine);
         }
@@ -123,7 +123,7 @@ struct Place<A: Actor<Context = Context<A>>> {
     kept: Option<Connection>,
     handle: fn(&mut A, &mut Context<A>, Event),
     /// `None` until it has arrived, and while it has its turn.
-    engine: Option<Engine>,
+    engine: Option<Box<Engine>>,
     waker: Arc<PlaceWaker>,
 }
 
@@ -322,7 +322,7 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
 }
 
 impl<A: Actor<Context = Context<A>>> Seats for Set<A> {
-    fn seat(&self, index: usize, engine: Engine) -> Option<Engine> {
+    fn seat(&self, index: usize, engine: Box<Engine>) -> Option<Box<Engine>> {
         let mut places = self.places.borrow_mut();
         let place = places.get_mut(index).filter(|place| {
             self.running.get() && place.engine.is_none() && Arc::ptr_eq(&place.shared, engine.shared())
@@ -363,7 +363,7 @@ impl<A: Actor<Context = Context<A>>> Drop for Set<A> {
 struct Taken<'a, A: Actor<Context = Context<A>>> {
     set: &'a Set<A>,
     index: usize,
-    engine: Option<Engine>,
+    engine: Option<Box<Engine>>,
     handle: fn(&mut A, &mut Context<A>, Event),
     waker: Arc<PlaceWaker>,
 }
