@@ -344,6 +344,75 @@ fn a_flood_does_not_starve_the_timers_of_its_arbiter() {
     });
 }
 
+/// Sends datagrams as fast as they go, in its own turn, until its own timer ends that.
+struct Flooding {
+    connection: Option<Connection>,
+    ended: bool,
+}
+
+impl Actor for Flooding {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        if let Some(connection) = &self.connection {
+            connection.attach::<(Ready, AllWritten, Closed), _>(ctx);
+        }
+    }
+}
+
+impl Flooding {
+    /// More datagrams than the system takes in a few calls.
+    const BATCH: usize = 2_000;
+
+    fn send(connection: &Connection) {
+        let mut writer = connection.writer();
+        for _ in 0..Self::BATCH {
+            writer.send(&[7; 64]);
+        }
+    }
+}
+
+impl Handler<Ready> for Flooding {
+    type Result = ();
+
+    fn handle(&mut self, event: Ready, ctx: &mut Self::Context) {
+        ctx.run_later(Duration::from_millis(100), |flooding, _| flooding.ended = true);
+        Self::send(&event.connection);
+    }
+}
+
+impl Handler<AllWritten> for Flooding {
+    type Result = ();
+
+    fn handle(&mut self, event: AllWritten, _: &mut Self::Context) {
+        if self.ended { event.connection.close() } else { Self::send(&event.connection) }
+    }
+}
+
+impl Handler<Closed> for Flooding {
+    type Result = ();
+
+    fn handle(&mut self, _: Closed, _: &mut Self::Context) {
+        self.connection = None;
+    }
+}
+
+#[test]
+fn a_flood_does_not_starve_the_timers_of_the_actor_that_sends_it() {
+    run(async {
+        let transport = Transport::start();
+        let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let connection = Preconnection::new(&transport)
+            .remote(peer.local_addr().unwrap())
+            .properties(TransportProperties::unreliable_datagram())
+            .initiate()
+            .unwrap();
+        let flooding = Flooding { connection: Some(connection.clone()), ended: false }.start();
+        within(connection.closed()).await.unwrap();
+        drop(flooding);
+    });
+}
+
 /// Hands what it hears, each event by a handler of its own, to a probe.
 struct Told(Addr<Probe>);
 

@@ -29,13 +29,15 @@ use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as Cx, Poll, Wake, Waker};
+use tokio::task::unconstrained;
 
 thread_local! {
     /// The sets of this arbiter's actors.
@@ -294,7 +296,13 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
             if hears { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         let Some(engine) = &mut turn.engine else { return };
-        match engine.turn(&mut Cx::from_waker(&waker), pace, Some(&mut ear)) {
+        // The pace is what limits a turn. The budget that tokio gives a task is left to the actor's own futures: they are
+        // polled afterwards, and timers would find it used up, turn after turn.
+        let given = poll_fn(|cx| Poll::Ready(engine.turn(cx, pace, Some(&mut ear))));
+        let Poll::Ready(turned) = pin!(unconstrained(given)).poll(&mut Cx::from_waker(&waker)) else {
+            return;
+        };
+        match turned {
             Turn::Idle => {}
             // Turns are being given now: to wake the actor would only have it polled before others.
             Turn::Unfinished => drop(turn.waker.queue()),
