@@ -136,9 +136,9 @@ impl Flow {
             room
         };
         let before = *sent;
-        // Each datagram is another one, so it is copied anyway.
-        let mut writer =
-            (content.len() <= SMALL || matches!(way, Way::Datagrams(_))).then(|| connection.writer());
+        // Datagrams that lie end to end go out in trains.
+        let datagrams = matches!(way, Way::Datagrams(_) | Way::Discard { datagrams: true });
+        let mut writer = (content.len() <= SMALL || datagrams).then(|| connection.writer());
         while !*full && left(*sent) && may_send(way) {
             let message = match way {
                 Way::Discard { .. } => &content[..],

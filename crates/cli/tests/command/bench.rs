@@ -139,6 +139,21 @@ fn a_duration_ends_the_sending_and_what_is_on_the_way_still_counts() {
 }
 
 #[test]
+fn datagrams_that_nothing_holds_back_are_sent_no_longer_than_said() {
+    let (_server, port) = server(&["--discard"]);
+    for size in ["64", "1200"] {
+        let args = ["--mode", "discard", "--duration", "0.3", "--size", size];
+        let (client, result) = measure(&[&DATAGRAMS[..], &args].concat(), &port);
+        client.expect(0);
+        assert_eq!(result["interrupted"], false);
+        assert!(
+            result["messages"].as_u64().unwrap() > 0 && result["seconds"].as_f64().unwrap() < 5.0,
+            "{result}"
+        );
+    }
+}
+
+#[test]
 fn for_people_the_result_is_text_and_no_bar_is_drawn_where_nobody_sees_it() {
     let (_server, port) = server(&[]);
     let client = run(&["bench", "client", "--count", "10", "localhost", &port]).expect(0);
