@@ -31,7 +31,8 @@ pub(super) fn exchange(server: SocketAddr) -> Result<Box<Load>, Failure> {
     let mut polled = Polled::from_std(socket.try_clone()?);
     poll.registry().register(&mut polled, Token(0), Interest::READABLE)?;
     let memory = vec![0; BATCH_SIZE * COALESCED];
-    let mut exchange = Exchange { server, socket, _polled: polled, state, poll, memory, sent: 0, floor: 0, sum: 0 };
+    let mut exchange =
+        Exchange { server, socket, _polled: polled, state, poll, memory, sent: 0, floor: 0, sum: 0 };
     Ok(Box::new(move |time| exchange.run(time)))
 }
 
