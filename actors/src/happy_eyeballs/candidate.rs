@@ -3,7 +3,8 @@
 use super::messages::{Landed, Reached};
 use crate::census::Counted;
 use actix::prelude::*;
-use neatflow_core::{Candidate, CandidateId, Failure};
+use neatflow_core::racing::AttemptId;
+use neatflow_core::{Candidate, Failure};
 use neatflow_stacks::{Established, Progress, Stack};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,11 +12,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// Where attempts leave what they obtained, for the race to take.
-pub(super) type Landing = Rc<RefCell<BTreeMap<CandidateId, Result<Established, Failure>>>>;
+pub(super) type Landing = Rc<RefCell<BTreeMap<AttemptId, Result<Established, Failure>>>>;
 
 /// One supervised attempt. Failing is its result, not a crash; if code of the stack panics it is restarted, after
 /// a back-off, and tries again while its budget lasts and the race is open.
 pub(super) struct Attempt {
+    pub(super) id: AttemptId,
     pub(super) candidate: Candidate,
     pub(super) stack: Arc<dyn Stack>,
     pub(super) landing: Landing,
@@ -28,7 +30,7 @@ impl Actor for Attempt {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let (reached, id) = (self.reached.clone(), self.candidate.id);
+        let (reached, id) = (self.reached.clone(), self.id);
         let progress = Progress::new(move |stage| {
             #[expect(
                 clippy::disallowed_methods,
@@ -48,7 +50,7 @@ impl Supervised for Attempt {
 
 impl Attempt {
     fn land(&mut self, result: Result<Established, Failure>, ctx: &mut Context<Self>) {
-        let id = self.candidate.id;
+        let id = self.id;
         let result = result.and_then(|established| {
             check(&self.candidate, &established)?;
             Ok(established)
