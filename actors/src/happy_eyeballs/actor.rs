@@ -5,7 +5,7 @@ use super::messages::{Landed, Reached};
 use super::record::RaceRecord;
 use crate::census::{Counted, Kind};
 use crate::clock::Clock;
-use crate::flow::RaceOutcome;
+use crate::flow::{Obtained, RaceOutcome};
 use crate::name_resolver::{Answered, QueryId, Resolve, settle};
 use crate::policy_manager::messages::{Eligible, Rank, Ranked};
 use crate::supervision::{Child, ChildEvent, ChildEventKind, ChildId, ExitReason, Plan, Supervise};
@@ -256,6 +256,7 @@ impl HappyEyeballs {
         debug!(self.logger, "attempt"; "candidate" => %candidate, "id" => %id);
         let attempt = Attempting {
             candidate,
+            request: self.request.clone(),
             stack,
             landing: self.landing.clone(),
             reached: ctx.address().recipient(),
@@ -290,12 +291,12 @@ impl HappyEyeballs {
     fn win(&mut self, id: CandidateId, ctx: &mut Context<Self>) {
         self.running.remove(&id);
         let landed = self.landing.borrow_mut().remove(&id);
-        let (Some(candidate), Some(Ok(established))) = (self.known.get(&id), landed) else {
+        let (Some(candidate), Some(Ok(obtained))) = (self.known.get(&id), landed) else {
             warn!(self.logger, "the winner is missing"; "id" => %id);
             return self.lost(ctx);
         };
         let protocol = candidate.transport.clone();
-        self.finish(Ok((protocol, established)), ctx);
+        self.finish(Ok((protocol, obtained)), ctx);
     }
 
     /// What was tried, in the order of the starts.
@@ -336,7 +337,7 @@ impl HappyEyeballs {
 
     fn finish(
         &mut self,
-        result: Result<(neatflow_core::Protocol, neatflow_stacks::Established), EstablishmentFailure>,
+        result: Result<(neatflow_core::Protocol, Obtained), EstablishmentFailure>,
         ctx: &mut Context<Self>,
     ) {
         // Those that are ranked no more come last.

@@ -35,7 +35,8 @@ pub struct ListenSpec {
 pub fn listen_plan(request: &Request, inventory: &Inventory) -> Result<Vec<ListenSpec>, ListenFailure> {
     request.check_to_listen()?;
     let selection = &request.properties.selection;
-    let stacks = protocols::eligible(inventory, &request.properties, Role::Listen)?;
+    let framed = request.framed_inventory(inventory);
+    let stacks = protocols::eligible(&framed, &request.properties, Role::Listen)?;
     let ways = paths::eligible(request, inventory, Role::Listen)?;
     let temporary = selection.preference_to(SelectionProperty::UseTemporaryLocalAddress, Role::Listen);
 

@@ -40,7 +40,8 @@ pub struct Branch {
 /// with the properties in conflict or the endpoint to blame. Nothing has been sent then.
 pub fn branches(request: &Request, inventory: &Inventory) -> Result<Vec<Branch>, EstablishmentFailure> {
     request.check_to_initiate()?;
-    let stacks = protocols::eligible(inventory, &request.properties, Role::Initiate)?;
+    let framed = request.framed_inventory(inventory);
+    let stacks = protocols::eligible(&framed, &request.properties, Role::Initiate)?;
     let ways = paths::eligible(request, inventory, Role::Initiate)?;
     let mut branches: Vec<Branch> = Vec::new();
     for way in &ways {
