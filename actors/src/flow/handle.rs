@@ -213,6 +213,12 @@ impl Connection {
         Writer::new(&self.shared)
     }
 
+    /// Sends what is written into the batch together: nothing of it leaves before all of it is queued, unless it is more
+    /// than 64 KiB, and it is written at once. RFC 9622 §9.2.4.
+    pub fn batch<T>(&self, fill: impl FnOnce(&mut Writer<'_>) -> T) -> T {
+        fill(&mut self.writer())
+    }
+
     /// Ends it gracefully: what was sent is delivered first. Closed tells when the peer has acknowledged all of
     /// it. What the peer still sends is discarded. While it is being established and nothing was sent, it is
     /// cancelled. RFC 9622 §10.
