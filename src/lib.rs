@@ -8,6 +8,7 @@
 #![doc = include_str!("../examples/hello.rs")]
 //! ```
 
+pub mod adapters;
 mod preconnection;
 mod transport;
 

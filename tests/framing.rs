@@ -115,10 +115,9 @@ fn framers_work_over_datagrams_too_and_metadata_goes_with_the_message() {
 fn the_framer_that_was_added_last_runs_first_on_the_way_out() {
     run(async {
         let transport = Transport::start();
-        let (connection, mut peer) = raw_peer(&transport, |p| {
-            p.framer(Lines::new()).framer(LengthPrefix::new().width(Width::One))
-        })
-        .await;
+        let (connection, mut peer) =
+            raw_peer(&transport, |p| p.framer(Lines::new()).framer(LengthPrefix::new().width(Width::One)))
+                .await;
         let _ = connection.send("hi");
         let mut came = [0; 4];
         within(peer.read_exact(&mut came)).await.unwrap();
@@ -155,10 +154,8 @@ while (h := f.read(4)):
     n, = struct.unpack("!I", h); d = f.read(n)[::-1]
     f.write(struct.pack("!I", n) + d); f.flush()
 "#;
-    let python = std::process::Command::new("python3")
-        .args(["-c", PEER])
-        .stdout(std::process::Stdio::piped())
-        .spawn();
+    let python =
+        std::process::Command::new("python3").args(["-c", PEER]).stdout(std::process::Stdio::piped()).spawn();
     let Ok(mut python) = python else { return skip("there is no python3") };
     let mut port = String::new();
     let mut said = std::io::BufReader::new(python.stdout.take().unwrap());
@@ -203,10 +200,8 @@ fn an_abort_gives_back_what_was_given_framed_or_not() {
     run(async {
         let transport = Transport::start();
         let (probe, mut events) = probe();
-        let (connection, _peer) = raw_peer(&transport, |p| {
-            p.framer(LengthPrefix::new()).subscribe::<Event, _>(&probe)
-        })
-        .await;
+        let (connection, _peer) =
+            raw_peer(&transport, |p| p.framer(LengthPrefix::new()).subscribe::<Event, _>(&probe)).await;
         within(connection.ready()).await.unwrap();
         // More than the system's buffers take.
         let mut given = 0;
@@ -359,10 +354,9 @@ fn a_framer_that_panics_ends_its_connection_and_no_other() {
         let transport = Transport::start();
         let good = connect(&transport, echo(V4).await);
         let (probe, mut events) = probe();
-        let (connection, mut peer) = raw_peer(&transport, |p| {
-            p.framer(Rogue::PanicsWhenItReceives).subscribe::<Event, _>(&probe)
-        })
-        .await;
+        let (connection, mut peer) =
+            raw_peer(&transport, |p| p.framer(Rogue::PanicsWhenItReceives).subscribe::<Event, _>(&probe))
+                .await;
         within(connection.ready()).await.unwrap();
         connection.receive();
         peer.write_all(b"boo").await.unwrap();
@@ -510,14 +504,14 @@ fn a_message_longer_than_a_receive_takes_comes_in_parts_of_that_length() {
     run(async {
         let transport = Transport::start();
         let (probe, mut events) = probe();
-        let (connection, mut peer) = raw_peer(&transport, |p| {
-            p.framer(LengthPrefix::new()).subscribe::<Event, _>(&probe)
-        })
-        .await;
+        let (connection, mut peer) =
+            raw_peer(&transport, |p| p.framer(LengthPrefix::new()).subscribe::<Event, _>(&probe)).await;
         within(connection.ready()).await.unwrap();
         let ask = || connection.receive_with(ReceiveLimits { min_incomplete: Some(1), max: 1000 });
         // RFC 9622 §9.3.2.2 has this very example.
-        peer.write_all(&[&1500_u32.to_be_bytes()[..], &pattern(0, 1500), b"\0\0\0\x02hi"].concat()).await.unwrap();
+        peer.write_all(&[&1500_u32.to_be_bytes()[..], &pattern(0, 1500), b"\0\0\0\x02hi"].concat())
+            .await
+            .unwrap();
         tokio::time::sleep(Duration::from_millis(50)).await;
         let asked = [ask(), ask(), ask()];
         let (lengths, all) = in_parts(&mut events).await;
@@ -533,10 +527,8 @@ fn of_a_message_without_its_end_no_less_is_delivered_than_was_asked_for() {
     run(async {
         let transport = Transport::start();
         let (probe, mut events) = probe();
-        let (connection, mut peer) = raw_peer(&transport, |p| {
-            p.framer(LengthPrefix::new()).subscribe::<Event, _>(&probe)
-        })
-        .await;
+        let (connection, mut peer) =
+            raw_peer(&transport, |p| p.framer(LengthPrefix::new()).subscribe::<Event, _>(&probe)).await;
         within(connection.ready()).await.unwrap();
         events.until(EventKind::Ready).await;
         connection.receive_with(ReceiveLimits { min_incomplete: Some(500), ..ReceiveLimits::default() });
@@ -597,10 +589,8 @@ fn priorities_and_lifetimes_work_on_what_is_not_framed_yet() {
     run(async {
         let transport = Transport::start();
         let (probe, mut events) = probe();
-        let (connection, mut peer) = raw_peer(&transport, |p| {
-            p.framer(LengthPrefix::new()).subscribe::<Event, _>(&probe)
-        })
-        .await;
+        let (connection, mut peer) =
+            raw_peer(&transport, |p| p.framer(LengthPrefix::new()).subscribe::<Event, _>(&probe)).await;
         within(connection.ready()).await.unwrap();
         // Until the transport is full, and then some.
         let mut queued = 0;
