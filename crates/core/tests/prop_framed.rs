@@ -62,6 +62,8 @@ struct Pair {
     theirs: Machine,
     room: Room,
     pipe: VecDeque<u8>,
+    /// How many bytes the transport has taken.
+    taken: usize,
     sent: Vec<Message>,
     fates: BTreeMap<MessageId, Fate>,
     received: Vec<Vec<u8>>,
@@ -97,6 +99,7 @@ impl Pair {
             theirs: machine(),
             room: Room::Parts,
             pipe: VecDeque::new(),
+            taken: 0,
             sent: Vec::new(),
             fates: BTreeMap::new(),
             received: Vec::new(),
@@ -167,6 +170,7 @@ impl Pair {
         let bytes: Vec<u8> =
             slices[..filled].iter().flat_map(|slice| slice.iter().copied()).take(most).collect();
         self.pipe.extend(&bytes);
+        self.taken += bytes.len();
         self.ours.handle(Input::Written(bytes.len()));
     }
 
@@ -183,6 +187,7 @@ impl Pair {
                 Output::Event(Event::Sent(ids)) => {
                     for id in ids.start().0..=ids.end().0 {
                         self.fate(MessageId(id), Fate::Sent);
+                        self.judge_sent(id);
                     }
                 }
                 Output::Event(Event::SendError { id, message, reason }) => {
@@ -214,6 +219,14 @@ impl Pair {
                 _ => {}
             }
         }
+    }
+
+    /// The transport has taken all bytes of this message and of those before it: four of length, and the end of a line.
+    fn judge_sent(&self, id: u64) {
+        let sizes = (0..=id)
+            .filter(|id| self.fates.get(&MessageId(*id)) == Some(&Fate::Sent))
+            .map(|id| self.sent[id as usize].len() + 5);
+        assert!(sizes.sum::<usize>() <= self.taken, "message {id} is said to be sent, and was not taken");
     }
 
     fn answer(&mut self, asker: Asker) {
@@ -253,6 +266,7 @@ fn each_message_has_one_fate_and_each_byte_is_received_once(steps: Vec<Step>) {
     pair.room = Room::Parts;
     pair.step(&Step::Stream(true));
     pair.ours.handle(Input::Close);
+    pair.drain();
     while pair.ours.wants_write() || !pair.pipe.is_empty() {
         pair.step(&Step::Take(10_000));
         pair.step(&Step::Bring(10_000));
