@@ -16,6 +16,7 @@ use neatflow::{
     ConnectionFailure, EstablishmentFailure, Failure, Message, MessageContext, ReceiveFailure, ReceiveLimits,
     SendFailure,
 };
+use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -458,6 +459,80 @@ fn nobody_waits_for_ever_for_a_framer_that_does_not_stop() {
     });
 }
 
+/// Says hello first, and is ready when the other side has.
+#[derive(Clone, Debug)]
+struct Polite {
+    silent: bool,
+}
+
+impl Framer for Polite {
+    fn start(&mut self, framer: &mut MessageFramer<'_>) -> Result<(), FramingFailure> {
+        if !self.silent {
+            framer.send(b"hello");
+        }
+        Ok(())
+    }
+
+    fn new_sent_message(
+        &mut self,
+        framer: &mut MessageFramer<'_>,
+        data: &Bytes,
+        _: &MessageContext,
+        _: bool,
+    ) -> Result<(), FramingFailure> {
+        framer.send_bytes(data);
+        Ok(())
+    }
+
+    fn handle_received_data(&mut self, framer: &mut MessageFramer<'_>) -> Result<(), FramingFailure> {
+        if framer.parse(5, 5).is_some_and(|greeting| greeting.data == b"hello") {
+            framer.advance_receive_cursor(5);
+            framer.start_passthrough();
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_connection_is_ready_when_its_framers_have_shaken_hands_and_messages_wait_until_then() {
+    run(async {
+        let transport = Transport::start();
+        let polite = |p: Preconnection| p.framer(LengthPrefix::new()).framer(Polite { silent: false });
+        let (ours, theirs) = join(&transport, stream(), polite).await;
+        within(theirs.send("and you?")).await.unwrap();
+        // Under the greeting there are messages; what follows it is passed on as it is.
+        assert_eq!(within(ours.received()).await.unwrap().data, "and you?");
+
+        let (rude, mut peer) = raw_peer(&transport, |p| p.framer(Polite { silent: false })).await;
+        let _ = rude.send("at last");
+        let mut came = [0; 12];
+        within(peer.read_exact(&mut came[..5])).await.unwrap();
+        tokio::time::sleep(SILENCE).await;
+        assert_eq!(rude.state(), neatflow::State::Establishing);
+        peer.write_all(b"hello").await.unwrap();
+        within(rude.ready()).await.unwrap();
+        within(peer.read_exact(&mut came[5..])).await.unwrap();
+        assert_eq!(&came, b"helloat last");
+    });
+}
+
+#[test]
+fn what_waits_for_framers_that_are_never_ready_comes_back_after_a_while_when_it_is_closed() {
+    run(async {
+        let transport = Transport::start();
+        let here = Preconnection::new(&transport).local(SocketAddr::new(V4, 0));
+        let listener = here.framer(Polite { silent: true }).listen().unwrap();
+        let address = within(listener.listening()).await.unwrap()[0];
+        let _peer = tokio::net::TcpStream::connect(address).await.unwrap();
+        let accepted = within(listener.accept()).await.unwrap();
+        let sent = accepted.send("never").into_future();
+        accepted.close();
+        let failure = ConnectionFailure::Framing(FramingFailure::NotReady);
+        assert_eq!(within(sent).await, Err(SendFailure::Connection(failure)));
+        assert!(within(accepted.closed()).await.is_err());
+    });
+}
+
 // ---------- Messages in parts
 
 #[test]
@@ -578,7 +653,7 @@ fn who_takes_only_whole_messages_gets_long_ones_up_to_a_limit() {
         let refused = within(theirs.received()).await.unwrap_err();
         assert_eq!(refused, ReceiveFailure::TooLong { limit: 1 << 20 });
         assert_eq!(within(theirs.received()).await.unwrap().len(), 5);
-        within(sending).await.unwrap();
+        drop(within(sending).await.unwrap());
     });
 }
 
