@@ -42,9 +42,12 @@ async fn join(
     let port = within(listener.listening()).await.unwrap()[0];
     let there = Preconnection::new(transport).remote(port).properties(wanted);
     let ours = framed(there).initiate().unwrap();
-    within(ours.ready()).await.unwrap();
-    within(ours.send("hello")).await.unwrap();
-    let theirs = within(listener.accept()).await.unwrap();
+    let sent = ours.send("hello").into_future();
+    // Who shakes hands is ready when it was accepted.
+    let (ready, theirs) = within(futures::future::join(ours.ready(), listener.accept())).await;
+    ready.unwrap();
+    within(sent).await.unwrap();
+    let theirs = theirs.unwrap();
     assert_eq!(within(theirs.received()).await.unwrap().data, "hello");
     (ours, theirs)
 }
