@@ -10,6 +10,7 @@ use neatflow_actors::transport::Transport as Root;
 use neatflow_actors::transport::messages::{Initiate, Listen, ResolveEndpoints};
 use neatflow_core::framing::{Framer, Framers, Limits};
 use neatflow_core::policy::Request;
+use neatflow_core::policy::neat::Alternatives;
 use neatflow_core::properties::{Selector, Value};
 use neatflow_core::security::{Security, SecurityParameters};
 use neatflow_core::{
@@ -131,6 +132,17 @@ impl Preconnection {
     pub fn set(mut self, name: &str, value: impl Into<Value>) -> Self {
         if let Err(error) = self.properties.add(name, value) {
             self.go_wrong(error.into());
+        }
+        self
+    }
+
+    /// What is asked for in the language of NEAT's Policy Manager, besides, as its property files have it:
+    /// `{"transport": {"value": ["SCTP", "TCP"]}}`. It replaces what was said so before. A fault in the text is told by
+    /// `initiate` and `listen`, with its place.
+    pub fn neat_properties(mut self, json: &str) -> Self {
+        match Alternatives::from_json(json) {
+            Ok(neat) => self.properties.neat = neat,
+            Err(error) => self.go_wrong(error.into()),
         }
         self
     }

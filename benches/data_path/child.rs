@@ -29,7 +29,7 @@ fn carry_out(order: &str) -> Result<(), Failure> {
     let (tell, done) = mpsc::channel();
     thread::Builder::new().name("work".into()).spawn(move || {
         let outcome = match task {
-            Task::Serve { variant, service, counts } => server::run(variant, service, counts),
+            Task::Serve(serving) => server::run(serving),
             task => load::obey(&task),
         };
         // Nobody hears of it once the time is over.

@@ -58,11 +58,11 @@ fn run(options: &Options) -> Result<(), Failure> {
     sys::open_many_files()?;
 
     let mut rows = Vec::new();
-    if !options.workloads.is_empty() {
+    if !options.scenes.is_empty() {
         table::print_head();
     }
-    for workload in &options.workloads {
-        rows.extend(table::compare(*workload, &measure::rounds(*workload, options, cores)?));
+    for scene in &options.scenes {
+        rows.extend(table::compare(*scene, &measure::rounds(*scene, options, cores)?));
     }
 
     let mut amounts = Vec::new();

@@ -1,20 +1,26 @@
 //! What is asked for on the command line.
 
+use crate::measure::Scene;
 use crate::order::{Variant, Workload};
 use std::time::Duration;
 
 const USAGE: &str = "usage: cargo bench --bench data_path -- [OPTION]..
   --quick                 everything, briefly: within a minute
-  --only WORKLOAD[,..]    these workloads alone (heap and never_reads are two more)
+  --only WORKLOAD[,..]    these workloads alone, or `none` (heap and never_reads are two more)
+  --idle                  .. and conns_64 beside 1 to 10,000 idle connections
+  --threads               .. and conns_512 served by two threads
   --modes MODE[,..]       these modes of neatflow alone; `none` for the baselines among themselves
   --baselines NAME[,..]   these baselines alone
   --rounds N              so many rounds
   --seconds S             so long for each measurement";
 
+/// How many connections are idle beside others, where that is what is measured.
+const IDLE: [usize; 5] = [1, 10, 100, 1_000, 10_000];
+
 /// What is asked for.
 #[derive(Debug)]
 pub(crate) struct Options {
-    pub(crate) workloads: Vec<Workload>,
+    pub(crate) scenes: Vec<Scene>,
     pub(crate) modes: Vec<Variant>,
     pub(crate) baselines: Vec<Variant>,
     /// Every variant is measured once in each.
@@ -33,7 +39,7 @@ pub(crate) struct Options {
 impl Options {
     fn full() -> Self {
         Self {
-            workloads: Workload::ALL.to_vec(),
+            scenes: Workload::ALL.iter().copied().map(Scene::of).collect(),
             modes: Variant::ALL.iter().copied().filter(|variant| variant.is_ours()).collect(),
             baselines: Variant::ALL.iter().copied().filter(|variant| !variant.is_ours()).collect(),
             rounds: 7,
@@ -66,12 +72,15 @@ impl Options {
             _ if has("--quick") => Self::quick(),
             _ => Self::full(),
         };
+        let mut more = Vec::new();
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             let mut value = || rest.next().ok_or_else(|| wrong(argument, "needs a value"));
             match argument.as_str() {
                 // Cargo says so.
                 "--bench" | "--quick" => {}
+                "--idle" => more.extend(IDLE.map(|idle| Scene::beside(idle, Workload::Conns64))),
+                "--threads" => more.push(Scene::on(2, Workload::Conns512)),
                 "--only" => options.only(value()?)?,
                 "--modes" => options.modes = variants(argument, value()?, Variant::is_ours)?,
                 "--baselines" => options.baselines = variants(argument, value()?, |one| !one.is_ours())?,
@@ -88,16 +97,17 @@ impl Options {
                 _ => return Err(wrong(argument, "is no option")),
             }
         }
+        options.scenes.append(&mut more);
         Ok(options)
     }
 
     fn only(&mut self, names: &str) -> Result<(), String> {
-        (self.workloads, self.heap, self.never_reads) = (Vec::new(), false, false);
-        for name in names.split(',') {
+        (self.scenes, self.heap, self.never_reads) = (Vec::new(), false, false);
+        for name in names.split(',').filter(|name| *name != "none") {
             match (name, Workload::ALL.iter().find(|workload| workload.name() == name)) {
                 ("heap", _) => self.heap = true,
                 ("never_reads", _) => self.never_reads = true,
-                (_, Some(workload)) => self.workloads.push(*workload),
+                (_, Some(workload)) => self.scenes.push(Scene::of(*workload)),
                 (_, None) => {
                     let known: Vec<_> = Workload::ALL.iter().map(|workload| workload.name()).collect();
                     let known = known.join(" ");

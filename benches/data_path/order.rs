@@ -60,8 +60,12 @@ named! {
         Framed = "framed",
         /// actix, as its documentation has it.
         Actix = "actix",
-        /// neatflow: events through the mailbox.
+        /// neatflow: an actor for each connection, events by its mailbox.
         Mailbox = "mailbox",
+        /// neatflow: an actor for each connection, events in its own turn.
+        Attached = "attached",
+        /// neatflow: one actor for all connections, events in its own turn.
+        FlowSet = "flowset",
     }
 }
 
@@ -99,14 +103,20 @@ impl Workload {
 impl Variant {
     /// Whether it is neatflow.
     pub(crate) const fn is_ours(self) -> bool {
-        matches!(self, Self::Mailbox)
+        matches!(self, Self::Mailbox | Self::Attached | Self::FlowSet)
+    }
+
+    /// Whether it can serve with several threads.
+    pub(crate) const fn spreads(self) -> bool {
+        matches!(self, Self::Raw) || self.is_ours()
     }
 
     /// Whether it is there for this workload.
     pub(crate) const fn does(self, workload: Workload) -> bool {
         match self {
             Self::RawSingle => matches!(workload, Workload::Udp),
-            Self::Raw | Self::Framed | Self::Actix | Self::Mailbox => true,
+            Self::FlowSet => matches!(workload, Workload::Conns64 | Workload::Conns512 | Workload::Accept),
+            Self::Raw | Self::Framed | Self::Actix | Self::Mailbox | Self::Attached => true,
         }
     }
 }
@@ -124,13 +134,24 @@ pub(crate) struct Order {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Task {
     /// Serve, tell the address, and then how much memory is in use as often as it is asked for.
-    Serve { variant: Variant, service: Service, counts: bool },
+    Serve(Serving),
     /// Put a load on a server, and tell what came of it.
     Load { workload: Workload, server: SocketAddr, pid: u32, warm_up: Duration, time: Duration },
     /// Exchange a frame on each of so many connections, tell that it is done, and hold them.
     Idle { server: SocketAddr, connections: usize },
     /// Ask for frames without end, tell that it is done, and read none.
     NeverRead { server: SocketAddr },
+}
+
+/// What a server is to be.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Serving {
+    pub(crate) variant: Variant,
+    pub(crate) service: Service,
+    /// How many threads serve.
+    pub(crate) threads: usize,
+    /// Whether it counts what it allocates.
+    pub(crate) counts: bool,
 }
 
 /// What came of a load.

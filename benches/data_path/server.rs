@@ -1,6 +1,6 @@
-//! A server process: one thread serves, this one answers questions.
+//! A server process: a thread serves, or several; this one answers questions.
 
-use crate::order::{Service, Variant};
+use crate::order::{Service, Serving, Variant};
 use crate::{Failure, baselines, heap, ours};
 use std::io;
 use std::net::SocketAddr;
@@ -12,13 +12,13 @@ use std::time::Duration;
 const START: Duration = Duration::from_secs(10);
 
 /// Serves until the input ends. Tells the address; then, for each line that comes, how many bytes are allocated.
-pub(crate) fn run(variant: Variant, service: Service, counts: bool) -> Result<(), Failure> {
-    if counts {
+pub(crate) fn run(serving: Serving) -> Result<(), Failure> {
+    if serving.counts {
         heap::count();
     }
     let (tell, told) = mpsc::channel();
-    let server = thread::Builder::new().name(variant.name().into());
-    let server = server.spawn(move || serve(variant, service, &tell))?;
+    let server = thread::Builder::new().name(serving.variant.name().into());
+    let server = server.spawn(move || serve(serving, &tell))?;
     let Ok(address) = told.recv_timeout(START) else {
         return Err(match server.is_finished().then(|| server.join()) {
             Some(Ok(Err(failure))) => failure,
@@ -35,26 +35,26 @@ pub(crate) fn run(variant: Variant, service: Service, counts: bool) -> Result<()
     Ok(())
 }
 
-fn serve(variant: Variant, service: Service, address: &Sender<SocketAddr>) -> Result<(), Failure> {
+fn serve(serving: Serving, address: &Sender<SocketAddr>) -> Result<(), Failure> {
     use Service::EchoDatagrams;
-    let outcome = match (variant, service) {
+    let outcome = match (serving.variant, serving.service) {
         (Variant::Raw, EchoDatagrams) => baselines::serve_datagrams(address, baselines::raw_udp::echo),
         (Variant::RawSingle, EchoDatagrams) => {
             baselines::serve_datagrams(address, baselines::raw_udp::echo_singly)
         }
         (Variant::Raw | Variant::RawSingle, _) => {
-            baselines::serve(address, service, baselines::raw::connection)
+            baselines::serve(address, serving, baselines::raw::connection)
         }
         (Variant::Framed, EchoDatagrams) => {
             baselines::serve_datagrams(address, baselines::framed::echo_datagrams)
         }
-        (Variant::Framed, _) => baselines::serve(address, service, baselines::framed::connection),
-        (Variant::Actix, _) => baselines::actix::serve(address, service),
-        (Variant::Mailbox, _) => ours::serve(variant, address, service),
+        (Variant::Framed, _) => baselines::serve(address, serving, baselines::framed::connection),
+        (Variant::Actix, service) => baselines::actix::serve(address, service),
+        (Variant::Mailbox | Variant::Attached | Variant::FlowSet, _) => ours::serve(address, serving),
     };
     if let Err(failure) = &outcome {
         // Nobody may be left to hear of it otherwise.
-        eprintln!("{} as a server: {failure}", variant.name());
+        eprintln!("{} as a server: {failure}", serving.variant.name());
     }
     outcome
 }

@@ -1,8 +1,8 @@
 //! Figures: ratios round by round, the table, and the files.
 
 use crate::Failure;
-use crate::measure::Series;
-use crate::order::{Sample, Variant, Workload};
+use crate::measure::{Scene, Series};
+use crate::order::{Sample, Variant};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -10,7 +10,7 @@ use std::{env, fs};
 /// One variant beside a baseline.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row {
-    workload: &'static str,
+    workload: String,
     baseline: &'static str,
     ours_mode: &'static str,
     /// Of the rates; more is better.
@@ -40,18 +40,18 @@ pub(crate) fn print_head() {
 }
 
 /// Compares our modes with every baseline, and the other baselines with the first one.
-pub(crate) fn compare(workload: Workload, series: &[Series]) -> Vec<Row> {
+pub(crate) fn compare(scene: Scene, series: &[Series]) -> Vec<Row> {
     let (ours, baselines): (Vec<_>, Vec<_>) = series.iter().partition(|one| one.variant.is_ours());
     let among = baselines.iter().skip(1).map(|one| (*one, baselines[0]));
     let against = ours.iter().flat_map(|one| baselines.iter().map(|baseline| (*one, *baseline)));
-    against.chain(among).map(|(one, baseline)| row(workload, one, baseline)).collect()
+    against.chain(among).map(|(one, baseline)| row(scene, one, baseline)).collect()
 }
 
-fn row(workload: Workload, one: &Series, baseline: &Series) -> Row {
+fn row(scene: Scene, one: &Series, baseline: &Series) -> Row {
     let pairs = || one.samples.iter().zip(&baseline.samples);
     let ratios = || pairs().map(|(one, baseline)| one.rate() / baseline.rate());
     let row = Row {
-        workload: workload.name(),
+        workload: scene.name(),
         baseline: baseline.variant.name(),
         ours_mode: one.variant.name(),
         ratio_median: median(ratios()),

@@ -44,6 +44,14 @@ impl<'a> Frames<'a> {
         Self(bytes)
     }
 
+    /// The next whole frame, its length included.
+    #[inline]
+    pub(crate) fn next_whole(&mut self) -> Option<&'a [u8]> {
+        let bytes = self.0;
+        let payload = self.next()?;
+        bytes.get(..PREFIX + payload.len())
+    }
+
     /// What is behind the last whole frame.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.0

@@ -57,7 +57,7 @@ pub(crate) fn start(
         .logger(logger.clone())
         .start(|_| Flow { shared: own, logger, _counted: counted });
     shared.inspected_by(flow.addr().clone().recipient());
-    drive(engine.telling(flow.addr().clone().recipient()));
+    drive(Box::new(engine.telling(flow.addr().clone().recipient())));
 }
 
 impl Actor for Flow {

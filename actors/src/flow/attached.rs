@@ -1,11 +1,12 @@
 //! What an actor that drives a connection in its own turn is to hear.
 
+use super::few::Few;
 use super::moving::Moving;
 use super::set::Seat;
 use crate::events::{Event, EventKind};
 use crate::subscription::{Subscription, SubscriptionId};
 use futures::channel::oneshot;
-use std::collections::VecDeque;
+use std::thread::ThreadId;
 
 /// How many events wait at most before the flow stops reading; the actor hears them in the turn in which they happen,
 /// so more than a few wait only while it cannot be reached.
@@ -16,21 +17,29 @@ const WAITING: usize = 64;
 pub(crate) struct Attached {
     pub(crate) seat: Seat,
     subscription: Subscription,
-    pub(crate) events: VecDeque<Event>,
+    pub(crate) events: Few<Event>,
 }
 
 /// An attached actor asks for the engine.
 #[derive(Debug)]
-pub(crate) enum Claim {
-    /// It sits on the same arbiter.
-    Here(Seat),
-    /// It sits on another, and waits there.
-    There(oneshot::Sender<Moving>),
+pub(crate) struct Claim {
+    pub(crate) seat: Seat,
+    /// The arbiter where it sits.
+    pub(crate) home: ThreadId,
+    /// Where it waits, unless the engine is known to be on the same arbiter.
+    pub(crate) mover: Option<oneshot::Sender<Moving>>,
+}
+
+impl Claim {
+    /// Whether it comes from this arbiter.
+    pub(crate) fn is_from_here(&self) -> bool {
+        self.home == std::thread::current().id()
+    }
 }
 
 impl Attached {
     pub(crate) fn new(seat: Seat, subscription: Subscription) -> Self {
-        Self { seat, subscription, events: VecDeque::new() }
+        Self { seat, subscription, events: Few::default() }
     }
 
     pub(crate) fn id(&self) -> SubscriptionId {
@@ -59,12 +68,14 @@ impl Attached {
         if !self.wants(event.kind()) {
             return Some(event);
         }
-        self.events.extend(self.subscription.with_credit(event));
+        if let Some(event) = self.subscription.with_credit(event) {
+            self.events.push(event);
+        }
         None
     }
 
     /// The same subscription, by the mailbox, and what it has not heard.
-    pub(crate) fn fall_back(self) -> (Subscription, VecDeque<Event>) {
+    pub(crate) fn fall_back(self) -> (Subscription, Few<Event>) {
         (self.subscription.standing_in(self.seat.set), self.events)
     }
 }

@@ -6,8 +6,8 @@ use std::cell::RefCell;
 /// How large a buffer is.
 const SIZE: usize = 64 * 1024;
 
-/// How many a thread keeps.
-const KEPT: usize = 8;
+/// How many a thread keeps: as much as a send queue has up to its high-water mark.
+const KEPT: usize = 4;
 
 thread_local! {
     static BUFFERS: RefCell<Vec<BytesMut>> = const { RefCell::new(Vec::new()) };
@@ -16,7 +16,9 @@ thread_local! {
 /// An empty buffer: one that was used before, if there is one.
 pub(super) fn take() -> BytesMut {
     // A thread that ends has none.
-    BUFFERS.try_with(|buffers| buffers.borrow_mut().pop()).ok().flatten().unwrap_or_default()
+    let used = BUFFERS.try_with(|buffers| buffers.borrow_mut().pop()).ok().flatten();
+    // To let it grow would copy what is in it again and again.
+    used.unwrap_or_else(|| BytesMut::with_capacity(SIZE))
 }
 
 /// Keeps a buffer for the next, if it is of use.

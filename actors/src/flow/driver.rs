@@ -11,10 +11,10 @@ use std::task::{Context, Poll};
 
 /// Gives an engine its turns, until the connection has ended or an actor drives it.
 #[derive(Debug)]
-pub(super) struct Driver(Option<Engine>);
+pub(super) struct Driver(Option<Box<Engine>>);
 
 /// Drives this engine from now on, on this arbiter.
-pub(super) fn drive(engine: Engine) {
+pub(super) fn drive(engine: Box<Engine>) {
     engine.shared().lock().home = Some(std::thread::current().id());
     let driver = Driver(Some(engine));
     // An arbiter that is being dropped takes no more tasks: then the engine is dropped, and tells the end.
@@ -44,13 +44,14 @@ impl Future for Driver {
 
 /// Hands the engine to the actor that asks for it. It comes back if that cannot be done, and the actor hears by its
 /// mailbox.
-pub(super) fn hand_over(engine: Engine, claim: Claim) -> Option<Engine> {
-    let refused = match claim {
-        Claim::Here(seat) => set::seat(seat, engine),
-        Claim::There(mover) => match engine.depart() {
-            Ok(moving) => mover.send(moving).err().map(Engine::arrive),
+pub(super) fn hand_over(engine: Box<Engine>, claim: Claim) -> Option<Box<Engine>> {
+    let refused = match claim.mover {
+        _ if claim.home == std::thread::current().id() => set::seat(claim.seat, engine),
+        Some(mover) => match engine.depart() {
+            Ok(moving) => mover.send(moving).err().map(|moving| Box::new(Engine::arrive(moving))),
             Err(engine) => Some(engine),
         },
+        None => Some(engine),
     };
     refused.map(|mut engine| {
         engine.fall_back();

@@ -6,6 +6,7 @@
 
 use super::attached::Claim;
 use super::buffers;
+use super::few::Few;
 use super::linger::linger;
 use super::messages::Ended;
 use super::moving::{Moving, Parcel};
@@ -24,7 +25,6 @@ use neatflow_core::{ConnectionFailure, EstablishmentFailure, Failure, Message, M
 use neatflow_stacks::{
     Association, Established, MessageWire, NotSent, Portable, StreamWire, Wire, read_some,
 };
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::io::IoSlice;
@@ -68,7 +68,7 @@ pub(super) struct Engine {
     /// What happened, and the machine does not know yet.
     fact: Option<Input>,
     /// What the attached actor is about to hear.
-    hearing: VecDeque<Event>,
+    hearing: Few<Event>,
     /// Fires when the machine is to be told the time.
     timer: Option<Pin<Box<Sleep>>>,
     duty: Duty,
@@ -131,7 +131,7 @@ impl Engine {
             association: None,
             finishing: false,
             fact: None,
-            hearing: VecDeque::new(),
+            hearing: Few::default(),
             timer: None,
             duty,
         }
@@ -200,7 +200,7 @@ impl Engine {
     /// Has the attached actor hear what has happened.
     fn hear(&mut self, ear: &mut Ear<'_>) -> ControlFlow<()> {
         // Taken out one by one: a handler that panics has had its event, and the others wait for the next.
-        while let Some(event) = self.hearing.pop_front() {
+        while let Some(event) = self.hearing.pop() {
             ear(event)?;
         }
         ControlFlow::Continue(())
@@ -231,7 +231,7 @@ impl Engine {
         }
         // What a race hands over is bound to this arbiter: whoever is elsewhere waits for it.
         let portable = self.race.is_none();
-        if let Some(claim) = core.claim.take_if(|claim| portable || matches!(claim, Claim::Here(_))) {
+        if let Some(claim) = core.claim.take_if(|claim| portable || claim.is_from_here()) {
             return Round::Claimed(claim);
         }
         if hears && let Some(attached) = &mut core.attached {
@@ -395,11 +395,7 @@ impl Engine {
     }
 
     /// Makes it ready to move to another arbiter, unless its transport is bound to this one.
-    #[expect(
-        clippy::result_large_err,
-        reason = "an engine that stays is not copied but by a move of its owner"
-    )]
-    pub(super) fn depart(mut self) -> Result<Moving, Self> {
+    pub(super) fn depart(mut self: Box<Self>) -> Result<Moving, Box<Self>> {
         let wire = match &mut self.carrier.wire {
             _ if self.association.is_some() || self.race.is_some() => return Err(self),
             None => None,
@@ -409,7 +405,7 @@ impl Engine {
             },
         };
         self.carrier.wire = None;
-        let Self { finishing, fact, duty, .. } = self;
+        let Self { finishing, fact, duty, .. } = *self;
         Ok(Moving { parcel: Parcel::new(wire, &duty.shared), finishing, fact, duty })
     }
 

@@ -20,6 +20,7 @@ mod buffers;
 mod driver;
 mod engine;
 mod fates;
+mod few;
 mod handle;
 mod linger;
 pub mod messages;

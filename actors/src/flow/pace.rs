@@ -7,6 +7,9 @@ use std::time::Duration;
 /// How many rounds at most.
 const ROUNDS: u32 = 64;
 
+/// So many are not worth asking the clock; most turns have no more.
+const SHORT: u32 = 4;
+
 /// How long, whatever the rounds cost: handlers run in them.
 const QUANTUM: Duration = Duration::from_millis(1);
 
@@ -21,12 +24,12 @@ pub(super) struct Pace {
 type Moment = std::time::Instant;
 
 impl Pace {
-    /// Counts a round; whether the turn is over. The clock is not asked in turns of one round, which are the most.
+    /// Counts a round; whether the turn is over.
     pub(super) fn is_over(&mut self) -> bool {
         self.rounds += 1;
         match self.began {
             _ if self.rounds > ROUNDS => true,
-            _ if self.rounds == 1 => false,
+            _ if self.rounds <= SHORT => false,
             Some(began) => began.elapsed() > QUANTUM,
             None => {
                 self.began = Some(Moment::now());

@@ -15,6 +15,7 @@ use super::attached::{Attached, Claim};
 use super::driver::{drive, hand_over};
 use super::engine::{Engine, Turn};
 use super::handle::{Connection, ConnectionRef};
+use super::moving::Moving;
 use super::pace::{Pace, yield_to_others};
 use super::shared::Shared;
 use crate::events::Event;
@@ -58,18 +59,34 @@ pub(crate) struct Seat {
 /// A set, whatever its actor.
 trait Seats: Any {
     /// Takes an engine in; it comes back if nobody waits for it.
-    fn seat(&self, index: usize, engine: Engine) -> Option<Engine>;
+    fn seat(&self, index: usize, engine: Box<Engine>) -> Option<Box<Engine>>;
 
     /// Gives up a place that was kept for the engine of this connection.
     fn vacate(&self, index: usize, shared: &Arc<Shared>);
 }
 
 /// Takes an engine into a set of this arbiter; it comes back if the set is gone.
-pub(super) fn seat(seat: Seat, engine: Engine) -> Option<Engine> {
+pub(super) fn seat(seat: Seat, engine: Box<Engine>) -> Option<Box<Engine>> {
     match find(&seat.set) {
         Some(set) => set.seat(seat.index, engine),
         None => Some(engine),
     }
+}
+
+/// Waits for an engine that comes from another arbiter.
+fn await_arrival(seat: Seat, shared: &Arc<Shared>) -> oneshot::Sender<Moving> {
+    let (mover, arrival) = oneshot::channel();
+    let shared = shared.clone();
+    actix_rt::spawn(async move {
+        // What does not arrive has ended, stays where it is, or was here already.
+        let Ok(moving) = arrival.await else { return vacate(seat, &shared) };
+        shared.lock().home = Some(std::thread::current().id());
+        if let Some(mut engine) = self::seat(seat, Box::new(Engine::arrive(moving))) {
+            engine.fall_back();
+            drive(engine);
+        }
+    });
+    mover
 }
 
 /// Nobody will come to this place.
@@ -106,7 +123,7 @@ struct Place<A: Actor<Context = Context<A>>> {
     kept: Option<Connection>,
     handle: fn(&mut A, &mut Context<A>, Event),
     /// `None` until it has arrived, and while it has its turn.
-    engine: Option<Engine>,
+    engine: Option<Box<Engine>>,
     waker: Arc<PlaceWaker>,
 }
 
@@ -242,11 +259,10 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
             None => {
                 let seat = Seat { set: self.key, index: self.reserve::<S>(shared, kept) };
                 core.attached = Some(Box::new(Attached::new(seat, subscription)));
-                core.claim = Some(if core.home == Some(std::thread::current().id()) {
-                    Claim::Here(seat)
-                } else {
-                    Claim::There(self.await_arrival(seat.index, shared))
-                });
+                let home = std::thread::current().id();
+                let is_near = core.home == Some(home);
+                let mover = (!is_near).then(|| await_arrival(seat, shared));
+                core.claim = Some(Claim { seat, home, mover });
                 if !self.running.replace(true) {
                     ctx.spawn(Run(self.clone()));
                 }
@@ -263,26 +279,6 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
         let waker = Arc::new(PlaceWaker { index, queued: AtomicBool::new(false), ready: self.ready.clone() });
         vacant.insert(Place { shared: shared.clone(), kept, handle: S::handle, engine: None, waker });
         index
-    }
-
-    /// Waits for an engine that comes from another arbiter.
-    fn await_arrival(
-        self: &Rc<Self>,
-        index: usize,
-        shared: &Arc<Shared>,
-    ) -> oneshot::Sender<super::moving::Moving> {
-        let (mover, arrival) = oneshot::channel();
-        let (seat, shared) = (Seat { set: self.key, index }, shared.clone());
-        actix_rt::spawn(async move {
-            // What does not arrive has ended, or stays where it is.
-            let Ok(moving) = arrival.await else { return vacate(seat, &shared) };
-            shared.lock().home = Some(std::thread::current().id());
-            if let Some(mut engine) = self::seat(seat, Engine::arrive(moving)) {
-                engine.fall_back();
-                drive(engine);
-            }
-        });
-        mover
     }
 
     /// Gives the engine at this place a turn.
@@ -326,7 +322,7 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
 }
 
 impl<A: Actor<Context = Context<A>>> Seats for Set<A> {
-    fn seat(&self, index: usize, engine: Engine) -> Option<Engine> {
+    fn seat(&self, index: usize, engine: Box<Engine>) -> Option<Box<Engine>> {
         let mut places = self.places.borrow_mut();
         let place = places.get_mut(index).filter(|place| {
             self.running.get() && place.engine.is_none() && Arc::ptr_eq(&place.shared, engine.shared())
@@ -367,7 +363,7 @@ impl<A: Actor<Context = Context<A>>> Drop for Set<A> {
 struct Taken<'a, A: Actor<Context = Context<A>>> {
     set: &'a Set<A>,
     index: usize,
-    engine: Option<Engine>,
+    engine: Option<Box<Engine>>,
     handle: fn(&mut A, &mut Context<A>, Event),
     waker: Arc<PlaceWaker>,
 }

@@ -3,6 +3,7 @@
 use super::attached::{Attached, Claim};
 use super::buffers;
 use super::fates::Fates;
+use super::few::Few;
 use super::handle::{Connection, ConnectionId, ConnectionRef};
 use super::messages::Inspect;
 use super::set::{self, Seat};
@@ -25,7 +26,6 @@ use neatflow_core::{
 };
 use neatflow_stacks::{Established, Path, Report};
 use std::any::Any;
-use std::collections::VecDeque;
 use std::fmt;
 use std::ops::{Deref, DerefMut, RangeInclusive};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -269,7 +269,7 @@ impl Shared {
             }
         }
         // Nobody will take it into its turn any more.
-        let seat = core.fall_back(&mut VecDeque::new());
+        let seat = core.fall_back(&mut Few::default());
         core.notify();
         drop(core);
         if let Some(seat) = seat {
@@ -378,12 +378,12 @@ impl Core {
 
     /// Ends the attachment: what the actor is to hear comes by its mailbox from now on, and so does what it was to hear
     /// already, `heard` first. The place that it had.
-    pub(crate) fn fall_back(&mut self, heard: &mut VecDeque<Event>) -> Option<Seat> {
+    pub(crate) fn fall_back(&mut self, heard: &mut Few<Event>) -> Option<Seat> {
         let attached = self.attached.take()?;
         let seat = attached.seat;
         self.claim = None;
         let (subscription, events) = attached.fall_back();
-        let events = heard.drain(..).chain(events);
+        let events = heard.chain(events);
         if subscription.is_alive() {
             events.for_each(|event| subscription.deliver(event));
         } else {

@@ -13,7 +13,7 @@ use crate::transport::Services;
 use actix::prelude::*;
 use futures::channel::oneshot;
 use neatflow_core::policy::{Branch, Request, Resolved, Roster};
-use neatflow_core::racing::{Entry, Input, Output, Race};
+use neatflow_core::racing::{AttemptId, Entry, Fault, Input, Output, Race};
 use neatflow_core::{
     Attempt, Candidate, CandidateId, EstablishmentFailure, Failure, ResolutionFailure, Time,
 };
@@ -86,7 +86,7 @@ pub(crate) struct HappyEyeballs {
     why_none: Option<EstablishmentFailure>,
     /// Every candidate there ever was: one that ran may be ranked no more.
     known: BTreeMap<CandidateId, Candidate>,
-    running: BTreeMap<CandidateId, Child<Attempting>>,
+    running: BTreeMap<AttemptId, (CandidateId, Child<Attempting>)>,
     landing: Landing,
     failures: Vec<Attempt>,
     unresolved: Vec<ResolutionFailure>,
@@ -116,7 +116,7 @@ impl Supervised for HappyEyeballs {}
 impl Drop for HappyEyeballs {
     /// However it ends, no attempt outlives it.
     fn drop(&mut self) {
-        self.running.values().for_each(Child::stop);
+        self.running.values().for_each(|(_, child)| child.stop());
     }
 }
 
@@ -209,8 +209,7 @@ impl HappyEyeballs {
         self.roster = roster;
         self.why_none = why_none;
         self.known.extend(candidates.iter().map(|candidate| (candidate.id, candidate.clone())));
-        let entry = |candidate: &Candidate| Entry { id: candidate.id, priority: candidate.priority };
-        let entries = candidates.iter().map(entry).collect();
+        let entries = candidates.iter().map(Entry::from).collect();
         self.candidates = candidates;
         self.race.handle(Input::Candidates(entries), self.clock.now());
         if self.unanswered.is_empty() && self.ranking == 0 {
@@ -226,11 +225,13 @@ impl HappyEyeballs {
     fn run(&mut self, ctx: &mut Context<Self>) {
         loop {
             match self.race.poll(self.clock.now()) {
-                Output::Start(id) => self.attempt(id, ctx),
+                Output::Start { attempt, candidate, .. } => self.attempt(attempt, candidate, ctx),
                 Output::Cancel(id) => self.cancel(id),
                 Output::Won(id) => return self.win(id, ctx),
-                Output::Lost => return self.lost(ctx),
+                Output::Lost(_) => return self.lost(ctx),
                 Output::Wait(until) => return self.wait(until, ctx),
+                // A race that is given its candidates asks nothing and holds nobody.
+                output => warn!(self.logger, "nobody does this"; "output" => ?output),
             }
         }
     }
@@ -247,14 +248,15 @@ impl HappyEyeballs {
         });
     }
 
-    fn attempt(&mut self, id: CandidateId, ctx: &mut Context<Self>) {
+    fn attempt(&mut self, attempt: AttemptId, id: CandidateId, ctx: &mut Context<Self>) {
         let Some(candidate) = self.known.get(&id).cloned() else { return };
         let Some(stack) = self.services.registry.get(&candidate.transport).cloned() else {
             let reason = Failure::NoSuchStack(candidate.transport.as_str().into());
-            return self.attempt_failed(id, reason);
+            return self.attempt_failed(attempt, id, reason);
         };
         debug!(self.logger, "attempt"; "candidate" => %candidate, "id" => %id);
-        let attempt = Attempting {
+        let attempting = Attempting {
+            id: attempt,
             candidate,
             request: self.request.clone(),
             stack,
@@ -267,32 +269,34 @@ impl HappyEyeballs {
             .name(format!("candidate {id}"))
             .parent(ctx.address().downgrade().recipient())
             .logger(self.logger.new(o!("candidate" => id.0)))
-            .start(|_| attempt);
-        self.running.insert(id, child);
+            .start(|_| attempting);
+        self.running.insert(attempt, (id, child));
     }
 
     /// Whatever it had obtained is dropped, and so closed.
-    fn cancel(&mut self, id: CandidateId) {
-        if let Some(child) = self.running.remove(&id) {
+    fn cancel(&mut self, id: AttemptId) {
+        if let Some((_, child)) = self.running.remove(&id) {
             child.stop();
         }
         self.landing.borrow_mut().remove(&id);
     }
 
-    fn attempt_failed(&mut self, id: CandidateId, reason: Failure) {
-        self.running.remove(&id);
+    fn attempt_failed(&mut self, attempt: AttemptId, id: CandidateId, reason: Failure) {
+        self.running.remove(&attempt);
+        let fault = Fault::new(reason.to_string());
         if let Some(candidate) = self.known.get(&id) {
             debug!(self.logger, "attempt failed"; "candidate" => %candidate, "reason" => %reason);
             self.failures.push(Attempt::new(candidate.clone(), reason));
         }
-        self.race.handle(Input::Failed(id), self.clock.now());
+        self.race.handle(Input::Failed(attempt, fault), self.clock.now());
     }
 
-    fn win(&mut self, id: CandidateId, ctx: &mut Context<Self>) {
-        self.running.remove(&id);
-        let landed = self.landing.borrow_mut().remove(&id);
-        let (Some(candidate), Some(Ok(obtained))) = (self.known.get(&id), landed) else {
-            warn!(self.logger, "the winner is missing"; "id" => %id);
+    fn win(&mut self, attempt: AttemptId, ctx: &mut Context<Self>) {
+        let id = self.running.remove(&attempt).map(|(id, _)| id);
+        let landed = self.landing.borrow_mut().remove(&attempt);
+        let candidate = id.and_then(|id| self.known.get(&id));
+        let (Some(candidate), Some(Ok(obtained))) = (candidate, landed) else {
+            warn!(self.logger, "the winner is missing"; "attempt" => %attempt);
             return self.lost(ctx);
         };
         let protocol = candidate.transport.clone();
@@ -331,7 +335,11 @@ impl HappyEyeballs {
     }
 
     fn lose(&mut self, failure: EstablishmentFailure, ctx: &mut Context<Self>) {
-        self.race.handle(Input::Cancel, self.clock.now());
+        let now = self.clock.now();
+        self.race.handle(Input::Cancel, now);
+        while let Output::Cancel(id) = self.race.poll(now) {
+            self.cancel(id);
+        }
         self.finish(Err(failure), ctx);
     }
 
@@ -356,7 +364,7 @@ impl HappyEyeballs {
             // Nobody waits: what was obtained is dropped here, and so closed.
             let _ = outcome.send(RaceOutcome { record, result });
         }
-        for (_, child) in std::mem::take(&mut self.running) {
+        for (_, child) in std::mem::take(&mut self.running).into_values() {
             child.stop();
         }
         self.landing.borrow_mut().clear();
@@ -395,7 +403,8 @@ impl Handler<Landed> for HappyEyeballs {
             None => self.race.handle(Input::Connected(id), self.clock.now()),
             Some(failure) => {
                 self.landing.borrow_mut().remove(&id);
-                self.attempt_failed(id, failure);
+                let Some(candidate) = self.running.get(&id).map(|(candidate, _)| *candidate) else { return };
+                self.attempt_failed(id, candidate, failure);
             }
         }
         self.run(ctx);
@@ -407,20 +416,21 @@ impl Handler<ChildEvent> for HappyEyeballs {
 
     fn handle(&mut self, event: ChildEvent, ctx: &mut Self::Context) {
         let ChildEventKind::GaveUp { reason } = event.what else { return };
-        if let Some(id) = self.candidate_of(event.child) {
+        if let Some((attempt, id)) = self.attempt_of(event.child) {
             let what = match reason {
                 ExitReason::Panicked(what) => what,
                 ExitReason::Stopped => "the attempt stopped without a result".into(),
             };
-            self.attempt_failed(id, Failure::Panicked(what));
+            self.attempt_failed(attempt, id, Failure::Panicked(what));
             self.run(ctx);
         }
     }
 }
 
 impl HappyEyeballs {
-    fn candidate_of(&self, child: ChildId) -> Option<CandidateId> {
-        self.running.iter().find(|(_, running)| running.id() == child).map(|(id, _)| *id)
+    fn attempt_of(&self, child: ChildId) -> Option<(AttemptId, CandidateId)> {
+        let (attempt, (id, _)) = self.running.iter().find(|(_, (_, running))| running.id() == child)?;
+        Some((*attempt, *id))
     }
 }
 

@@ -6,7 +6,8 @@ use crate::census::Counted;
 use crate::flow::Obtained;
 use actix::prelude::*;
 use neatflow_core::policy::Request;
-use neatflow_core::{Candidate, CandidateId, Failure};
+use neatflow_core::racing::AttemptId;
+use neatflow_core::{Candidate, Failure};
 use neatflow_stacks::{Established, Progress, Stack};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,11 +15,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// Where attempts leave what they obtained, for the race to take.
-pub(super) type Landing = Rc<RefCell<BTreeMap<CandidateId, Result<Obtained, Failure>>>>;
+pub(super) type Landing = Rc<RefCell<BTreeMap<AttemptId, Result<Obtained, Failure>>>>;
 
 /// One supervised attempt. Failing is its result, not a crash; if code of the stack panics it is restarted, after
 /// a back-off, and tries again while its budget lasts and the race is open.
 pub(super) struct Attempt {
+    pub(super) id: AttemptId,
     pub(super) candidate: Candidate,
     pub(super) request: Arc<Request>,
     pub(super) stack: Arc<dyn Stack>,
@@ -32,7 +34,7 @@ impl Actor for Attempt {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let (reached, id) = (self.reached.clone(), self.candidate.id);
+        let (reached, id) = (self.reached.clone(), self.id);
         let progress = Progress::new(move |stage| {
             #[expect(
                 clippy::disallowed_methods,
@@ -59,7 +61,7 @@ impl Supervised for Attempt {
 
 impl Attempt {
     fn land(&mut self, result: Result<Obtained, Failure>, ctx: &mut Context<Self>) {
-        let id = self.candidate.id;
+        let id = self.id;
         self.landing.borrow_mut().insert(id, result);
         #[expect(clippy::disallowed_methods, reason = "one for each attempt")]
         self.landed.do_send(Landed { id });

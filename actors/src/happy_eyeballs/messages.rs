@@ -1,8 +1,7 @@
 //! What may be said to a race.
 
 use actix::prelude::*;
-use neatflow_core::CandidateId;
-use neatflow_core::racing::Stage;
+use neatflow_core::racing::{AttemptId, Stage};
 
 // ---------- Said by a candidate
 
@@ -12,7 +11,7 @@ use neatflow_core::racing::Stage;
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Reached {
-    pub(crate) id: CandidateId,
+    pub(crate) id: AttemptId,
     pub(crate) stage: Stage,
 }
 
@@ -22,5 +21,5 @@ pub(crate) struct Reached {
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Landed {
-    pub(crate) id: CandidateId,
+    pub(crate) id: AttemptId,
 }

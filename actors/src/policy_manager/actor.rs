@@ -3,13 +3,13 @@
 use super::messages::{Eligible, Rank, Ranked, Where};
 use crate::registry::Registry;
 use actix::prelude::*;
-use neatflow_core::policy::{self, Branch, InterfaceRow, Inventory, ListenSpec, Request};
-use neatflow_core::{EstablishmentFailure, ListenFailure};
+use neatflow_core::policy::{Branch, Engine, InterfaceRow, Inventory, ListenSpec, Request, built_in};
+use neatflow_core::{EstablishmentFailure, ListenFailure, Time};
 use slog::{Logger, debug, warn};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
 /// How long a look at the interfaces serves requests that name none.
@@ -50,20 +50,21 @@ impl fmt::Debug for Interfaces {
 #[derive(Debug)]
 pub struct PolicyManager {
     interfaces: Interfaces,
+    engine: Engine,
     inventory: Inventory,
     looked: Option<Instant>,
     logger: Logger,
 }
 
 impl PolicyManager {
-    /// A policy manager for these stacks.
+    /// A policy manager for these stacks, with the built-in policies.
     pub fn new(registry: &Registry, interfaces: Interfaces, logger: Logger) -> Self {
         let inventory = Inventory { stacks: registry.rows(), interfaces: Vec::new() };
-        Self { interfaces, inventory, looked: None, logger }
+        Self { interfaces, engine: Engine::with_pib(built_in::pib()), inventory, looked: None, logger }
     }
 
     /// What is here now. A request that names interfaces or addresses of ours gets a fresh look.
-    fn inventory(&mut self, request: &Request) -> &Inventory {
+    fn look(&mut self, request: &Request) {
         let particular = !request.locals.is_empty() || !request.properties.selection.interfaces().is_empty();
         let stale = self.looked.is_none_or(|looked| looked.elapsed() > FRESH);
         if particular || stale {
@@ -73,8 +74,12 @@ impl PolicyManager {
             }
             self.looked = Some(Instant::now());
         }
-        &self.inventory
     }
+}
+
+/// Now, since the Unix epoch: what is known expires by the calendar.
+fn now() -> Time {
+    Time::from_origin(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 impl Actor for PolicyManager {
@@ -91,7 +96,8 @@ impl Handler<Eligible> for PolicyManager {
     type Result = Result<Vec<Branch>, EstablishmentFailure>;
 
     fn handle(&mut self, call: Eligible, _: &mut Self::Context) -> Self::Result {
-        let branches = policy::branches(&call.request, self.inventory(&call.request));
+        self.look(&call.request);
+        let branches = self.engine.branches(&call.request, &self.inventory, now());
         debug!(self.logger, "call 1"; "branches" => branches.as_ref().map_or(0, Vec::len));
         branches
     }
@@ -101,17 +107,12 @@ impl Handler<Rank> for PolicyManager {
     type Result = MessageResult<Rank>;
 
     fn handle(&mut self, mut call: Rank, _: &mut Self::Context) -> Self::Result {
-        let candidates = policy::candidates(
-            &mut call.roster,
-            &call.request,
-            &call.branches,
-            &call.resolved,
-            &self.inventory,
-        );
+        let Rank { request, branches, resolved, roster } = &mut call;
+        let candidates = self.engine.candidates(roster, request, branches, resolved, &self.inventory);
         debug!(self.logger, "call 2"; "candidates" => candidates.len());
         let why_none = candidates
             .is_empty()
-            .then(|| policy::explain(&call.request, &call.branches, &call.resolved, &self.inventory));
+            .then(|| self.engine.why_none(&call.request, &call.branches, &call.resolved, &self.inventory));
         MessageResult(Ranked { candidates, roster: call.roster, why_none })
     }
 }
@@ -120,6 +121,7 @@ impl Handler<Where> for PolicyManager {
     type Result = Result<Vec<ListenSpec>, ListenFailure>;
 
     fn handle(&mut self, call: Where, _: &mut Self::Context) -> Self::Result {
-        policy::listen_plan(&call.request, self.inventory(&call.request))
+        self.look(&call.request);
+        self.engine.listen_plan(&call.request, &self.inventory, now())
     }
 }

@@ -7,12 +7,12 @@ pub(crate) mod raw;
 pub(crate) mod raw_udp;
 
 use crate::Failure;
-use crate::order::Service;
+use crate::order::{Service, Serving};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::mpsc::Sender;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 4096;
@@ -20,21 +20,29 @@ const BACKLOG: u32 = 4096;
 /// Where servers listen: a port of the system's choice.
 const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// Serves on a current-thread runtime; each connection is a task. Returns only when it fails.
+/// Serves on a runtime of tokio's; each connection is a task. Returns only when it fails.
 pub(crate) fn serve<F>(
     address: &Sender<SocketAddr>,
-    service: Service,
+    serving: Serving,
     connection: fn(TcpStream, Service) -> F,
 ) -> Result<(), Failure>
 where
     F: Future<Output = io::Result<()>> + Send + 'static,
 {
     let address = address.clone();
-    Builder::new_current_thread().enable_all().build()?.block_on(async move {
+    runtime(serving.threads)?.block_on(async move {
         let listener = listen(&address)?;
         // A task of its own: what `block_on` runs itself is polled on every turn of the runtime.
-        Ok(tokio::spawn(accept(listener, service, connection)).await??)
+        Ok(tokio::spawn(accept(listener, serving.service, connection)).await??)
     })
+}
+
+/// On this thread, or on so many others.
+fn runtime(threads: usize) -> io::Result<Runtime> {
+    match threads {
+        0 | 1 => Builder::new_current_thread().enable_all().build(),
+        threads => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
+    }
 }
 
 async fn accept<F>(

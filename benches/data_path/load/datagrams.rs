@@ -31,7 +31,8 @@ pub(super) fn exchange(server: SocketAddr) -> Result<Box<Load>, Failure> {
     let mut polled = Polled::from_std(socket.try_clone()?);
     poll.registry().register(&mut polled, Token(0), Interest::READABLE)?;
     let memory = vec![0; BATCH_SIZE * COALESCED];
-    let mut exchange = Exchange { server, socket, _polled: polled, state, poll, memory, sent: 0, sum: 0 };
+    let mut exchange =
+        Exchange { server, socket, _polled: polled, state, poll, memory, sent: 0, floor: 0, sum: 0 };
     Ok(Box::new(move |time| exchange.run(time)))
 }
 
@@ -45,7 +46,9 @@ struct Exchange {
     memory: Vec<u8>,
     /// The next number.
     sent: u64,
-    /// Of the numbers sent, less those that came back.
+    /// What has a lower number was given up for lost, and does not count if it comes after all.
+    floor: u64,
+    /// Of the numbers sent since then, less those that came back.
     sum: u64,
 }
 
@@ -64,24 +67,24 @@ impl Exchange {
             if under_way == 0 {
                 break;
             }
-            let came = self.receive()?;
-            if came > under_way {
-                return Err("more came back than was sent".into());
-            }
-            under_way -= came;
-            tally.ops += came;
-            if came == 0 {
-                self.poll.poll(&mut events, Some(SILENCE))?;
-                if events.is_empty() {
-                    tally.lost += under_way;
-                    under_way = 0;
+            if let Some(came) = self.receive()? {
+                if came > under_way {
+                    return Err("more came back than was sent".into());
                 }
+                under_way -= came;
+                tally.ops += came;
+                continue;
+            }
+            self.poll.poll(&mut events, Some(SILENCE))?;
+            if events.is_empty() {
+                tally.lost += under_way;
+                under_way = 0;
+                (self.floor, self.sum) = (self.sent, 0);
             }
         }
-        if tally.lost == 0 && self.sum != 0 {
+        if self.sum != 0 {
             return Err("what came back is not what was sent".into());
         }
-        self.sum = 0;
         Ok(tally)
     }
 
@@ -102,25 +105,27 @@ impl Exchange {
         Ok(self.state.try_send((&self.socket).into(), &transmit)?)
     }
 
-    /// How many came back; 0 if there is nothing yet.
-    fn receive(&mut self) -> Result<u64, Failure> {
+    /// How many came back; `None` if there is nothing yet.
+    fn receive(&mut self) -> Result<Option<u64>, Failure> {
         let mut metas = [RecvMeta::default(); BATCH_SIZE];
         let mut slices = self.memory.chunks_exact_mut(COALESCED).map(IoSliceMut::new);
         let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] =
             std::array::from_fn(|_| slices.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
         let received = match self.state.recv((&self.socket).into(), &mut buffers, &mut metas) {
             Ok(received) => received,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let mut came = 0;
         for (meta, buffer) in metas.iter().zip(&buffers).take(received) {
             for datagram in buffer[..meta.len].chunks(meta.stride.max(1)) {
                 let number = number(datagram).ok_or("what came is no datagram of ours")?;
-                self.sum = self.sum.wrapping_sub(number);
-                came += 1;
+                if number >= self.floor {
+                    self.sum = self.sum.wrapping_sub(number);
+                    came += 1;
+                }
             }
         }
-        Ok(came)
+        Ok(Some(came))
     }
 }

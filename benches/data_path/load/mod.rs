@@ -31,7 +31,7 @@ struct Tally {
 /// Does what a client is told to, and tells what came of it.
 pub(crate) fn obey(task: &Task) -> Result<(), Failure> {
     match *task {
-        Task::Serve { .. } => Err("a client does not serve".into()),
+        Task::Serve(_) => Err("a client does not serve".into()),
         Task::Load { workload, server, pid, warm_up, time } => {
             let clock = ProcessClock::of(pid)?;
             let sample = measure(&mut *load(workload, server)?, clock, warm_up, time)?;

@@ -1,43 +1,50 @@
-//! What the application does with the bytes of one connection; how it gets and sends them is its mode's business.
+//! What the application makes of the bytes of one connection; how it gets and sends them is not its business.
 
 use crate::order::Service;
-use crate::wire::{FRAME, Frames, PREFIX, frame, number, put};
+use crate::wire::{FRAME, Frames, PREFIX, frame, number};
 
+/// What is remembered of a connection.
 pub(super) struct Session {
     service: Service,
+    /// There was no room for what is left.
+    pub(super) waits: bool,
     /// The beginning of a frame.
     partial: Vec<u8>,
     /// What came: frames or bytes.
     count: u64,
-    /// The next frame to make, and where to stop.
+    /// The next unit to send, and where to stop.
     next: u64,
     end: u64,
 }
 
 impl Session {
     pub(super) fn new(service: Service) -> Self {
-        Self { service, partial: Vec::new(), count: 0, next: 0, end: 0 }
+        Self { service, waits: false, partial: Vec::new(), count: 0, next: 0, end: 0 }
     }
 
-    /// Takes what a read brought; answers go to `out`.
-    pub(super) fn take(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+    /// Takes what a read brought; frames to be given back go to `answer`.
+    pub(super) fn take(&mut self, bytes: &[u8], mut answer: impl FnMut(&[u8])) {
         if self.service == Service::CountBytes {
             self.count += bytes.len() as u64;
             return;
         }
-        let bytes = self.complete(bytes, out);
+        let bytes = self.complete(bytes, &mut answer);
         let mut frames = Frames::of(bytes);
         match self.service {
             Service::Count => {
                 self.count += frames.by_ref().filter(|payload| number(payload).is_some()).count() as u64;
             }
-            _ => frames.by_ref().for_each(|payload| self.take_frame(payload, out)),
+            _ => {
+                while let Some(whole) = frames.next_whole() {
+                    self.take_frame(whole, &mut answer);
+                }
+            }
         }
         self.partial.extend_from_slice(frames.rest());
     }
 
     /// Completes the frame that has begun, and takes it; what is behind it.
-    fn complete<'a>(&mut self, mut bytes: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+    fn complete<'a>(&mut self, mut bytes: &'a [u8], answer: &mut impl FnMut(&[u8])) -> &'a [u8] {
         while !self.partial.is_empty() {
             // First the length, then what it says.
             let wanted = match self.partial.first_chunk() {
@@ -52,37 +59,30 @@ impl Session {
             self.partial.extend_from_slice(head);
             bytes = behind;
             let partial = std::mem::take(&mut self.partial);
-            let mut frames = Frames::of(&partial);
-            match frames.next() {
-                Some(payload) => self.take_frame(payload, out),
+            match Frames::of(&partial).next_whole() {
+                Some(whole) => self.take_frame(whole, answer),
                 None => self.partial = partial,
             }
         }
         bytes
     }
 
-    fn take_frame(&mut self, payload: &[u8], out: &mut Vec<u8>) {
+    fn take_frame(&mut self, whole: &[u8], answer: &mut impl FnMut(&[u8])) {
         match self.service {
-            Service::Echo => put(out, payload),
-            Service::Count => self.count += u64::from(number(payload).is_some()),
-            _ => self.end += number(payload).unwrap_or_default(),
+            Service::Echo => answer(whole),
+            Service::Count => self.count += u64::from(number(&whole[PREFIX..]).is_some()),
+            _ => self.end += number(&whole[PREFIX..]).unwrap_or_default(),
         }
     }
 
-    /// Makes up to so many frames of those that were asked for.
-    pub(super) fn make(&mut self, most: usize, out: &mut Vec<u8>) {
-        let until = self.end.min(self.next + most as u64);
-        for number in self.next..until {
-            out.extend_from_slice(&frame(number));
+    /// Sends the units that were asked for, by their numbers, until there is no room for another.
+    #[inline]
+    pub(super) fn send(&mut self, mut has_room_after: impl FnMut(u64) -> bool) {
+        self.waits = false;
+        while self.next < self.end && !self.waits {
+            self.waits = !has_room_after(self.next);
+            self.next += 1;
         }
-        self.next = until;
-    }
-
-    /// How many of the units asked for may be sent now, if no more than so many; they count as sent.
-    pub(super) fn grant(&mut self, most: u64) -> u64 {
-        let granted = most.min(self.end - self.next);
-        self.next += granted;
-        granted
     }
 
     /// What to answer the peer's end with.

@@ -1,5 +1,6 @@
 //! A candidate: one way to reach the peer, ready to be tried.
 
+use crate::policy::neat::Properties;
 use crate::properties::TransportProperties;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -82,6 +83,8 @@ pub struct Candidate {
     pub properties: Arc<TransportProperties>,
     /// The host name the address came from, if any.
     pub host: Option<Arc<str>>,
+    /// What the policy lookup made of it: its properties in NEAT's language, socket options (`so/...`) among them.
+    pub policy: Arc<Properties>,
 }
 
 impl Candidate {
@@ -92,7 +95,17 @@ impl Candidate {
         remote: SocketAddr,
         properties: Arc<TransportProperties>,
     ) -> Self {
-        Self { id, transport, interface: None, remote, local: None, priority: 0, properties, host: None }
+        Self {
+            id,
+            transport,
+            interface: None,
+            remote,
+            local: None,
+            priority: 0,
+            properties,
+            host: None,
+            policy: Arc::default(),
+        }
     }
 
     /// The peer's port.

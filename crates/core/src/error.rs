@@ -4,6 +4,7 @@ use crate::endpoint::EndpointError;
 use crate::failure::{
     ConnectionFailure, EstablishmentFailure, ListenFailure, ReceiveFailure, ResolutionFailure, SendFailure,
 };
+use crate::policy::neat::PolicyError;
 use crate::properties::PropertyError;
 use crate::security::SecurityError;
 use std::fmt;
@@ -21,6 +22,9 @@ pub enum Error {
     /// A property has no such name or value, or properties contradict each other.
     #[error(transparent)]
     Property(#[from] PropertyError),
+    /// A text in NEAT's language is not what it should be.
+    #[error(transparent)]
+    Policy(#[from] Arc<PolicyError>),
     /// Security parameters make no sense.
     #[error("{0}")]
     Security(#[from] SecurityError),
@@ -54,6 +58,12 @@ impl fmt::Debug for Error {
     }
 }
 
+impl From<PolicyError> for Error {
+    fn from(error: PolicyError) -> Self {
+        Self::Policy(Arc::new(error))
+    }
+}
+
 impl From<EstablishmentFailure> for Error {
     fn from(failure: EstablishmentFailure) -> Self {
         Self::Establishment(Arc::new(failure))
@@ -64,7 +74,9 @@ impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         use io::ErrorKind as Kind;
         let kind = match &error {
-            Error::Endpoint(_) | Error::Property(_) | Error::Security(_) => Kind::InvalidInput,
+            Error::Endpoint(_) | Error::Property(_) | Error::Policy(_) | Error::Security(_) => {
+                Kind::InvalidInput
+            }
             Error::Resolution(ResolutionFailure::TimedOut { .. }) => Kind::TimedOut,
             Error::Resolution(_) => Kind::NotFound,
             Error::Establishment(failure) => Self::from(&**failure).kind(),

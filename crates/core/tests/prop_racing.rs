@@ -1,11 +1,70 @@
 //! The race against a scripted network, in virtual time.
 
-use neatflow_core::racing::{Cause, Config, Entry, Input, MIN_SPACING, Output, Race, Reason, Stage};
+use neatflow_core::racing::{self, AttemptId, Cause, Config, Entry, Fault, MIN_SPACING, Race, Reason, Stage};
 use neatflow_core::{CandidateId, Time};
 use quickcheck::{Arbitrary, Gen, QuickCheck, TestResult, Testable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 use std::time::Duration;
+
+/// What goes in: attempts go by their candidates, for each is tried once here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Input {
+    Candidates(Vec<Entry>),
+    NoMoreCandidates,
+    Reached(CandidateId, Stage),
+    Connected(CandidateId),
+    Failed(CandidateId),
+    Cancel,
+}
+
+impl Input {
+    fn of(self, race: &Race) -> racing::Input {
+        let attempt = |id| {
+            let place = race.timeline().attempts.iter().position(|attempt| attempt.id == id);
+            AttemptId(place.map_or(u32::MAX, |place| place as u32))
+        };
+        match self {
+            Self::Candidates(list) => racing::Input::Candidates(list),
+            Self::NoMoreCandidates => racing::Input::NoMoreCandidates,
+            Self::Reached(id, stage) => racing::Input::Reached(attempt(id), stage),
+            Self::Connected(id) => racing::Input::Connected(attempt(id)),
+            Self::Failed(id) => racing::Input::Failed(attempt(id), Fault::new("refused")),
+            Self::Cancel => racing::Input::Cancel,
+        }
+    }
+}
+
+/// What comes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Output {
+    Start(CandidateId),
+    Cancel(CandidateId),
+    Won(CandidateId),
+    Lost,
+    Wait(Option<Time>),
+}
+
+impl Output {
+    fn next(race: &mut Race, now: Time) -> Self {
+        let output = race.poll(now);
+        let candidate = |id: AttemptId| race.timeline().attempts[id.0 as usize].id;
+        match output {
+            racing::Output::Start { candidate, .. } => Self::Start(candidate),
+            racing::Output::Cancel(id) => Self::Cancel(candidate(id)),
+            racing::Output::Won(id) => Self::Won(candidate(id)),
+            racing::Output::Lost(_) => Self::Lost,
+            racing::Output::Wait(due) => Self::Wait(due),
+            other => panic!("a race that is given its candidates wants {other:?}"),
+        }
+    }
+}
+
+fn config(attempt_delay: u64) -> Config {
+    let mut config = Config::default().attempt_delay(Duration::from_millis(attempt_delay));
+    config.min_attempt_delay = Duration::ZERO;
+    config
+}
 
 // The script.
 
@@ -85,9 +144,8 @@ enum Told {
 
 impl Told {
     fn input(&self, candidates: u32) -> Input {
-        let entry = |&(n, priority): &(u8, u8)| Entry {
-            id: CandidateId(u32::from(n) % candidates),
-            priority: u32::from(priority),
+        let entry = |&(n, priority): &(u8, u8)| {
+            Entry::new(CandidateId(u32::from(n) % candidates), u32::from(priority))
         };
         match self {
             Self::List(list) => Input::Candidates(list.iter().map(entry).collect()),
@@ -172,11 +230,10 @@ struct Player<'a> {
 
 impl<'a> Player<'a> {
     fn new(script: &'a Script, idle: bool) -> Self {
-        let config = Config::default().attempt_delay(Duration::from_millis(script.attempt_delay));
         let mut player = Self {
             script,
             idle,
-            race: Race::new(config),
+            race: Race::new(config(script.attempt_delay)),
             planned: BTreeMap::new(),
             plans: 0,
             notes: Vec::new(),
@@ -214,7 +271,7 @@ impl<'a> Player<'a> {
             now = next;
             if !timer && let Some((_, input)) = self.planned.pop_first() {
                 self.notes.push((Time::from_millis(now), Note::In(input.clone())));
-                self.race.handle(input, Time::from_millis(now));
+                self.race.handle(input.of(&self.race), Time::from_millis(now));
             }
             due = self.drain(now);
         }
@@ -226,12 +283,15 @@ impl<'a> Player<'a> {
     fn drain(&mut self, now: u64) -> Option<u64> {
         // At once it can start one, cancel all and have an outcome: a race that says more never waits.
         for _ in 0..self.script.fates.len() + 3 {
-            let output = self.race.poll(Time::from_millis(now));
+            let output = Output::next(&mut self.race, Time::from_millis(now));
             match output {
                 Output::Wait(due) => {
                     let due = due.map(|due| due.since_origin().as_millis() as u64);
                     assert!(due.is_none_or(|due| due > now), "waits for what is past");
-                    assert!(!self.idle || self.race.poll(Time::from_millis(now)) == output, "says more");
+                    assert!(
+                        !self.idle || Output::next(&mut self.race, Time::from_millis(now)) == output,
+                        "says more"
+                    );
                     return due;
                 }
                 Output::Start(id) => {
@@ -328,7 +388,9 @@ impl Played {
         let mut timer = started + self.delay;
         for (m, (at, note)) in self.notes.iter().enumerate().take(until).skip(n) {
             match note {
-                Note::In(Input::Reached(_, Stage::Transport)) if *at < timer => timer = *at + self.delay,
+                Note::In(Input::Reached(id, Stage::Transport)) if *id == latest && *at < timer => {
+                    timer = *at + self.delay;
+                }
                 Note::In(Input::Failed(id)) if *id == latest || self.running(m + 1).is_empty() => {
                     let earliest = (*at).max(started + MIN_SPACING);
                     if earliest <= timer {
@@ -541,7 +603,7 @@ fn the_timeline_tells_what_happened_and_why() {
             });
             let why = match (attempt.cause, k.checked_sub(1).map(|earlier| starts[earlier])) {
                 (Cause::First, None) => true,
-                (Cause::Timer, Some(earlier)) => played.allowed(earlier, n) == (at, false),
+                (Cause::Timer | Cause::Extended, Some(earlier)) => played.allowed(earlier, n) == (at, false),
                 (Cause::Failure, Some(earlier)) => played.allowed(earlier, n) == (at, true),
                 (Cause::Late, Some((m, _, _))) => (m + 1..n).any(|m| played.untried(m).is_empty()),
                 _ => false,
@@ -578,9 +640,7 @@ fn babbled(kind: u8, id: CandidateId) -> Input {
         4..=11 => Input::Failed(id),
         12..=14 => Input::Reached(id, Stage::Transport),
         15 => Input::Reached(id, Stage::Security),
-        _ => Input::Candidates(
-            (0..id.0).rev().map(|n| Entry { id: CandidateId(n), priority: n % 3 }).collect(),
-        ),
+        _ => Input::Candidates((0..id.0).rev().map(|n| Entry::new(CandidateId(n), n % 3)).collect()),
     }
 }
 
@@ -593,12 +653,13 @@ fn a_driver_that_keeps_no_promise_gets_one_outcome_and_spaced_starts_all_the_sam
         let (mut outcomes, mut starts) = (0, Vec::new());
         for &(gap, kind, id) in &babble.0 {
             now += Duration::from_millis(u64::from(gap % 300));
-            race.handle(babbled(kind, CandidateId(u32::from(id % 8))), now);
+            let input = babbled(kind, CandidateId(u32::from(id % 8))).of(&race);
+            race.handle(input, now);
             if !drain_often && gap % 2 == 0 {
                 continue;
             }
             // Eight candidates: one start, a cancel for each, an outcome.
-            let said = iter::repeat_with(|| race.poll(now)).take(20);
+            let said = iter::repeat_with(|| Output::next(&mut race, now)).take(20);
             let said: Vec<_> = said.take_while(|output| !matches!(output, Output::Wait(_))).collect();
             if said.len() == 20 {
                 return TestResult::error("never waits");

@@ -28,6 +28,7 @@ mod paused;
 pub mod probe;
 mod quiet;
 pub mod resolver;
+pub mod scenarios;
 pub mod stack;
 pub mod talk;
 

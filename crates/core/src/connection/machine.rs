@@ -409,12 +409,21 @@ impl Machine {
             self.run_framers();
         }
         if self.outputs.is_empty() && self.state == State::Established {
-            if !self.answer(room) && self.inbox.take_readable() {
-                self.tell(Event::Readable);
+            // Not by way of the queue, which most of these would be the only ones in.
+            if let Some(answer) = self.answer(room) {
+                return Some(Output::Event(answer));
+            }
+            if self.inbox.take_readable() {
+                return Some(Output::Event(Event::Readable));
             }
             self.maybe_closed();
         }
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() {
+            // Most connections have nothing to say most of the time.
+            self.outputs = VecDeque::new();
+        }
+        output
     }
 
     fn tell(&mut self, event: Event) {
@@ -548,15 +557,14 @@ impl Machine {
         }
     }
 
-    /// Answers whoever asked first; false if nothing is there to be said.
-    fn answer(&mut self, room: Room) -> bool {
-        let Some((asker, answer)) = self.inbox.answer(room) else { return false };
-        self.tell(match answer {
+    /// The answer for whoever asked first, if there is something to be said.
+    fn answer(&mut self, room: Room) -> Option<Event> {
+        let (asker, answer) = self.inbox.answer(room)?;
+        Some(match answer {
             Answer::Whole(messages) => Event::Received { asker, messages },
             Answer::Part(part) => Event::ReceivedPartial { asker, part },
             Answer::Error(reason) => Event::ReceiveError { asker, reason },
-        });
-        true
+        })
     }
 
     /// Refuses every request that is open. What has come for those who asked is theirs still, room or not: it is no
@@ -564,7 +572,9 @@ impl Machine {
     fn shut_inbox(&mut self, reason: ReceiveFailure) {
         let answers = self.state != State::Establishing && !self.inbox.is_shut();
         let room = if self.hears_parts { Room::Parts } else { Room::Whole };
-        while answers && self.answer(room) {}
+        while let Some(answer) = answers.then(|| self.answer(room)).flatten() {
+            self.tell(answer);
+        }
         let Self { inbox, outputs, .. } = self;
         inbox.shut(reason.clone(), |id| {
             let asker = Asker::Request(id);

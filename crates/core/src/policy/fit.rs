@@ -41,6 +41,8 @@ pub(super) enum Misfit {
     OtherScope {
         interface: Arc<str>,
     },
+    /// A policy, or what is known of the peer, rules it out.
+    RuledOut,
 }
 
 /// Fits a path to the address of a remote endpoint whose scope is `zone`.
@@ -142,6 +144,7 @@ impl fmt::Display for Misfit {
             Self::OtherHost { interface } => write!(f, "{interface} leads to this host only"),
             Self::NoScope => f.write_str("it is link-local and needs an interface (address%interface)"),
             Self::UnknownScope { interface } => write!(f, "there is no interface {interface}"),
+            Self::RuledOut => f.write_str("a policy rules it out"),
             Self::OtherScope { interface } => write!(f, "{interface} is not the interface it is on"),
         }
     }

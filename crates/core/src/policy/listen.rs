@@ -1,13 +1,14 @@
 //! Which sockets a listener opens.
 
+use super::engine::Engine;
 use super::inventory::Inventory;
-use super::paths::{self, Path};
-use super::protocols;
-use super::refusal::Refusal;
+use super::paths::Path;
 use super::request::Request;
+use super::select::Branch;
 use crate::candidate::Protocol;
 use crate::failure::ListenFailure;
-use crate::properties::{Preference, Role, SelectionProperty};
+use crate::properties::{Role, SelectionProperty};
+use crate::time::Time;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -26,55 +27,54 @@ pub struct ListenSpec {
     pub interface: Option<Arc<str>>,
 }
 
-/// Which sockets a listener opens: for every eligible path, every eligible protocol (RFC 9623 §4.7). A local endpoint
-/// without address means both `[::]` and `0.0.0.0`. Of the wishes for interfaces only Require and Prohibit matter: a
-/// listener listens wherever it may.
+/// Which sockets a listener opens, without policies: as [`Engine::listen_plan`].
 ///
-/// *Errors*: as [`branches`](super::branches), and when there is no local endpoint (RFC 9622 §7.2) or more than
-/// [`MAX_LISTEN_SPECS`] sockets were needed.
+/// *Errors*: as [`Engine::listen_plan`].
 pub fn listen_plan(request: &Request, inventory: &Inventory) -> Result<Vec<ListenSpec>, ListenFailure> {
-    request.check_to_listen()?;
-    let selection = &request.properties.selection;
-    let framed = request.framed_inventory(inventory);
-    let stacks = protocols::eligible(&framed, &request.properties, Role::Listen)?;
-    let ways = paths::eligible(request, inventory, Role::Listen)?;
-    let temporary = selection.preference_to(SelectionProperty::UseTemporaryLocalAddress, Role::Listen);
+    Engine::new().listen_plan(request, inventory, Time::ZERO)
+}
 
-    let mut pairs: Vec<(&Path, &Protocol)> = Vec::new();
-    for way in &ways {
-        let stacks = stacks.iter().filter(|stack| way.is_for(&stack.protocol));
-        pairs.extend(stacks.map(|stack| (&way.path, &stack.protocol)));
-    }
-    if pairs.is_empty() {
-        return Err(
-            Refusal::no_path(format!("no local endpoint is for {}", protocols::names(&stacks))).into()
-        );
-    }
-
-    let mut specs: Vec<ListenSpec> = Vec::new();
-    for (path, protocol) in pairs {
-        for address in addresses(path) {
-            if temporary == Preference::Require && address.is_ipv4() {
-                continue;
-            }
-            let local = path.bound(address, inventory);
-            let spec = ListenSpec { protocol: protocol.clone(), local, interface: path.interface.clone() };
-            if !specs.contains(&spec) {
-                specs.push(spec);
-            }
-            if specs.len() > MAX_LISTEN_SPECS {
-                let why = format!("listening like this takes more than {MAX_LISTEN_SPECS} sockets");
-                return Err(ListenFailure::InvalidConfiguration(why.into()));
+impl Engine {
+    /// Which sockets a listener opens: for every eligible path, every eligible protocol (RFC 9623 §4.7). A local
+    /// endpoint without address means both `[::]` and `0.0.0.0`. Of the wishes for interfaces only Require and Prohibit
+    /// matter: a listener listens wherever it may. `now` is measured from the Unix epoch.
+    ///
+    /// *Errors*: as [`branches`](Self::branches), and when there is no local endpoint (RFC 9622 §7.2) or more than
+    /// [`MAX_LISTEN_SPECS`] sockets were needed.
+    pub fn listen_plan(
+        &mut self,
+        request: &Request,
+        inventory: &Inventory,
+        now: Time,
+    ) -> Result<Vec<ListenSpec>, ListenFailure> {
+        request.check_to_listen()?;
+        let branches = self.select(request, inventory, Role::Listen, now)?;
+        let mut specs: Vec<ListenSpec> = Vec::new();
+        for Branch { path, protocol, temporary, .. } in &branches {
+            for address in addresses(path) {
+                if *temporary && address.is_ipv4() {
+                    continue;
+                }
+                let local = path.bound(address, inventory);
+                let spec =
+                    ListenSpec { protocol: protocol.clone(), local, interface: path.interface.clone() };
+                if !specs.contains(&spec) {
+                    specs.push(spec);
+                }
+                if specs.len() > MAX_LISTEN_SPECS {
+                    let why = format!("listening like this takes more than {MAX_LISTEN_SPECS} sockets");
+                    return Err(ListenFailure::InvalidConfiguration(why.into()));
+                }
             }
         }
+        if specs.is_empty() {
+            return Err(ListenFailure::NoCandidates {
+                properties: vec![SelectionProperty::UseTemporaryLocalAddress],
+                why: "temporary addresses are required, and IPv4 has none".into(),
+            });
+        }
+        Ok(specs)
     }
-    if specs.is_empty() {
-        return Err(ListenFailure::NoCandidates {
-            properties: vec![SelectionProperty::UseTemporaryLocalAddress],
-            why: "temporary addresses are required, and IPv4 has none".into(),
-        });
-    }
-    Ok(specs)
 }
 
 /// The address of a path, or else one for each family.

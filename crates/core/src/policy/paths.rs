@@ -1,11 +1,13 @@
-//! Which paths are eligible, and in which order.
+//! Which paths there are for a request.
 
 use super::inventory::{InterfaceRow, Inventory};
+use super::neat::Properties;
+use super::places::{Place, place_of, row, usable};
 use super::refusal::Refusal;
 use super::request::Request;
 use crate::candidate::Protocol;
 use crate::endpoint::{self, LocalEndpoint};
-use crate::properties::{Preference, Role, SelectionProperties};
+use crate::properties::Preference;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -24,10 +26,11 @@ pub struct Path {
     pub port: u16,
 }
 
-/// A path, and the only protocol it is for, if its local endpoint names one (RFC 9622 §6.1.3).
+/// A path with its row, and the only protocol it is for, if its local endpoint names one (RFC 9622 §6.1.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Way {
     pub(super) path: Path,
+    pub(super) row: Properties,
     protocol: Option<Protocol>,
 }
 
@@ -35,184 +38,153 @@ impl Way {
     pub(super) fn is_for(&self, protocol: &Protocol) -> bool {
         endpoint::is_for(self.protocol.as_ref(), protocol)
     }
+
+    /// The same path, bound to this interface.
+    pub(super) fn through(&self, interface: &InterfaceRow) -> Self {
+        let path = Path { interface: Some(interface.name.clone()), ..self.path.clone() };
+        Self { path, ..self.clone() }
+    }
 }
 
-/// The eligible paths: preferred interfaces first, avoided ones last, within that the local endpoints in the order
-/// given.
+/// The paths that are not prohibited, in the order of the local endpoints, and for each of them those that were named
+/// before the others. Which of them is wanted most is a matter of their rows.
 ///
 /// *Errors*: there is none, and why.
-pub(super) fn eligible(request: &Request, inventory: &Inventory, role: Role) -> Result<Vec<Way>, Refusal> {
-    let wishes = Wishes::new(&request.properties.selection, inventory, role)?;
+pub(super) fn ways(request: &Request, inventory: &Inventory, places: &[Place]) -> Result<Vec<Way>, Refusal> {
+    let slots = Slots::new(inventory, places)?;
     let anywhere = [LocalEndpoint::new()];
     let locals = if request.locals.is_empty() { &anywhere[..] } else { &request.locals[..] };
 
-    let mut ranked: Vec<(Rank, Way)> = Vec::new();
+    let mut ways: Vec<Way> = Vec::new();
     let mut refused: Vec<String> = Vec::new();
     for local in locals {
-        match wishes.slots_of(local, inventory) {
-            Ok(slots) => ranked.extend(slots.iter().map(|slot| (slot.rank, slot.way(local)))),
+        match slots.of(local) {
+            Ok(found) => {
+                for way in found.into_iter().map(|slot| slots.way(slot, local)) {
+                    if !ways.contains(&way) {
+                        ways.push(way);
+                    }
+                }
+            }
             Err(why) => refused.push(why),
         }
     }
     // One local endpoint that is gone does not matter while there is another.
-    if ranked.is_empty() {
+    if ways.is_empty() {
         refused.truncate(MAX_NAMED);
         return Err(Refusal::no_path(refused.join("; ")));
-    }
-    ranked.sort_by_key(|(rank, _)| *rank);
-    let mut ways: Vec<Way> = Vec::with_capacity(ranked.len());
-    for (_, way) in ranked {
-        if !ways.contains(&way) {
-            ways.push(way);
-        }
     }
     Ok(ways)
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    Wanted,
-    Neutral,
-    Avoided,
+/// A way out: an interface, by its place in the inventory, or whichever the routing table chooses.
+type Slot = Option<usize>;
+
+/// The ways out of this host.
+struct Slots<'a> {
+    inventory: &'a Inventory,
+    places: &'a [Place],
+    slots: Vec<Slot>,
 }
 
-/// A way out: an interface, or whichever the routing table chooses.
-#[derive(Clone, Copy)]
-struct Slot<'a> {
-    rank: Rank,
-    row: Option<&'a InterfaceRow>,
-}
-
-impl Slot<'_> {
-    fn way(&self, local: &LocalEndpoint) -> Way {
-        let interface = self.row.map(|row| row.name.clone());
-        let path = Path { interface, address: local.literal(), port: local.port.unwrap_or(0) };
-        Way { path, protocol: local.protocol.clone() }
+impl<'a> Slots<'a> {
+    fn new(inventory: &'a Inventory, places: &'a [Place]) -> Result<Self, Refusal> {
+        let mut slots = Self { inventory, places, slots: Vec::new() };
+        slots.slots = slots.all();
+        if slots.slots.is_empty() {
+            let required = places.iter().find(|place| place.preference == Preference::Require);
+            return Err(Refusal::no_path(required.map_or_else(
+                || "every interface that is up is prohibited".to_owned(),
+                |place| format!("every interface of the required {} is down or prohibited", place.what),
+            )));
+        }
+        Ok(slots)
     }
-}
 
-/// What the interface property says of the interfaces there are (RFC 9622 §6.2.11).
-struct Wishes<'a> {
-    required: Option<&'a InterfaceRow>,
-    /// For each interface of the inventory.
-    preferences: Vec<Preference>,
-    slots: Vec<Slot<'a>>,
-}
+    /// What was said of an interface: the strongest refusal counts.
+    fn said_of(&self, interface: usize) -> Preference {
+        let about = self.places.iter().filter(|place| place.is(interface));
+        about.map(|place| place.preference).min().unwrap_or_default()
+    }
 
-impl<'a> Wishes<'a> {
-    fn new(said: &SelectionProperties, inventory: &'a Inventory, role: Role) -> Result<Self, Refusal> {
-        let required = |set: &[(Preference, Arc<str>)]| {
-            set.iter()
-                .find(|(preference, _)| *preference == Preference::Require)
-                .map(|(_, name)| name.clone())
-        };
-        if let Some(name) = required(said.pvds()) {
-            return Err(Refusal::no_path(format!("required provisioning domain {name} is not known here")));
-        }
-        let required = match required(said.interfaces()) {
-            Some(name) => Some(usable(inventory, &name).map_err(Refusal::no_path)?),
-            None => None,
-        };
-        let preferences: Vec<_> =
-            inventory.interfaces.iter().map(|row| preference(said, inventory, row, role)).collect();
-        let mut wishes = Self { required, preferences, slots: Vec::new() };
-        wishes.slots = wishes.all_slots(inventory);
-        if wishes.slots.is_empty() {
-            return Err(Refusal::no_path("every interface that is up is prohibited".to_owned()));
-        }
-        Ok(wishes)
+    fn required(&self) -> impl Iterator<Item = &Place> {
+        self.places.iter().filter(|place| place.preference == Preference::Require)
     }
 
     /// The ways out for a local endpoint that names none.
-    fn all_slots(&self, inventory: &'a Inventory) -> Vec<Slot<'a>> {
-        if let Some(row) = self.required {
-            return self.slot_of(inventory, row).into_iter().collect();
-        }
-        let rows = || inventory.interfaces.iter().zip(&self.preferences);
-        let up_and = |wanted: Preference| {
-            rows().filter(move |(row, said)| row.up && **said == wanted).map(|(row, _)| row)
+    fn all(&self) -> Vec<Slot> {
+        let interfaces = &self.inventory.interfaces;
+        let up_and = |wanted: fn(Preference) -> bool| {
+            (0..interfaces.len())
+                .filter(move |place| interfaces[*place].up && wanted(self.said_of(*place)))
+                .collect::<Vec<_>>()
         };
-        let bound = |rank: Rank| move |row: &'a InterfaceRow| Slot { rank, row: Some(row) };
-
-        let mut slots: Vec<_> = up_and(Preference::Prefer).map(bound(Rank::Wanted)).collect();
+        if self.required().next().is_some() {
+            let allowed = up_and(|said| said != Preference::Prohibit);
+            let named = |place: &usize| self.required().all(|required| required.is(*place));
+            return allowed.into_iter().filter(named).map(Some).collect();
+        }
+        let mut slots: Vec<Slot> = up_and(|said| said == Preference::Prefer).into_iter().map(Some).collect();
         // The routing table may choose what is prohibited or avoided, so every other interface is named instead.
-        let prohibited = rows().any(|(_, said)| *said == Preference::Prohibit);
-        if !prohibited && up_and(Preference::Avoid).next().is_none() {
-            slots.push(Slot { rank: Rank::Neutral, row: None });
+        let prohibited = (0..interfaces.len()).any(|place| self.said_of(place) == Preference::Prohibit);
+        let avoided = up_and(|said| said == Preference::Avoid);
+        if !prohibited && avoided.is_empty() {
+            slots.push(None);
             return slots;
         }
+        let neutral = up_and(|said| said == Preference::NoPreference);
         let others = |loopback: bool| {
-            up_and(Preference::NoPreference)
-                .filter(move |row| row.loopback == loopback && !row.addresses.is_empty())
-                .map(bound(Rank::Neutral))
+            let fits = move |place: &&usize| {
+                let row = &interfaces[**place];
+                row.loopback == loopback && !row.addresses.is_empty()
+            };
+            neutral.iter().filter(fits).copied().map(Some).collect::<Vec<_>>()
         };
         slots.extend(others(false));
         slots.extend(others(true));
-        slots.extend(up_and(Preference::Avoid).map(bound(Rank::Avoided)));
+        slots.extend(avoided.into_iter().map(Some));
         slots
     }
 
     /// The ways out for this local endpoint.
-    fn slots_of(&self, local: &LocalEndpoint, inventory: &'a Inventory) -> Result<Vec<Slot<'a>>, String> {
+    fn of(&self, local: &LocalEndpoint) -> Result<Vec<Slot>, String> {
         let mut slots = match &local.interface {
             None => self.slots.clone(),
-            Some(name) => vec![self.slot_on(name, inventory)?],
+            Some(name) => vec![Some(self.on(name)?)],
         };
         let Some(address) = local.literal().filter(|address| !address.is_unspecified()) else {
             return Ok(slots);
         };
-        if !address.is_loopback() && inventory.owner(address).is_none() {
+        if !address.is_loopback() && self.inventory.owner(address).is_none() {
             return Err(format!("no interface has the local address {address}"));
         }
-        slots.retain(|slot| slot.row.is_none_or(|row| row.has(address)));
+        slots.retain(|slot| slot.is_none_or(|place| self.inventory.interfaces[place].has(address)));
         if slots.is_empty() {
             return Err(format!("the local address {address} is on no interface that may be used"));
         }
         Ok(slots)
     }
 
-    fn slot_on(&self, name: &str, inventory: &'a Inventory) -> Result<Slot<'a>, String> {
-        let row = usable(inventory, name)?;
-        if let Some(required) = self.required.filter(|required| required.name != row.name) {
-            return Err(format!("local interface {name} is not the required {}", required.name));
+    /// The interface that a local endpoint names.
+    fn on(&self, name: &str) -> Result<usize, String> {
+        usable(self.inventory, name)?;
+        let place = place_of(self.inventory, name).unwrap_or_default();
+        if let Some(required) = self.required().find(|required| !required.is(place)) {
+            return Err(format!("local interface {name} is not the required {}", required.what));
         }
-        self.slot_of(inventory, row).ok_or_else(|| format!("local interface {name} is prohibited"))
+        if self.said_of(place) == Preference::Prohibit {
+            return Err(format!("local interface {name} is prohibited"));
+        }
+        Ok(place)
     }
 
-    /// The way out through this interface, if it is not prohibited.
-    fn slot_of(&self, inventory: &Inventory, row: &'a InterfaceRow) -> Option<Slot<'a>> {
-        let place = inventory.interfaces.iter().position(|known| known.name == row.name)?;
-        let rank = match self.preferences.get(place)? {
-            Preference::Prohibit => return None,
-            Preference::Avoid => Rank::Avoided,
-            Preference::NoPreference => Rank::Neutral,
-            Preference::Prefer | Preference::Require => Rank::Wanted,
+    fn way(&self, slot: Slot, local: &LocalEndpoint) -> Way {
+        let interface = slot.map(|place| (place, &self.inventory.interfaces[place]));
+        let path = Path {
+            interface: interface.map(|(_, row)| row.name.clone()),
+            address: local.literal(),
+            port: local.port.unwrap_or(0),
         };
-        Some(Slot { rank, row: Some(row) })
-    }
-}
-
-/// What was said of an interface, by its name or its index; the strongest refusal counts. A listener listens on all
-/// it may, so what it would merely like does not matter.
-fn preference(
-    said: &SelectionProperties,
-    inventory: &Inventory,
-    row: &InterfaceRow,
-    role: Role,
-) -> Preference {
-    let about = |name: &str| inventory.interface(name).is_some_and(|named| named.name == row.name);
-    let preferences =
-        said.interfaces().iter().filter(|(_, name)| about(name)).map(|(preference, _)| *preference);
-    match preferences.min().unwrap_or_default() {
-        Preference::Prefer | Preference::Avoid if role == Role::Listen => Preference::NoPreference,
-        preference => preference,
-    }
-}
-
-fn usable<'a>(inventory: &'a Inventory, name: &str) -> Result<&'a InterfaceRow, String> {
-    match inventory.interface(name) {
-        None => Err(format!("there is no interface {name}")),
-        Some(row) if !row.up => Err(format!("interface {name} is down")),
-        Some(row) => Ok(row),
+        Way { row: row(self.places, interface, path.address), path, protocol: local.protocol.clone() }
     }
 }

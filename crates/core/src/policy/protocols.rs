@@ -1,106 +1,96 @@
-//! Which protocols are eligible, and in which order.
+//! Which stacks may carry what is asked for, and why none may.
 
-use super::inventory::{Inventory, StackRow};
+use super::engine::{Draft, Ledger, Source};
+use super::neat::Conflict;
 use super::refusal::Refusal;
-use crate::properties::{
-    Multipath, Offer, Offers, Preference, Role, SelectionProperties, SelectionProperty, TransportProperties,
-};
-use std::cmp::Reverse;
+use super::rows::StackFacts;
+use super::wishes::{DIRECTION, SAFELY_REPLAYABLE, property_of};
+use crate::candidate::Protocol;
+use crate::properties::SelectionProperty;
+use std::sync::Arc;
 
-/// The stacks that satisfy every Require and Prohibit. First those that satisfy the most Prefers, among them those
-/// that disregard the fewest Avoids, then in the order of registration (RFC 9623 §4.1.3). A stack whose messages may
-/// arrive twice is one only for messages that are safely replayable (RFC 9622 §9.1.3.4).
-///
-/// *Errors*: there is none; the properties that the nearest one violates are named.
-pub(super) fn eligible<'a>(
-    inventory: &'a Inventory,
-    properties: &TransportProperties,
-    role: Role,
-) -> Result<Vec<&'a StackRow>, Refusal> {
-    let wanted = &properties.selection;
-    // A name means the stack that registered it first.
-    let namesakes = |place: usize, row: &StackRow| {
-        inventory.stacks[..place].iter().any(|earlier| earlier.protocol == row.protocol)
-    };
-    let rows = inventory.stacks.iter().enumerate().filter(|(place, row)| !namesakes(*place, row));
-    let satisfies =
-        |row: &&StackRow| row.offers.satisfies(wanted, role) && !duplicates(&row.offers, properties);
-    let mut stacks: Vec<&StackRow> = rows.map(|(_, row)| row).filter(satisfies).collect();
-    if stacks.is_empty() {
-        return Err(nothing(inventory, properties));
+/// What is asked for, held against each stack: the candidates that are left, with the place of their stack; or why
+/// there is none, by the stack that comes nearest.
+pub(super) fn join(
+    drafts: &[Draft],
+    stacks: &[StackFacts],
+    ledger: &mut Ledger,
+) -> Result<Vec<(usize, Draft)>, Refusal> {
+    let mut joined = Vec::with_capacity(drafts.len() * stacks.len());
+    let mut refused: Vec<(&StackFacts, Vec<Conflict>)> = Vec::new();
+    for draft in drafts {
+        for (place, stack) in stacks.iter().enumerate() {
+            let source = || Source::Stack(stack.protocol.as_str().into());
+            match stack.row.update_in_their_order(&draft.properties) {
+                Ok(both) => joined.push((place, ledger.change(draft, both, source))),
+                Err(conflicts) => {
+                    ledger.reject(draft, conflicts.clone(), source);
+                    refused.push((stack, conflicts));
+                }
+            }
+        }
     }
-    // The sort is stable: the order of registration decides among equals.
-    stacks.sort_by_key(|row| {
-        let score = score(&row.offers, wanted, role);
-        (Reverse(score.fulfilled), score.disregarded)
-    });
-    Ok(stacks)
+    if joined.is_empty() { Err(nothing(&refused)) } else { Ok(joined) }
 }
 
 /// Their names, for an explanation.
-pub(super) fn names(stacks: &[&StackRow]) -> String {
-    let names: Vec<_> = stacks.iter().map(|stack| stack.protocol.as_str()).collect();
+pub(super) fn names<'a>(protocols: impl Iterator<Item = &'a Protocol>) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for protocol in protocols.map(Protocol::as_str) {
+        if !names.contains(&protocol) {
+            names.push(protocol);
+        }
+    }
     names.join(" or ")
 }
 
-struct Score {
-    /// Prefers that are satisfied.
-    fulfilled: usize,
-    /// Avoids that are not.
-    disregarded: usize,
+/// The selection properties among these conflicts, in the order of the RFC.
+pub(super) fn blamed(conflicts: &[Conflict]) -> Vec<SelectionProperty> {
+    let mut blamed: Vec<_> = conflicts.iter().filter_map(|conflict| property_of(&conflict.key)).collect();
+    blamed.sort_unstable();
+    blamed
 }
 
-fn score(offers: &Offers, wanted: &SelectionProperties, role: Role) -> Score {
-    let count = |preference: Preference, holds: fn(Offer) -> bool| {
-        let counts = |property: &&SelectionProperty| {
-            wanted.preference_to(**property, role) == preference && holds(offers.offer(**property))
-        };
-        SelectionProperty::ALL.iter().filter(counts).count()
-    };
-    // Anything but Disabled is a preference for protocols that can use several paths (RFC 9622 §6.2.14).
-    let multipath = wanted.multipath(role) != Multipath::Disabled && offers.multipath() != Offer::Never;
-    Score {
-        fulfilled: count(Preference::Prefer, |offer| offer != Offer::Never) + usize::from(multipath),
-        disregarded: count(Preference::Avoid, |offer| offer == Offer::Always),
-    }
-}
-
-/// Whether a message may arrive twice although that could do harm.
-fn duplicates(offers: &Offers, properties: &TransportProperties) -> bool {
-    offers.duplicates() && !properties.message.is_safely_replayable()
-}
-
-fn nothing(inventory: &Inventory, properties: &TransportProperties) -> Refusal {
-    let wanted = &properties.selection;
-    let violations = inventory.stacks.iter().map(|row| (row, row.offers.violations(wanted)));
-    let faults = |(row, violated): &(&StackRow, Vec<SelectionProperty>)| {
-        (violated.len() + usize::from(duplicates(&row.offers, properties)), violated.len())
-    };
+fn nothing(refused: &[(&StackFacts, Vec<Conflict>)]) -> Refusal {
+    let of = |conflicts: &[Conflict], key: &str| conflicts.iter().any(|conflict| conflict.key == *key);
     // What a word on the messages would make eligible first; among equals the order of registration.
-    let Some((nearest, violated)) = violations.min_by_key(faults) else {
+    let faults = |(_, conflicts): &&(&StackFacts, Vec<Conflict>)| {
+        let violated = blamed(conflicts).len();
+        let other_transport = of(conflicts, "transport");
+        (other_transport, violated + usize::from(of(conflicts, &SAFELY_REPLAYABLE)), violated)
+    };
+    let Some((nearest, conflicts)) = refused.iter().min_by_key(faults) else {
         return Refusal::no_path("no protocol stack is registered".to_owned());
     };
-    let (name, offers) = (&nearest.protocol, &nearest.offers);
-    let replays = duplicates(offers, properties);
-    let why = if !violated.is_empty() {
+    let (name, violated) = (&nearest.protocol, blamed(conflicts));
+    let replays = of(conflicts, &SAFELY_REPLAYABLE);
+    let why = if let Some(transport) = conflicts.iter().find(|conflict| conflict.key == "transport") {
+        format!("no protocol stack is for {}", transport.theirs.value)
+    } else if !violated.is_empty() {
         let also = if replays { ", and needs safelyReplayable too" } else { "" };
         format!("no protocol satisfies all requirements; {name} comes nearest{also}")
     } else if replays {
         format!("safelyReplayable is not true, and messages may arrive more than once over {name}")
-    } else if !offers.carries(wanted.direction()) {
-        format!("no protocol is {} ({name} is not)", wanted.direction())
-    } else {
+    } else if let Some(direction) = conflicts.iter().find(|conflict| conflict.key == DIRECTION) {
+        format!("no protocol is {} ({name} is not)", direction.theirs.value)
+    } else if of(conflicts, "multipath") {
         format!("no protocol keeps to one path ({name} does not)")
+    } else {
+        let told: Vec<String> = conflicts.iter().map(ToString::to_string).collect();
+        format!("{name} does not fit: {}", told.join("; "))
     };
-    Refusal::Nothing { properties: violated, why }
+    Refusal::Nothing { properties: violated, why: Arc::from(why) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::candidate::Protocol;
-    use crate::properties::{Direction, TransportProperties};
+    use crate::policy::inventory::{Inventory, StackRow};
+    use crate::policy::rows::stacks;
+    use crate::policy::wishes::wanted;
+    use crate::properties::{Direction, Multipath, Offer, Offers, Role, TransportProperties};
     use SelectionProperty as P;
+    use std::cmp::Reverse;
 
     fn row(name: &'static str, offers: Offers) -> StackRow {
         let tcp_like = [P::Reliability, P::PreserveOrder, P::FullChecksumSend, P::FullChecksumRecv];
@@ -110,6 +100,21 @@ mod tests {
 
     fn inventory(stacks: Vec<StackRow>) -> Inventory {
         Inventory { stacks, interfaces: Vec::new() }
+    }
+
+    /// The stacks that are left, best first.
+    fn eligible(
+        inventory: &Inventory,
+        properties: &TransportProperties,
+        role: Role,
+    ) -> Result<Vec<StackRow>, Refusal> {
+        let stacks = stacks(inventory);
+        let mut ledger = Ledger::closed();
+        let asked = ledger.begin(wanted(properties, role, &stacks));
+        let mut joined = join(&[asked], &stacks, &mut ledger)?;
+        joined.sort_by_key(|(_, draft)| Reverse(draft.properties.score()));
+        let of = |place: usize| inventory.stacks.iter().find(|row| row.protocol == stacks[place].protocol);
+        Ok(joined.into_iter().filter_map(|(place, _)| of(place).cloned()).collect())
     }
 
     fn order(inventory: &Inventory, wanted: TransportProperties) -> Vec<String> {

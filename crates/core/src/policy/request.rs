@@ -59,17 +59,19 @@ impl Request {
     pub(super) fn check_to_initiate(&self) -> Result<(), Refusal> {
         self.properties.validate()?;
         if self.remotes.is_empty() {
-            return Err(Refusal::Invalid("there is no remote endpoint".to_owned()));
+            return Err(Refusal::Invalid("there is no remote endpoint".into()));
         }
         for remote in &self.remotes {
             remote.validate()?;
             match (remote.port, remote.literal()) {
                 (None, _) if remote.service.is_none() => {
-                    return Err(Refusal::Invalid(format!("remote endpoint {remote} has no port")));
+                    return Err(Refusal::Invalid(format!("remote endpoint {remote} has no port").into()));
                 }
-                (Some(0), _) => return Err(Refusal::Invalid(format!("remote endpoint {remote} has port 0"))),
+                (Some(0), _) => {
+                    return Err(Refusal::Invalid(format!("remote endpoint {remote} has port 0").into()));
+                }
                 (_, Some(address)) if address.is_unspecified() => {
-                    return Err(Refusal::Invalid(format!("remote endpoint {remote} names no host")));
+                    return Err(Refusal::Invalid(format!("remote endpoint {remote} names no host").into()));
                 }
                 _ => {}
             }
@@ -81,7 +83,7 @@ impl Request {
     pub(super) fn check_to_listen(&self) -> Result<(), Refusal> {
         self.properties.validate()?;
         if self.locals.is_empty() {
-            return Err(Refusal::Invalid("listening needs a local endpoint".to_owned()));
+            return Err(Refusal::Invalid("listening needs a local endpoint".into()));
         }
         self.check_locals()
     }
@@ -90,7 +92,7 @@ impl Request {
         for local in &self.locals {
             local.validate()?;
             if local.unresolved().is_some() || local.unresolved_service().is_some() {
-                return Err(Refusal::Invalid(format!("local endpoint {local} has not been resolved")));
+                return Err(Refusal::Invalid(format!("local endpoint {local} has not been resolved").into()));
             }
         }
         Ok(())

@@ -1,18 +1,23 @@
 //! The two calls of an establishment.
 
+use super::engine::Engine;
 use super::fit::{Fit, Misfit, fit};
-use super::inventory::{Inventory, StackRow};
-use super::paths::{self, Path, Way};
-use super::protocols;
+use super::inventory::Inventory;
+use super::learned::About;
+use super::neat::{Properties, Property, Score, Text, Value};
+use super::paths::Path;
 use super::refusal::Refusal;
 use super::request::{Request, Resolved};
 use super::roster::{Key, Roster};
 use crate::candidate::{Candidate, CandidateId, Protocol};
 use crate::endpoint::RemoteEndpoint;
 use crate::failure::EstablishmentFailure;
-use crate::properties::{Preference, Role, SelectionProperty};
+use crate::properties::{Role, SelectionProperty};
+use crate::time::Time;
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// An establishment has at most this many branches; those that were wanted least are left out.
 pub const MAX_BRANCHES: usize = 64;
@@ -31,66 +36,23 @@ pub struct Branch {
     pub path: Path,
     /// What carries it.
     pub protocol: Protocol,
+    /// What the lookup made of the request: its own properties, and those of the stack, the path, the CIB and the
+    /// policies; socket options (`so/...`) among them.
+    pub properties: Arc<Properties>,
+    /// Before the policies, if they speak of peers and have to be asked again for each.
+    pub(super) basis: Option<Arc<Properties>>,
+    /// Whether only temporary addresses will do.
+    pub(super) temporary: bool,
 }
 
-/// Call 1, before names are resolved: the eligible branches, those wanted most first, paths before protocols
-/// (RFC 9622 §6.2, RFC 9623 §4.1.2).
+/// Call 1, before names are resolved, without policies: as [`Engine::branches`].
 ///
-/// *Errors*: `InvalidConfiguration` when the request makes no sense; `NoCandidates` when nothing here can satisfy it,
-/// with the properties in conflict or the endpoint to blame. Nothing has been sent then.
+/// *Errors*: as [`Engine::branches`].
 pub fn branches(request: &Request, inventory: &Inventory) -> Result<Vec<Branch>, EstablishmentFailure> {
-    request.check_to_initiate()?;
-    let framed = request.framed_inventory(inventory);
-    let stacks = protocols::eligible(&framed, &request.properties, Role::Initiate)?;
-    let ways = paths::eligible(request, inventory, Role::Initiate)?;
-    let mut branches: Vec<Branch> = Vec::new();
-    for way in &ways {
-        for stack in stacks.iter().filter(|stack| joins(way, stack, request)) {
-            let branch = Branch { path: way.path.clone(), protocol: stack.protocol.clone() };
-            if branches.len() < MAX_BRANCHES && !branches.contains(&branch) {
-                branches.push(branch);
-            }
-        }
-    }
-    if branches.is_empty() {
-        return Err(not_joined(&ways, &stacks, request).into());
-    }
-
-    // Where nothing has to be resolved, it can be told now that nothing fits.
-    let needs_no_resolution = request
-        .remotes
-        .iter()
-        .all(|remote| remote.literal().is_some() && remote.unresolved_service().is_none());
-    if needs_no_resolution && candidates(&mut Roster::new(), request, &branches, &[], inventory).is_empty() {
-        return Err(explain(request, &branches, &[], inventory));
-    }
-    Ok(branches)
+    Engine::new().branches(request, inventory, Time::ZERO)
 }
 
-/// Whether a protocol may be used by this way, and with some remote endpoint (RFC 9622 §6.1.3).
-fn joins(way: &Way, stack: &StackRow, request: &Request) -> bool {
-    way.is_for(&stack.protocol) && request.remotes.iter().any(|remote| remote.is_for(&stack.protocol))
-}
-
-/// The endpoints are for other protocols than those that are eligible.
-fn not_joined(ways: &[Way], stacks: &[&StackRow], request: &Request) -> Refusal {
-    let names = protocols::names(stacks);
-    let some = |is_for: &dyn Fn(&Protocol) -> bool| stacks.iter().any(|stack| is_for(&stack.protocol));
-    Refusal::no_path(if !request.remotes.iter().any(|remote| some(&|protocol| remote.is_for(protocol))) {
-        format!("no remote endpoint is for {names}")
-    } else if !ways.iter().any(|way| some(&|protocol| way.is_for(protocol))) {
-        format!("no local endpoint is for {names}")
-    } else {
-        format!("no local and remote endpoint are for the same protocol ({names})")
-    })
-}
-
-/// Call 2, after resolution, and again whenever more answers are in (with the earlier ones): the candidates in order.
-///
-/// By branch, then by remote endpoint in the order given, its addresses with the families taking turns, IPv6 first
-/// (RFC 8305 §4). No duplicates; only what fits together. The priority is the place in the order. Candidates keep
-/// their ids, and are never dropped in favour of later ones. Addresses of endpoints that need no resolution are there
-/// in any case.
+/// Call 2, after resolution, without policies: as [`Engine::candidates`].
 pub fn candidates(
     roster: &mut Roster,
     request: &Request,
@@ -98,61 +60,184 @@ pub fn candidates(
     resolved: &[Resolved],
     inventory: &Inventory,
 ) -> Vec<Candidate> {
-    let mut candidates: Vec<Candidate> = Vec::new();
-    let mut seen: BTreeSet<CandidateId> = BTreeSet::new();
-    for branch in branches {
-        for (place, remote) in remotes_of(request, branch) {
-            for (turn, address) in in_turns(addresses(place, remote, resolved)) {
-                let Ok(fit) = fit_branch(request, branch, remote, address, inventory) else { continue };
-                let Fit { interface, local, remote: to } = fit;
-                let key = Key { transport: branch.protocol.clone(), interface, local, remote: to };
-                if turn >= MAX_ADDRESSES_PER_FAMILY && roster.known(&key).is_none() {
-                    continue;
-                }
-                let Some(member) = roster.admit(key.clone(), remote.host.as_ref()) else { continue };
-                if !seen.insert(member.id) {
-                    continue;
-                }
-                let properties = request.properties.clone();
-                let mut candidate = Candidate::new(member.id, key.transport, key.remote, properties);
-                candidate.interface = key.interface;
-                candidate.local = key.local;
-                candidate.host = member.host;
-                candidate.priority = u32::try_from(candidates.len()).unwrap_or(u32::MAX);
-                candidates.push(candidate);
-            }
-        }
-    }
-    candidates
+    Engine::new().candidates(roster, request, branches, resolved, inventory)
 }
 
-/// Why there are no candidates although there are branches: for when all answers are in and [`candidates`] gave none.
+/// Why there are no candidates although there are branches, without policies: as [`Engine::why_none`].
 pub fn explain(
     request: &Request,
     branches: &[Branch],
     resolved: &[Resolved],
     inventory: &Inventory,
 ) -> EstablishmentFailure {
-    let mut reasons: Vec<String> = Vec::new();
-    let mut properties = Vec::new();
-    for branch in branches {
-        for (place, remote) in remotes_of(request, branch) {
-            for address in addresses(place, remote, resolved) {
-                let Err(misfit) = fit_branch(request, branch, remote, address, inventory) else { continue };
-                if misfit == Misfit::NoTemporaryAddress {
-                    properties = vec![SelectionProperty::UseTemporaryLocalAddress];
-                }
-                let reason = format!("{address}: {misfit}");
-                if reasons.len() < MAX_REASONS && !reasons.contains(&reason) {
-                    reasons.push(reason);
+    Engine::new().why_none(request, branches, resolved, inventory)
+}
+
+impl Engine {
+    /// Call 1, before names are resolved: the eligible branches, those wanted most first, paths before protocols
+    /// (RFC 9622 §6.2, RFC 9623 §4.1.2). `now` is measured from the Unix epoch.
+    ///
+    /// *Errors*: `InvalidConfiguration` when the request makes no sense; `NoCandidates` when nothing here can satisfy
+    /// it, with the properties in conflict, the endpoint or the policy to blame. Nothing has been sent then.
+    pub fn branches(
+        &mut self,
+        request: &Request,
+        inventory: &Inventory,
+        now: Time,
+    ) -> Result<Vec<Branch>, EstablishmentFailure> {
+        request.check_to_initiate()?;
+        let branches = self.select(request, inventory, Role::Initiate, now)?;
+
+        // Where nothing has to be resolved, it can be told now that nothing fits.
+        let needs_no_resolution = request
+            .remotes
+            .iter()
+            .all(|remote| remote.literal().is_some() && remote.unresolved_service().is_none());
+        if needs_no_resolution
+            && self.candidates(&mut Roster::new(), request, &branches, &[], inventory).is_empty()
+        {
+            return Err(self.why_none(request, &branches, &[], inventory));
+        }
+        Ok(branches)
+    }
+
+    /// Call 2, after resolution, and again whenever more answers are in (with the earlier ones): the candidates in
+    /// order.
+    ///
+    /// By branch, then by remote endpoint in the order given, its addresses with the families taking turns, IPv6 first
+    /// (RFC 8305 §4); what policies score higher before, and what failed lately after the others (RFC 9623 §9.2). No
+    /// duplicates; only what fits together, and what no policy rules out. The priority is the place in the order.
+    /// Candidates keep their ids, and are never dropped in favour of later ones. Addresses of endpoints that need no
+    /// resolution are there in any case.
+    pub fn candidates(
+        &self,
+        roster: &mut Roster,
+        request: &Request,
+        branches: &[Branch],
+        resolved: &[Resolved],
+        inventory: &Inventory,
+    ) -> Vec<Candidate> {
+        let mut candidates: Vec<Candidate> = Vec::new();
+        let mut seen: BTreeSet<CandidateId> = BTreeSet::new();
+        for branch in branches {
+            for (place, remote) in remotes_of(request, branch) {
+                for reached in self.reached(request, branch, (place, remote), resolved, inventory) {
+                    let Reached { turn, fit: Fit { interface, local, remote: to }, properties, .. } = reached;
+                    let key = Key { transport: branch.protocol.clone(), interface, local, remote: to };
+                    if turn >= MAX_ADDRESSES_PER_FAMILY && roster.known(&key).is_none() {
+                        continue;
+                    }
+                    let Some(member) = roster.admit(key.clone(), remote.host.as_ref()) else { continue };
+                    if !seen.insert(member.id) {
+                        continue;
+                    }
+                    let wanted = request.properties.clone();
+                    let mut candidate = Candidate::new(member.id, key.transport, key.remote, wanted);
+                    candidate.interface = key.interface;
+                    candidate.local = key.local;
+                    candidate.host = member.host;
+                    candidate.policy = properties;
+                    candidate.priority = u32::try_from(candidates.len()).unwrap_or(u32::MAX);
+                    candidates.push(candidate);
                 }
             }
         }
+        candidates
     }
-    if reasons.is_empty() {
-        reasons.push("no remote endpoint has an address".to_owned());
+
+    /// The addresses of a remote endpoint that a branch leads to, in order.
+    fn reached(
+        &self,
+        request: &Request,
+        branch: &Branch,
+        (place, remote): (usize, &RemoteEndpoint),
+        resolved: &[Resolved],
+        inventory: &Inventory,
+    ) -> Vec<Reached> {
+        let mut reached: Vec<Reached> = Vec::new();
+        for (turn, address) in in_turns(addresses(place, remote, resolved)) {
+            let Ok(fit) = fit_branch(branch, remote, address, inventory) else { continue };
+            let Some((properties, score)) = self.known_of(branch, remote, address) else { continue };
+            let about = About {
+                network: branch.path.interface.as_deref(),
+                host: None,
+                address: Some(address),
+                port: remote.port,
+            };
+            let standing = self.standing(request, &about, &branch.protocol);
+            let order = (Reverse(score), standing.map_or(1, |standing| 2 - 2 * standing as u8));
+            reached.push(Reached { order, turn, fit, properties });
+        }
+        // The sort is stable: families keep their turns among equals.
+        reached.sort_by_key(|reached| reached.order);
+        reached
     }
-    Refusal::Nothing { properties, why: reasons.join("; ") }.into()
+
+    /// What policies make of a branch to this address; `None` if they rule it out.
+    fn known_of(
+        &self,
+        branch: &Branch,
+        remote: &RemoteEndpoint,
+        address: IpAddr,
+    ) -> Option<(Arc<Properties>, Option<Score>)> {
+        let Some(basis) = &branch.basis else { return Some((branch.properties.clone(), None)) };
+        let fact = |value: Value| Property::immutable(value);
+        let mut peer = Properties::new();
+        peer.insert("remote_ip", fact(Text::from(address.to_string()).into()));
+        peer.insert("ip_version", fact(Value::from(if address.is_ipv4() { 4_i64 } else { 6 })));
+        if let Some(port) = remote.port {
+            peer.insert("port", fact(i64::from(port).into()));
+        }
+        if let Some(host) = &remote.host {
+            peer.insert("domain_name", fact(Text::from(host.clone()).into()));
+        }
+        let (properties, score) = self.particular(basis, &peer)?;
+        Some((Arc::new(properties), Some(score)))
+    }
+
+    /// Why there are no candidates although there are branches: for when all answers are in and
+    /// [`candidates`](Self::candidates) gave none.
+    pub fn why_none(
+        &self,
+        request: &Request,
+        branches: &[Branch],
+        resolved: &[Resolved],
+        inventory: &Inventory,
+    ) -> EstablishmentFailure {
+        let mut reasons: Vec<String> = Vec::new();
+        let mut properties = Vec::new();
+        for branch in branches {
+            for (place, remote) in remotes_of(request, branch) {
+                for address in addresses(place, remote, resolved) {
+                    let misfit = match fit_branch(branch, remote, address, inventory) {
+                        Err(misfit) => misfit,
+                        Ok(_) if self.known_of(branch, remote, address).is_none() => Misfit::RuledOut,
+                        Ok(_) => continue,
+                    };
+                    if misfit == Misfit::NoTemporaryAddress {
+                        properties = vec![SelectionProperty::UseTemporaryLocalAddress];
+                    }
+                    let reason = format!("{address}: {misfit}");
+                    if reasons.len() < MAX_REASONS && !reasons.contains(&reason) {
+                        reasons.push(reason);
+                    }
+                }
+            }
+        }
+        if reasons.is_empty() {
+            reasons.push("no remote endpoint has an address".to_owned());
+        }
+        Refusal::Nothing { properties, why: reasons.join("; ").into() }.into()
+    }
+}
+
+/// An address that a branch leads to.
+struct Reached {
+    order: (Reverse<Option<Score>>, u8),
+    /// Its turn within its family.
+    turn: usize,
+    fit: Fit,
+    properties: Arc<Properties>,
 }
 
 /// The remote endpoints that the protocol of a branch may use, with their places.
@@ -164,14 +249,12 @@ fn remotes_of<'a>(
 }
 
 fn fit_branch(
-    request: &Request,
     branch: &Branch,
     remote: &RemoteEndpoint,
     address: IpAddr,
     inventory: &Inventory,
 ) -> Result<Fit, Misfit> {
-    let temporary = request.properties.selection.preference(SelectionProperty::UseTemporaryLocalAddress);
-    if temporary == Preference::Require && address.is_ipv4() {
+    if branch.temporary && address.is_ipv4() {
         return Err(Misfit::NoTemporaryAddress);
     }
     if let Some(service) = remote.unresolved_service() {

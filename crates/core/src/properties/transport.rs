@@ -4,6 +4,7 @@ use super::{
     ConnectionProperties, Direction, MessageProperties, Multipath, Preference, SelectionProperties, Selector,
     VendorProperties,
 };
+use crate::policy::neat::Alternatives;
 use std::fmt;
 
 /// Everything an application asks of a transport: how to choose it, and how to run it.
@@ -28,6 +29,8 @@ pub struct TransportProperties {
     pub message: MessageProperties,
     /// What no RFC knows (RFC 9622 §4.1).
     pub vendor: VendorProperties,
+    /// What is asked for in NEAT's language, besides. It is part of no other text or JSON of properties.
+    pub neat: Alternatives,
 }
 
 impl TransportProperties {
@@ -91,6 +94,14 @@ impl TransportProperties {
             Selector::Interface(interface) => self.selection.set_interface(interface.name, preference),
             Selector::Pvd(pvd) => self.selection.set_pvd(pvd.name, preference),
         }
+    }
+
+    /// What is asked for in NEAT's language, besides: its property files read so
+    /// ([`Alternatives::from_json`]). It replaces what was said so before.
+    #[must_use]
+    pub fn with_neat(mut self, neat: impl Into<Alternatives>) -> Self {
+        self.neat = neat.into();
+        self
     }
 
     /// Whether, and how, several paths are used. RFC 9622 §6.2.14.

@@ -231,7 +231,7 @@ impl Witness {
                 use Step::{FrontRefused, FrontTaken, Overwritten, Written};
                 let written = matches!(step, Written(_) | Overwritten | FrontTaken | FrontRefused);
                 assert!(written, "it is news only when something has left");
-                assert!(self.machine.outbox().pending() < Outbox::HIGH_WATER / 2 && self.machine.can_send());
+                assert!(self.machine.outbox().pending() <= Outbox::HIGH_WATER / 2 && self.machine.can_send());
             }
             Event::Readable => {
                 assert!(self.ready && self.watched, "nobody wants to know");

@@ -3,7 +3,7 @@
 use crate::model::{Entry, Model};
 use crate::step::{Step, Usual};
 use bytes::BytesMut;
-use neatflow_core::connection::{Outbox, Pushed};
+use neatflow_core::connection::{Outbox, Pack, Pushed};
 use neatflow_core::properties::MessageProperties;
 use neatflow_core::{Message, MessageId, SendFailure, Time};
 use std::io::IoSlice;
@@ -43,6 +43,7 @@ impl Pair {
         match *step {
             Step::Push { len, said } => self.push(Message::new(self.content(len)).with_properties(&said.0)),
             Step::PushSlices { len, count } => (0..count).for_each(|_| self.push_slice(len)),
+            Step::PushPack { lens, count, capacity } => self.push_pack(lens, count, capacity),
             Step::Write { slots, share } => self.write(slots, share),
             Step::Claim(bytes) => self.written(bytes),
             Step::TakeFront { share, more } => self.take_front(share, more),
@@ -64,7 +65,7 @@ impl Pair {
             }
             Step::Reclaim => {
                 let given: Vec<_> = std::iter::from_fn(|| self.real.reclaim()).collect();
-                assert!(given.len() <= 2, "{} buffers are too many to keep", given.len());
+                assert!(given.len() <= 8, "{} buffers are too many to keep", given.len());
                 assert!(given.iter().all(|buffer| buffer.is_empty() && buffer.capacity() > 0));
             }
             Step::Trim => self.real.trim(),
@@ -117,6 +118,25 @@ impl Pair {
         if pushed.is_ok() {
             self.accepted.push(id);
         }
+    }
+
+    fn push_pack(&mut self, lens: [usize; 2], count: usize, capacity: usize) {
+        let mut pack = Pack::new(BytesMut::with_capacity(capacity));
+        let (mut expected, mut taken) = (Vec::new(), Vec::new());
+        for len in lens.into_iter().cycle().take(count) {
+            let content = self.content(len);
+            assert!(pack.push(&content), "there is room for 64 KiB");
+            let deadline = self.usual.lifetime().map(|lifetime| self.now + lifetime);
+            let (id, message) = (self.next_id(), Message::new(content.clone()));
+            match self.model.push(Entry { id, message, holds: self.usual, deadline }) {
+                Ok(()) => taken.push(id),
+                Err(reason) => expected.push((id, content, reason)),
+            }
+        }
+        let mut refused = Vec::new();
+        self.real.push_pack(pack, self.now, |id, data, reason| refused.push((id, data.to_vec(), reason)));
+        assert_eq!(refused, expected, "each is taken or refused as if it came alone");
+        self.accepted.extend(taken);
     }
 
     fn write(&mut self, slots: usize, share: u8) {

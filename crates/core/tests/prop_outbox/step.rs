@@ -15,6 +15,12 @@ pub(crate) enum Step {
         len: usize,
         count: usize,
     },
+    /// A pack of so many messages, one of these lengths and the next of the other, in a buffer of this capacity.
+    PushPack {
+        lens: [usize; 2],
+        count: usize,
+        capacity: usize,
+    },
     /// A vectored write with room for `slots` slices, of which the transport takes `share` / 255.
     Write {
         slots: usize,
@@ -52,7 +58,12 @@ impl Arbitrary for Step {
                 len: pick(g, &[0, 0, 1, 2, 7, 30, 100, 1024, 1025, 5000]),
                 said: Said::arbitrary(g),
             },
-            18..26 => Self::PushSlices {
+            18..22 => Self::PushPack {
+                lens: [pick(g, &[0, 1, 64, 1024]), pick(g, &[0, 1, 64, 1024])],
+                count: pick(g, &[0, 1, 2, 3, 40]),
+                capacity: pick(g, &[0, 100, 4096, 65_536]),
+            },
+            22..26 => Self::PushSlices {
                 len: pick(g, &[0, 1, 2, 7, 64, 1024, 1025]),
                 count: pick(g, &[1, 1, 1, 2, 3, 40]),
             },
@@ -78,6 +89,9 @@ impl Arbitrary for Step {
             ),
             Self::PushSlices { len, count } => {
                 Box::new((len, count).shrink().map(|(len, count)| Self::PushSlices { len, count }))
+            }
+            Self::PushPack { lens, count, capacity } => {
+                Box::new(count.shrink().map(move |count| Self::PushPack { lens, count, capacity }))
             }
             Self::Write { slots, share } => {
                 Box::new((slots, share).shrink().map(|(slots, share)| Self::Write { slots, share }))

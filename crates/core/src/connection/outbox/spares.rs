@@ -2,36 +2,49 @@
 
 use bytes::BytesMut;
 
-/// A few empty buffers: the lent ones that are not in use yet, and those that are empty again.
+/// How many are kept: as many as one large write empties.
+const KEPT: usize = 8;
+
+/// Empty buffers: the lent ones that are not in use yet, and those that are empty again. Most outboxes have one at a
+/// time.
 #[derive(Debug, Default)]
-pub(super) struct Spares([Option<BytesMut>; 2]);
+pub(super) struct Spares {
+    /// The largest.
+    first: Option<BytesMut>,
+    others: Vec<BytesMut>,
+}
 
 impl Spares {
-    /// Keeps a buffer. With no room left the smallest is let go.
+    /// Keeps a buffer. With no room left one that is no larger than the largest is let go.
     pub(super) fn put(&mut self, mut buffer: BytesMut) {
         buffer.clear();
-        for slot in &mut self.0 {
-            match slot {
-                Some(kept) if kept.capacity() >= buffer.capacity() => {}
-                Some(kept) => std::mem::swap(kept, &mut buffer),
-                None if buffer.capacity() == 0 => {}
-                None => {
-                    *slot = Some(buffer);
-                    return;
-                }
-            }
+        if buffer.capacity() == 0 {
+            return;
+        }
+        let other = match &mut self.first {
+            None => return self.first = Some(buffer),
+            Some(first) if first.capacity() < buffer.capacity() => std::mem::replace(first, buffer),
+            Some(_) => buffer,
+        };
+        if self.others.len() + 1 < KEPT {
+            self.others.push(other);
         }
     }
 
     /// How many bytes the largest one has room for.
     pub(super) fn largest(&self) -> usize {
-        self.0[0].as_ref().map_or(0, BytesMut::capacity)
+        self.first.as_ref().map_or(0, BytesMut::capacity)
     }
 
     /// Gives the largest one.
     pub(super) fn take(&mut self) -> Option<BytesMut> {
-        let [first, second] = &mut self.0;
-        std::mem::replace(first, second.take())
+        let taken = self.first.take()?;
+        let largest = (0..self.others.len()).max_by_key(|at| self.others[*at].capacity());
+        self.first = largest.map(|at| self.others.swap_remove(at));
+        if self.others.is_empty() {
+            self.others = Vec::new();
+        }
+        Some(taken)
     }
 }
 
@@ -40,19 +53,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_largest_two_are_kept_and_the_largest_is_given_first() {
+    fn the_largest_is_given_first_and_no_more_than_a_few_are_kept() {
         for capacities in [[100, 200, 300], [300, 200, 100], [200, 300, 100]] {
             let mut spares = Spares::default();
             for capacity in capacities {
                 spares.put(BytesMut::with_capacity(capacity));
             }
             assert_eq!(spares.largest(), 300);
-            let given = [spares.take(), spares.take(), spares.take()];
+            let given = [spares.take(), spares.take(), spares.take(), spares.take()];
             assert_eq!(
                 given.map(|buffer| buffer.map(|buffer| buffer.capacity())),
-                [Some(300), Some(200), None]
+                [Some(300), Some(200), Some(100), None]
             );
         }
+        let mut spares = Spares::default();
+        (0..20).for_each(|_| spares.put(BytesMut::with_capacity(100)));
+        assert_eq!(std::iter::from_fn(|| spares.take()).count(), KEPT);
     }
 
     #[test]

@@ -1,0 +1,153 @@
+//! NEAT's lookup: profiles, then the CIB, then policies; each adds, changes or rules out, and the scores decide.
+//!
+//! ```text
+//!   request ─ expand ─► candidates ─ profiles ─► ─ CIB rows ─► the best of each ─ policies ─► ─ rank ─► the best
+//! ```
+//!
+//! The order is by the sum of the scores of what was compared, then of the rest. Ties are broken by the place in the
+//! request: the order of the requests, then of the alternatives, then of the values to choose from, so that the
+//! transport an application names first is tried first; then by the place of the row; then by that of the alternative
+//! of the policy.
+
+use super::explanation::{Draft, Ledger, Source};
+use super::{LookupError, MAX_DRAFTS};
+use crate::policy::cib::Row;
+use crate::policy::learned::Learned;
+use crate::policy::neat::{Precedence, Properties, Property};
+use crate::policy::pib::{Policy, PolicyKind};
+use std::cmp::Reverse;
+
+/// How many candidates a lookup gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// In all. Default: 10, as in NEAT.
+    pub candidates: usize,
+    /// Of each expanded request after the CIB. Default: 5, as in NEAT.
+    pub rows: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { candidates: 10, rows: 5 }
+    }
+}
+
+/// Applies policies or profiles to each candidate in turn; one that contradicts is ruled out.
+pub(super) fn apply(
+    policies: &[Policy],
+    drafts: Vec<Draft>,
+    ledger: &mut Ledger,
+) -> Result<Vec<Draft>, LookupError> {
+    let mut drafts = drafts;
+    for policy in policies {
+        if !drafts.iter().any(|draft| policy.is_about(&draft.properties)) {
+            continue;
+        }
+        let mut next = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            if policy.is_about(&draft.properties) {
+                apply_to(policy, &draft, ledger, &mut next);
+            } else {
+                next.push(draft);
+            }
+            if next.len() > MAX_DRAFTS {
+                return Err(LookupError::Explosion { by: policy.uid.as_str().into(), limit: MAX_DRAFTS });
+            }
+        }
+        drafts = next;
+    }
+    Ok(drafts)
+}
+
+fn apply_to(policy: &Policy, draft: &Draft, ledger: &mut Ledger, next: &mut Vec<Draft>) {
+    let source = || match policy.kind {
+        PolicyKind::Profile => Source::Profile(policy.uid.clone()),
+        PolicyKind::Policy => Source::Policy(policy.uid.clone()),
+    };
+    let mut base = draft.properties.clone();
+    if policy.replace_matched {
+        for (key, _) in policy.matched.iter() {
+            base.remove(key);
+        }
+    }
+    for set in policy.properties.expanded() {
+        match base.update(set) {
+            Ok(updated) => next.push(ledger.change(draft, updated, source)),
+            Err(conflicts) => ledger.reject(draft, conflicts, source),
+        }
+    }
+}
+
+/// Holds a candidate against what is known: it remains as it is, and joins each row that has all that cannot change of
+/// it. The best `limit` of them remain.
+pub(super) fn join(
+    draft: &Draft,
+    rows: &[Row],
+    learned: &Learned,
+    limit: usize,
+    ledger: &mut Ledger,
+) -> Vec<Draft> {
+    let mut joined = vec![draft.clone()];
+    let mut hold = |row: &Properties, source: &dyn Fn() -> Source| {
+        if !has_immutables(row, &draft.properties) {
+            return;
+        }
+        // The row is updated by the request, in the order of the request.
+        match row.update_in_their_order(&draft.properties) {
+            Ok(both) => joined.push(ledger.change(draft, both, source)),
+            Err(conflicts) => ledger.reject(draft, conflicts, source),
+        }
+    };
+    for row in rows {
+        hold(&row.properties, &|| Source::Row(row.name()));
+    }
+    for (row, name) in learned.rows() {
+        hold(row, &|| Source::Observation(name()));
+    }
+    rank(&mut joined);
+    joined.truncate(limit.max(1));
+    joined
+}
+
+/// Whether a row speaks of whatever cannot change of the request, and contradicts none of it.
+fn has_immutables(row: &Properties, request: &Properties) -> bool {
+    let mut immutables = request.iter().filter(|(_, wanted)| wanted.precedence == Precedence::Immutable);
+    immutables.all(|(key, wanted)| {
+        row.get(key).is_some_and(|known| known.precedence != Precedence::Immutable || known.matches(wanted))
+    })
+}
+
+/// Best first; the sort is stable, so that what came first stays first among equals.
+pub(super) fn rank(drafts: &mut [Draft]) {
+    drafts.sort_by_cached_key(|draft| Reverse(draft.properties.score()));
+}
+
+/// Of candidates that say the same only the first remains.
+pub(super) fn distinct(drafts: Vec<Draft>) -> Vec<Draft> {
+    let mut distinct: Vec<Draft> = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        if !distinct.iter().any(|known| known.properties.same_values(&draft.properties)) {
+            distinct.push(draft);
+        }
+    }
+    distinct
+}
+
+/// Splits what is still to choose from of one key: each value is a candidate of its own.
+pub(super) fn split(drafts: Vec<Draft>, key: &str, ledger: &Ledger) -> Vec<Draft> {
+    let each = |draft: Draft| -> Vec<Draft> {
+        let Some(property) = draft.properties.get(key) else { return vec![draft] };
+        let values: Vec<_> = property.value.each().collect();
+        if values.len() == 1 {
+            return vec![draft];
+        }
+        let one = |value| {
+            let mut properties = draft.properties.clone();
+            properties.insert(key, Property { value, ..property.clone() });
+            ledger.change(&draft, properties, || Source::Request)
+        };
+        values.into_iter().map(one).collect()
+    };
+    drafts.into_iter().flat_map(each).collect()
+}

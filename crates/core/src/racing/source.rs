@@ -1,0 +1,125 @@
+//! Where a race has its candidates from.
+
+use super::config::Config;
+use super::dns::{Answer, Query, QueryId};
+use super::endpoint::Endpoint;
+use super::memory::Memory;
+use super::network::Network;
+use super::order::{self, Rule};
+use super::resolution::{Gate, Group, Resolution};
+use super::target::Target;
+use crate::time::Time;
+
+/// A race has at most this many targets; the later ones are left out.
+pub const MAX_TARGETS: usize = 16;
+
+/// Where a race has its candidates from.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    /// Whoever drives it gives them.
+    Given { more_may_come: bool },
+    /// It resolves names.
+    Names(Box<Names>),
+}
+
+/// The names a race resolves, and what they are resolved for.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    resolutions: Vec<Resolution>,
+    pub(super) network: Network,
+    pub(super) memory: Memory,
+    /// Whether somebody else makes candidates of what is found.
+    pub(super) ranked_elsewhere: bool,
+    /// Rankings that are asked for and not there yet.
+    pub(super) rankings: usize,
+    /// Whether something was learned that the list does not show yet.
+    pub(super) changed: bool,
+    asked: u32,
+}
+
+impl Names {
+    pub(super) fn new(targets: Vec<Target>, network: Network, memory: Memory) -> Self {
+        let targets = targets.into_iter().take(MAX_TARGETS);
+        Self {
+            resolutions: targets.map(|target| Resolution::new(target, &network)).collect(),
+            network,
+            memory,
+            ranked_elsewhere: false,
+            rankings: 0,
+            changed: true,
+            asked: 0,
+        }
+    }
+
+    pub(super) fn ask(&mut self) -> Option<Query> {
+        let id = QueryId(self.asked);
+        let query = self.resolutions.iter_mut().find_map(|resolution| resolution.ask(id))?;
+        self.asked += 1;
+        Some(query)
+    }
+
+    /// False if nobody asked.
+    pub(super) fn answer(&mut self, id: QueryId, answer: &Answer, now: Time) -> bool {
+        let network = &self.network;
+        let taken =
+            self.resolutions.iter_mut().any(|resolution| resolution.answer(id, answer.clone(), network, now));
+        self.changed |= taken;
+        taken
+    }
+
+    pub(super) fn network_changed(&mut self, network: Network) {
+        self.network = network;
+        self.changed = true;
+        for resolution in &mut self.resolutions {
+            resolution.network_changed(&self.network);
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.rankings > 0 || self.resolutions.iter().any(Resolution::is_open)
+    }
+
+    pub(super) fn is_fatal(&self) -> bool {
+        self.resolutions.iter().any(Resolution::is_fatal)
+    }
+
+    pub(super) fn holds_security(&self) -> bool {
+        self.resolutions.iter().any(Resolution::holds_security)
+    }
+
+    /// When the race may begin: as soon as one target allows it.
+    pub(super) fn gate(&self, config: &Config) -> Gate {
+        let gates = self.resolutions.iter().map(|resolution| resolution.gate(&self.network, config));
+        gates.fold(Gate::Closed, |one, other| match (one, other) {
+            (Gate::Open, _) | (_, Gate::Open) => Gate::Open,
+            (Gate::At(one), Gate::At(other)) => Gate::At(one.min(other)),
+            (Gate::At(at), Gate::Closed) | (Gate::Closed, Gate::At(at)) => Gate::At(at),
+            (Gate::Closed, Gate::Closed) => Gate::Closed,
+        })
+    }
+
+    /// What is known now, in order. The targets come one after the other, as they were given.
+    pub(super) fn arrange(&mut self, config: &Config, now: Time) -> Vec<(Endpoint, Rule)> {
+        let mut groups = Vec::new();
+        for resolution in &mut self.resolutions {
+            let of_target = resolution.groups(config);
+            if of_target.iter().any(|group| reachable(group, &self.network)) {
+                resolution.addresses_are_known(now);
+            }
+            groups.extend(of_target);
+        }
+        order::arrange(&groups, &self.network, &self.memory, config)
+    }
+
+    /// What is known of one target, in order; the last winner and penalties are left to whoever ranks.
+    pub(super) fn found(&self, place: usize, config: &Config) -> Vec<Endpoint> {
+        let Some(resolution) = self.resolutions.get(place) else { return Vec::new() };
+        let memory = Memory { winner: None, penalties: Vec::new(), ..self.memory.clone() };
+        let arranged = order::arrange(&resolution.groups(config), &self.network, &memory, config);
+        arranged.into_iter().map(|(endpoint, _)| endpoint).collect()
+    }
+}
+
+fn reachable(group: &Group, network: &Network) -> bool {
+    group.addresses.iter().any(|address| network.reach(address).is_some())
+}

@@ -1,0 +1,24 @@
+//! Scripted races: name servers and a network in virtual time, and what must come of them.
+//!
+//! A scenario file (schema `he-scenario/1`) says for each scenario what is asked for, what the name servers answer
+//! when, what the network does with each attempt, and what has to happen: who is tried from when to when, who wins,
+//! what is asked. [`read`] reads one, [`play`] plays a scenario against the race of neatflow-core, without a clock, and
+//! [`judge`] says where the two differ. `cargo run --example he_scenarios` runs whole files.
+//!
+//! Times are whole milliseconds from the call that began the race. A question that no entry answers is never answered,
+//! and an attempt that no rule matches disappears. The first round is round 0.
+
+mod check;
+mod player;
+mod read;
+mod schema;
+mod world;
+
+pub use check::judge;
+pub use player::{Outcome, play};
+pub use read::{ReadError, SCHEMA, read};
+pub use schema::{
+    Accept, AttemptState, BranchSpec, CandidateSpec, ConfigSpec, DnsSpec, EchSpec, ErrorSpec, Expect,
+    Expected, ExpectedAttempt, ExpectedQuery, FamilySpec, KindSpec, MatchSpec, OrderingSpec, OutcomeSpec,
+    RacingSpec, RetrySpec, RuleSpec, Scenario, ServiceSpec, SuccessSpec, TargetSpec, WinnerSpec,
+};
