@@ -15,7 +15,7 @@ mod transport;
 pub use neatflow_actors::events::{self, Event, EventKind, EventType};
 pub use neatflow_actors::flow::{
     ClosedFuture, Connection, ConnectionId, ConnectionRef, Delivery, EventStream, FlowSet, ReadyFuture,
-    ReceivedFuture, Sending, SentFuture, Writer,
+    ReceivedFuture, Sender, Sending, SentFuture, Writer,
 };
 pub use neatflow_actors::listener::{
     AcceptFilter, AcceptFuture, Incoming, Listener, ListenerId, ListenerRef, ListeningFuture,

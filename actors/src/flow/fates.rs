@@ -35,6 +35,16 @@ impl Fates {
         known.then(|| self.refusals.of(id).cloned().map_or(Ok(()), Err))
     }
 
+    /// The first of these that is known not to have been sent, and why, if that is remembered.
+    pub(crate) fn refused_among(&self, ids: &RangeInclusive<MessageId>) -> Option<(MessageId, SendFailure)> {
+        self.refusals.first_among(ids).map(|(id, reason)| (id, reason.clone()))
+    }
+
+    /// Whether the fate of every message up to this one is known.
+    pub(crate) fn is_settled(&self, last: MessageId) -> bool {
+        last.0 < self.through
+    }
+
     fn known(&mut self, first: u64, end: u64) {
         if first > self.through {
             self.ahead.insert(first, end);

@@ -1,6 +1,7 @@
 //! The handle of a connection.
 
 use super::messages::Inspect;
+use super::sender::Sender;
 use super::set::FlowSet;
 use super::shared::Shared;
 use super::waiting::{ClosedFuture, EventStream, ReadyFuture, ReceivedFuture, Sending};
@@ -138,6 +139,12 @@ impl Connection {
         self.shared.carrier().and_then(|carrier| carrier.stream)
     }
 
+    /// Whether a message arrives as it was sent, whole or not at all (RFC 9622 §6.2.2, `preserveMsgBoundaries`); on a
+    /// byte stream it does not. `None` until it is established.
+    pub fn preserves_boundaries(&self) -> Option<bool> {
+        self.shared.carrier().map(|carrier| carrier.preserves_boundaries)
+    }
+
     /// What its race did, once it is over; `None` before, and for accepted connections.
     pub fn race(&self) -> Option<&RaceRecord> {
         self.shared.record().map(|record| &**record)
@@ -217,6 +224,11 @@ impl Connection {
     /// than 64 KiB, and it is written at once. RFC 9622 §9.2.4.
     pub fn batch<T>(&self, fill: impl FnOnce(&mut Writer<'_>) -> T) -> T {
         fill(&mut self.writer())
+    }
+
+    /// Sends by polling, at the pace of the network: what sinks and writers of other libraries are made of.
+    pub fn sender(&self) -> Sender {
+        Sender::new(&self.shared)
     }
 
     /// Ends it gracefully: what was sent is delivered first. Closed tells when the peer has acknowledged all of

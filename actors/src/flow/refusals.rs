@@ -2,6 +2,7 @@
 
 use neatflow_core::{MessageId, SendFailure};
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
 /// How many runs are remembered.
 const RUNS: usize = 1024;
@@ -36,6 +37,14 @@ impl Refusals {
         let run = self.0.iter().rev().find(|run| (run.first..=run.last).contains(&id));
         run.map(|run| &run.reason)
     }
+
+    /// The first of these that was not sent, as far as that is remembered.
+    pub(crate) fn first_among(&self, ids: &RangeInclusive<MessageId>) -> Option<(MessageId, &SendFailure)> {
+        let within = |run: &Run| (run.first.max(*ids.start()), run.last.min(*ids.end()));
+        let runs = self.0.iter().map(|run| (within(run), &run.reason));
+        let first = runs.filter(|((first, last), _)| first <= last).min_by_key(|((first, _), _)| *first);
+        first.map(|((first, _), reason)| (first, reason))
+    }
 }
 
 #[cfg(test)]
@@ -62,6 +71,11 @@ mod tests {
             None,
         ];
         assert_eq!(reasons, expected);
+        let first = |from, to| refusals.first_among(&(MessageId(from)..=MessageId(to))).map(|(id, _)| id.0);
+        assert_eq!(
+            [first(0, 0), first(0, 9), first(2, 9), first(3, 4), first(6, 9)],
+            [None, Some(1), Some(2), Some(3), None]
+        );
     }
 
     #[test]

@@ -24,7 +24,7 @@ use neatflow_core::{
     ConnectionFailure, EstablishmentFailure, Message, MessageId, Protocol, SendFailure, Time,
     TransportProperties,
 };
-use neatflow_stacks::{Established, Path, Report};
+use neatflow_stacks::{Established, Path, Report, Wire};
 use std::any::Any;
 use std::fmt;
 use std::ops::{Deref, DerefMut, RangeInclusive};
@@ -58,6 +58,8 @@ pub(crate) struct Carrier {
     pub(crate) protocol: Protocol,
     pub(crate) path: Path,
     pub(crate) stream: Option<u64>,
+    /// Whether a message arrives as it was sent.
+    pub(crate) preserves_boundaries: bool,
 }
 
 /// What is behind the lock.
@@ -109,6 +111,16 @@ impl Drop for Leaving {
 pub(crate) enum End {
     NotEstablished(Arc<EstablishmentFailure>),
     Failed(ConnectionFailure),
+}
+
+impl End {
+    /// Why a message without a fate of its own was not sent.
+    pub(crate) fn of_message(&self) -> SendFailure {
+        match self {
+            Self::NotEstablished(_) => SendFailure::NotEstablished,
+            Self::Failed(reason) => SendFailure::Connection(reason.clone()),
+        }
+    }
 }
 
 impl Shared {
@@ -215,8 +227,9 @@ impl Shared {
     /// Notes what carries it; before Ready or ConnectionReceived is told.
     pub(crate) fn carried_by(&self, protocol: Protocol, established: &Established) {
         let (path, stream) = (established.path.clone(), established.stream);
+        let preserves_boundaries = matches!(established.wire, Wire::Messages(_));
         // A second carrier would be a second winner: the first one stays.
-        let _ = self.carrier.set(Carrier { protocol, path, stream });
+        let _ = self.carrier.set(Carrier { protocol, path, stream, preserves_boundaries });
     }
 
     /// Who answers for it, once its Flow has started.

@@ -65,13 +65,13 @@ impl IntoFuture for Sending<'_> {
 
 /// A future's place among those who wait for something to change; it leaves when it is dropped.
 #[derive(Debug)]
-struct Watch {
-    shared: Arc<Shared>,
-    place: Place,
+pub(super) struct Watch {
+    pub(super) shared: Arc<Shared>,
+    pub(super) place: Place,
 }
 
 impl Watch {
-    fn new(shared: &Arc<Shared>) -> Self {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
         Self { shared: shared.clone(), place: None }
     }
 }
@@ -108,10 +108,7 @@ impl Future for SentFuture {
         match &core.end {
             None => {}
             Some(Ok(())) => return Poll::Ready(Err(SendFailure::Closed)),
-            Some(Err(End::NotEstablished(_))) => return Poll::Ready(Err(SendFailure::NotEstablished)),
-            Some(Err(End::Failed(reason))) => {
-                return Poll::Ready(Err(SendFailure::Connection(reason.clone())));
-            }
+            Some(Err(end)) => return Poll::Ready(Err(end.of_message())),
         }
         core.watch(&mut watch.place, cx.waker());
         Poll::Pending

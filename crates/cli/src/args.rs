@@ -1,5 +1,6 @@
 //! What may be said on the command line.
 
+use crate::bench::args::Bench;
 use crate::wishes::Wishes;
 use clap::error::ErrorKind;
 use clap::{Args as Arguments, CommandFactory, Parser, Subcommand, value_parser};
@@ -11,7 +12,7 @@ use std::time::Duration;
 /// The port of name servers (RFC 1035 §4.2).
 const DNS_PORT: u16 = 53;
 
-const EXIT_CODES: &str = "\
+pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  no connection was established; standard error has the reason of every candidate
@@ -22,6 +23,7 @@ const EXAMPLES: &str = "\
 Examples:
   neatflow connect example.org 80          talk to a server
   neatflow listen --echo 7000              an echo server, TCP and UDP, IPv6 and IPv4
+  neatflow bench server 7000               what `neatflow bench client localhost 7000` measures with
   neatflow properties                      what can be asked of a transport, and who offers it
   neatflow demo                            see a race, events, and actors that come back
 ";
@@ -39,7 +41,7 @@ Examples:
 ";
 
 /// clap's own, with the two arguments as they are meant.
-const LISTEN_HELP: &str = "\
+pub(crate) const LISTEN_HELP: &str = "\
 {about-with-newline}
 {usage-heading} {usage}
 
@@ -73,6 +75,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     Connect(Connect),
     Listen(Listen),
+    #[command(subcommand)]
+    Bench(Bench),
     Properties(Properties),
     Demo(Demo),
 }
@@ -88,6 +92,85 @@ pub(crate) enum Command {
 #[derive(Debug, Arguments)]
 #[command(after_help = CONNECT_EXAMPLES, after_long_help = format!("{CONNECT_EXAMPLES}\n{EXIT_CODES}"))]
 pub(crate) struct Connect {
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+
+    #[command(flatten)]
+    pub(crate) quit: Quit,
+
+    #[command(flatten)]
+    pub(crate) telling: Telling,
+}
+
+/// Listen for connections: join the first one to standard input and output, or serve them all.
+///
+/// Every transport is taken, at the same port: TCP, and UDP, where each source is a connection that ends when it was
+/// silent for 30 s. Say what you need (--profile, --require, ..) to have only those that give it.
+///
+/// The addresses that are listened on are printed, one in a line: on standard output with --echo and --discard, on
+/// standard error when standard output carries data. SIGINT and SIGTERM end it gracefully; a second one, at once.
+#[derive(Debug, Arguments)]
+#[command(
+    override_usage = "neatflow listen [OPTIONS] [ADDR] PORT",
+    help_template = LISTEN_HELP,
+    after_help = LISTEN_EXAMPLES,
+    after_long_help = format!("{LISTEN_EXAMPLES}\n{EXIT_CODES}")
+)]
+pub(crate) struct Listen {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// Send back to every peer what it sends.
+    #[arg(long, group = "service")]
+    pub(crate) echo: bool,
+
+    /// Read what every peer sends, and drop it.
+    #[arg(long, group = "service")]
+    pub(crate) discard: bool,
+
+    /// Take this many connections, stop listening, serve them to their end, and exit.
+    #[arg(long, value_name = "N", requires = "service", value_parser = value_parser!(u64).range(1..))]
+    pub(crate) max: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) quit: Quit,
+
+    #[command(flatten)]
+    pub(crate) telling: Telling,
+}
+
+/// List what can be asked of a transport: every property, its default, and which protocol offers or uses it.
+///
+/// Of a selection property a protocol gives it always, optionally, or never (-). The others it acts on (yes) or not
+/// (-).
+#[derive(Debug, Arguments)]
+#[command(
+    after_help = "Examples:\n  neatflow properties\n  neatflow properties --json | jq -r '.[] | select(.stacks.udp == \"always\").name'\n"
+)]
+pub(crate) struct Properties {
+    /// Print JSON: an array with an object for each property.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// See it work: a race, events, and actors that come back after a panic; all in this process, on loopback.
+///
+/// A listener and its clients run on two arbiters. One candidate is refused, one gets no answer, one wins; several
+/// subscribers tell which events they got; an attempt and the listener panic, and nothing is lost. The last line is
+/// `demo: ok`, or says what went other than expected.
+#[derive(Debug, Arguments)]
+#[command(
+    after_help = "Examples:\n  neatflow demo\n  neatflow demo --json | jq -c 'select(.type == \"attempt\")'\n"
+)]
+pub(crate) struct Demo {
+    /// Print JSON, one object in a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Whom to reach, and how.
+#[derive(Debug, Arguments)]
+pub(crate) struct Reach {
     /// Whom to reach: a host name or an address.
     ///
     /// A link-local address takes an interface: fe80::1%eth0.
@@ -122,30 +205,12 @@ pub(crate) struct Connect {
     pub(crate) timeout: Option<Duration>,
 
     #[command(flatten)]
-    pub(crate) quit: Quit,
-
-    #[command(flatten)]
-    pub(crate) telling: Telling,
-
-    #[command(flatten)]
     pub(crate) wishes: Wishes,
 }
 
-/// Listen for connections: join the first one to standard input and output, or serve them all.
-///
-/// Every transport is taken, at the same port: TCP, and UDP, where each source is a connection that ends when it was
-/// silent for 30 s. Say what you need (--profile, --require, ..) to have only those that give it.
-///
-/// The addresses that are listened on are printed, one in a line: on standard output with --echo and --discard, on
-/// standard error when standard output carries data. SIGINT and SIGTERM end it gracefully; a second one, at once.
+/// Where to listen, and for what.
 #[derive(Debug, Arguments)]
-#[command(
-    override_usage = "neatflow listen [OPTIONS] [ADDR] PORT",
-    help_template = LISTEN_HELP,
-    after_help = LISTEN_EXAMPLES,
-    after_long_help = format!("{LISTEN_EXAMPLES}\n{EXIT_CODES}")
-)]
-pub(crate) struct Listen {
+pub(crate) struct Place {
     /// The port, or the address: `[ADDR] PORT`. clap takes an optional argument before a required one only when
     /// no option stands between them, so that is done here.
     #[arg(hide = true, value_name = "PORT")]
@@ -154,59 +219,12 @@ pub(crate) struct Listen {
     #[arg(hide = true)]
     second: Option<String>,
 
-    /// Send back to every peer what it sends.
-    #[arg(long, group = "service")]
-    pub(crate) echo: bool,
-
-    /// Read what every peer sends, and drop it.
-    #[arg(long, group = "service")]
-    pub(crate) discard: bool,
-
-    /// Take this many connections, stop listening, serve them to their end, and exit.
-    #[arg(long, value_name = "N", requires = "service", value_parser = value_parser!(u64).range(1..))]
-    pub(crate) max: Option<u64>,
-
     /// Take connections that come through this interface only.
     #[arg(long, value_name = "IF")]
     pub(crate) interface: Option<String>,
 
     #[command(flatten)]
-    pub(crate) quit: Quit,
-
-    #[command(flatten)]
-    pub(crate) telling: Telling,
-
-    #[command(flatten)]
     pub(crate) wishes: Wishes,
-}
-
-/// List what can be asked of a transport: every property, its default, and which protocol offers or uses it.
-///
-/// Of a selection property a protocol gives it always, optionally, or never (-). The others it acts on (yes) or not
-/// (-).
-#[derive(Debug, Arguments)]
-#[command(
-    after_help = "Examples:\n  neatflow properties\n  neatflow properties --json | jq -r '.[] | select(.stacks.udp == \"always\").name'\n"
-)]
-pub(crate) struct Properties {
-    /// Print JSON: an array with an object for each property.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// See it work: a race, events, and actors that come back after a panic; all in this process, on loopback.
-///
-/// A listener and its clients run on two arbiters. One candidate is refused, one gets no answer, one wins; several
-/// subscribers tell which events they got; an attempt and the listener panic, and nothing is lost. The last line is
-/// `demo: ok`, or says what went other than expected.
-#[derive(Debug, Arguments)]
-#[command(
-    after_help = "Examples:\n  neatflow demo\n  neatflow demo --json | jq -c 'select(.type == \"attempt\")'\n"
-)]
-pub(crate) struct Demo {
-    /// Print JSON, one object in a line.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Arguments)]
@@ -235,9 +253,11 @@ impl Args {
     /// What was said; wrong usage and `--help` end the process here.
     pub(crate) fn said() -> Self {
         let args = Self::parse();
-        let (command, checked) = match &args.command {
-            Command::Connect(connect) => ("connect", usable(&connect.wishes)),
-            Command::Listen(listen) => ("listen", listen.place().and_then(|_| usable(&listen.wishes))),
+        let (command, checked): (&[&str], _) = match &args.command {
+            Command::Connect(connect) => (&["connect"], usable(&connect.reach.wishes)),
+            Command::Listen(listen) => (&["listen"], listen.place.usable()),
+            Command::Bench(Bench::Client(client)) => (&["bench", "client"], usable(&client.reach.wishes)),
+            Command::Bench(Bench::Server(server)) => (&["bench", "server"], server.place.usable()),
             Command::Properties(_) | Command::Demo(_) => return args,
         };
         if let Err(why) = checked {
@@ -246,19 +266,20 @@ impl Args {
         args
     }
 
-    fn wrong(command: &str, why: &str) -> clap::Error {
+    fn wrong(path: &[&str], why: &str) -> clap::Error {
         let mut all = Self::command();
         all.build();
-        match all.find_subcommand_mut(command) {
+        let command = path.iter().try_fold(&mut all, |command, name| command.find_subcommand_mut(name));
+        match command {
             Some(command) => command.error(ErrorKind::ValueValidation, why),
-            None => all.error(ErrorKind::ValueValidation, why),
+            None => Self::command().error(ErrorKind::ValueValidation, why),
         }
     }
 }
 
-impl Listen {
-    /// Where to listen.
-    pub(crate) fn place(&self) -> Result<LocalEndpoint, String> {
+impl Place {
+    /// The address and port.
+    pub(crate) fn endpoint(&self) -> Result<LocalEndpoint, String> {
         let (address, port) = match &self.second {
             None => (LocalEndpoint::new(), &self.first),
             Some(port) => (listening_address(&self.first)?, port),
@@ -267,6 +288,10 @@ impl Listen {
             Ok(port) => Ok(address.port(port)),
             Err(_) => Err(format!("invalid port '{port}': it is a number from 0 to 65535")),
         }
+    }
+
+    fn usable(&self) -> Result<(), String> {
+        self.endpoint().and_then(|_| usable(&self.wishes))
     }
 }
 
@@ -309,7 +334,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|_| "not a length of time".to_owned())
 }
 
-fn some_time(text: &str) -> Result<Duration, String> {
+pub(crate) fn some_time(text: &str) -> Result<Duration, String> {
     match seconds(text)? {
         Duration::ZERO => Err("nothing can be done in no time".to_owned()),
         time => Ok(time),
@@ -344,7 +369,7 @@ mod tests {
     #[test]
     fn the_address_to_listen_on_may_be_left_out() {
         let listen = |line: &str| match Args::try_parse_from(line.split(' ')).map(|args| args.command) {
-            Ok(Command::Listen(listen)) => listen.place().map(|place| place.to_string()),
+            Ok(Command::Listen(listen)) => listen.place.endpoint().map(|place| place.to_string()),
             other => panic!("{other:?}"),
         };
         assert_eq!(listen("neatflow listen 7000"), Ok("*:7000".into()));

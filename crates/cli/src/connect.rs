@@ -5,25 +5,15 @@ use crate::args::Connect;
 use crate::exit::Exit;
 use crate::join::{Ended, Patience, join};
 use crate::report::Report;
-use neatflow::properties::{Interface, Profile};
-use neatflow::{
-    Connection, Error, Preconnection, RemoteEndpoint, SelectionProperty, Transport, TransportProperties,
-};
+use neatflow::Error;
 use std::io;
 
 pub(crate) async fn connect(args: Connect) -> Exit {
     let report = Report::on_stderr(args.telling);
-    let remote = args.host.clone().port(args.port);
-    let connection = match initiate(&args, &remote) {
+    let remote = args.reach.remote();
+    let connection = match args.reach.preconnection().and_then(|preconnection| preconnection.initiate()) {
         Ok(connection) => connection,
-        Err(Error::Establishment(failure)) => {
-            report.trouble(&advice::not_established(&remote.to_string(), &failure));
-            return Exit::NotEstablished;
-        }
-        Err(error) => {
-            report.trouble(&Trouble::new(format!("cannot connect to {remote}: {error}")));
-            return Exit::NotEstablished;
-        }
+        Err(error) => return not_initiated(&report, &remote.to_string(), &error),
     };
     // Before anything else has run, so every event is heard.
     let events = connection.events();
@@ -32,34 +22,13 @@ pub(crate) async fn connect(args: Connect) -> Exit {
     tell(&report, &remote.to_string(), ended)
 }
 
-fn initiate(args: &Connect, remote: &RemoteEndpoint) -> Result<Connection, Error> {
-    let mut builder = Transport::builder();
-    if !args.dns.is_empty() {
-        builder = builder.name_servers(args.dns.iter().copied());
-    }
-    let transport = builder.start();
-    let mut preconnection =
-        Preconnection::new(&transport).remote(remote.clone()).properties(args.wishes.on(base(args))?);
-    if let Some(local) = &args.local {
-        preconnection = preconnection.local(local.clone());
-    }
-    if let Some(interface) = &args.interface {
-        preconnection = preconnection.require(Interface::named(interface.as_str()));
-    }
-    if let Some(timeout) = args.timeout {
-        preconnection = preconnection.timeout(timeout);
-    }
-    preconnection.initiate()
-}
-
-/// What is asked for when nothing more is said. Reports of the network come unasked; to prefer them for every profile
-/// would choose a transport by them.
-fn base(args: &Connect) -> TransportProperties {
-    let base = args.wishes.profile().map(TransportProperties::from).unwrap_or_default();
-    match args.wishes.profile() {
-        Some(Profile::UnreliableDatagram) => base.prefer(SelectionProperty::SoftErrorNotify),
-        _ => base,
-    }
+/// Tells why nothing was even begun.
+pub(crate) fn not_initiated(report: &Report, peer: &str, error: &Error) -> Exit {
+    report.trouble(&match error {
+        Error::Establishment(failure) => advice::not_established(peer, failure),
+        error => Trouble::new(format!("cannot connect to {peer}: {error}")),
+    });
+    Exit::NotEstablished
 }
 
 /// Tells how it ended, if it ended badly.

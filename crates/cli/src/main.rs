@@ -2,12 +2,14 @@
 
 mod advice;
 mod args;
+mod bench;
 mod connect;
 mod datagrams;
 mod demo;
 mod exit;
 mod join;
 mod listen;
+mod preconnections;
 mod properties;
 mod report;
 mod signals;
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
             match args.command {
                 Command::Connect(args) => connect::connect(args).await,
                 Command::Listen(args) => listen::listen(args).await,
+                Command::Bench(args) => bench::bench(args).await,
                 Command::Properties(args) => properties::properties(&args),
                 Command::Demo(args) => demo::demo(args).await,
             }

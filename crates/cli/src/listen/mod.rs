@@ -12,15 +12,14 @@ use crate::signals::Signals;
 use crate::witness::{CatchUp, Witness};
 use actix::Actor;
 use futures::channel::oneshot;
-use neatflow::properties::Interface;
-use neatflow::{Error, Event, ListenFailure, Preconnection, Transport, TransportProperties};
+use neatflow::{Error, Event, ListenFailure};
 use std::pin::pin;
 use std::time::Duration;
 
 pub(crate) use server::{CloseAll, Server, Service};
 
 /// How long what was being sent may take, once told to stop.
-const GRACE: Duration = Duration::from_secs(2);
+pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
 pub(crate) async fn listen(args: Listen) -> Exit {
     let report = Report::on_stderr(args.telling);
@@ -40,13 +39,16 @@ pub(crate) async fn listen(args: Listen) -> Exit {
         Some(service) => serve(service, &args, signals, &report).await,
         None => join_first(&args, signals, &report).await,
     };
-    ended.unwrap_or_else(|error| {
-        report.trouble(&match error {
-            Error::Listen(failure) => advice::not_listening(&failure),
-            error => advice::Trouble::new(format!("cannot listen: {error}")),
-        });
-        Exit::NotEstablished
-    })
+    ended.unwrap_or_else(|error| not_listening(&report, &error))
+}
+
+/// Tells why nobody can be listened for.
+pub(crate) fn not_listening(report: &Report, error: &Error) -> Exit {
+    report.trouble(&match error {
+        Error::Listen(failure) => advice::not_listening(failure),
+        error => advice::Trouble::new(format!("cannot listen: {error}")),
+    });
+    Exit::NotEstablished
 }
 
 /// Serves every connection, until told to stop or as many as were asked for have ended.
@@ -62,7 +64,7 @@ async fn serve(
         let report = *report;
         Witness::new(move |event| report.event(event)).start()
     });
-    let mut preconnection = Server::subscribed(preconnection(args)?, &server);
+    let mut preconnection = Server::subscribed(args.place.preconnection()?, &server);
     if let Some(witness) = &witness {
         preconnection = preconnection.subscribe::<Event, _>(witness);
     }
@@ -91,7 +93,7 @@ async fn serve(
 
 /// Joins the first connection to standard input and output.
 async fn join_first(args: &Listen, mut signals: Signals, report: &Report) -> Result<Exit, Error> {
-    let listener = preconnection(args)?.listen()?;
+    let listener = args.place.preconnection()?.listen()?;
     listener.listening().await?;
     report.listening(To::Stderr, &listener.sockets());
     let connection = match signals.unless_caught(&mut listener.accept()).await {
@@ -112,29 +114,4 @@ async fn join_first(args: &Listen, mut signals: Signals, report: &Report) -> Res
     // What has not ended after the grace, or at the second signal, ends with the process.
     let _ = tokio::time::timeout(GRACE, signals.unless_caught(&mut joined)).await;
     Ok(Exit::Done)
-}
-
-fn preconnection(args: &Listen) -> Result<Preconnection, Error> {
-    // It was looked at before anything was begun.
-    let local = args.place().unwrap_or_default();
-    let wanted = args.wishes.on(base(args))?;
-    let preconnection = Preconnection::new(&Transport::start()).local(local).properties(wanted);
-    Ok(match &args.interface {
-        Some(interface) => preconnection.require(Interface::named(interface.as_str())),
-        None => preconnection,
-    })
-}
-
-/// What is asked for when nothing more is said: without a profile, whatever a peer may come by.
-fn base(args: &Listen) -> TransportProperties {
-    use neatflow::SelectionProperty::{CongestionControl, PreserveOrder, Reliability};
-    if let Some(profile) = args.wishes.profile() {
-        return profile.into();
-    }
-    let mut any = TransportProperties::new()
-        .no_preference(Reliability)
-        .no_preference(PreserveOrder)
-        .no_preference(CongestionControl);
-    any.message.safely_replayable = Some(true);
-    any
 }

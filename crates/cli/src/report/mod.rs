@@ -86,6 +86,12 @@ impl Report {
         );
     }
 
+    /// What it was all for, on standard output.
+    pub(crate) fn outcome(&self, text: impl FnOnce() -> Vec<String>, json: impl FnOnce() -> Value) {
+        let told = Self { to: To::Stdout, ..*self };
+        told.say(text, || vec![json()]);
+    }
+
     /// What went wrong. Told on standard error, come what may.
     pub(crate) fn trouble(&self, trouble: &Trouble) {
         let told = Self { to: To::Stderr, ..*self };

@@ -1,8 +1,9 @@
 //! Programs that nobody here wrote.
 
 use super::support::PATIENCE;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
@@ -14,7 +15,10 @@ pub(crate) fn skip(why: &str) {
 }
 
 /// A program with its streams piped. It is killed when this is dropped.
-pub(crate) struct Program(Child);
+pub(crate) struct Program {
+    child: Child,
+    lines: Option<Lines>,
+}
 
 impl Program {
     /// Starts it; `None`, and the test is skipped, if this machine does not have it.
@@ -22,7 +26,7 @@ impl Program {
         let mut command = Command::new(name);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         match command.spawn() {
-            Ok(child) => Some(Self(child)),
+            Ok(child) => Some(Self { child, lines: None }),
             Err(error) => {
                 skip(&format!("cannot run {name}: {error}"));
                 None
@@ -30,14 +34,40 @@ impl Program {
         }
     }
 
+    /// Starts one that listens, and tells the port it names on standard output or error, after this text.
+    pub(crate) fn listening(name: &str, arguments: &[&str], after: &str) -> Option<(Self, String)> {
+        let mut command = Command::new(name);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = match command.spawn() {
+            Ok(child) => child,
+            Err(error) => {
+                skip(&format!("cannot run {name}: {error}"));
+                return None;
+            }
+        };
+        let lines = Lines::of(child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let port = loop {
+            let line = lines.next();
+            if let Some((_, rest)) = line.split_once(after) {
+                break rest.chars().take_while(char::is_ascii_digit).collect();
+            }
+        };
+        Some((Self { child, lines: Some(lines) }, port))
+    }
+
+    /// The next line that it says.
+    pub(crate) fn line(&mut self) -> String {
+        self.lines.as_ref().unwrap().next()
+    }
+
     /// Its whole input.
     pub(crate) fn says(&mut self, text: &[u8]) {
-        self.0.stdin.take().unwrap().write_all(text).unwrap();
+        self.child.stdin.take().unwrap().write_all(text).unwrap();
     }
 
     /// Its whole output, once it has ended.
     pub(crate) fn hears(&mut self) -> String {
-        let mut stdout = self.0.stdout.take().unwrap();
+        let mut stdout = self.child.stdout.take().unwrap();
         let reading = thread::spawn(move || {
             let mut text = String::new();
             stdout.read_to_string(&mut text).map(|_| text)
@@ -51,10 +81,34 @@ impl Program {
     }
 }
 
+/// What a program says, line by line; what nobody asks for is read all the same, so that it never waits.
+struct Lines(mpsc::Receiver<String>);
+
+impl Lines {
+    fn of(stdout: impl Read + Send + 'static, stderr: impl Read + Send + 'static) -> Self {
+        let (said, lines) = mpsc::channel();
+        let streams: [Box<dyn Read + Send>; 2] = [Box::new(stdout), Box::new(stderr)];
+        for stream in streams {
+            let said = said.clone();
+            thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    // The test may have heard enough.
+                    let _ = said.send(line);
+                }
+            });
+        }
+        Self(lines)
+    }
+
+    fn next(&self) -> String {
+        self.0.recv_timeout(PATIENCE).unwrap()
+    }
+}
+
 impl Drop for Program {
     fn drop(&mut self) {
         // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

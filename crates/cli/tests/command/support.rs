@@ -83,9 +83,16 @@ impl Running {
     pub(crate) fn port(&mut self, on_stdout: bool) -> u16 {
         let told = if on_stdout { self.captured() } else { &self.stderr };
         told.wait_for("a line that says where it listens", |text| {
-            let line = text.split_inclusive('\n').find(|line| line.ends_with(" tcp\n"))?;
-            let address: SocketAddr =
-                line.strip_suffix(" tcp\n")?.strip_prefix("listening on ")?.parse().unwrap();
+            let mut lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+            let address = lines.find_map(|line| match line.strip_prefix("listening on ") {
+                Some(told) => told.strip_suffix(" tcp").map(str::to_owned),
+                None => {
+                    let told: serde_json::Value = serde_json::from_str(line).ok()?;
+                    let is_it = told["type"] == "listening" && told["protocol"] == "tcp";
+                    is_it.then(|| told["address"].as_str().unwrap().to_owned())
+                }
+            })?;
+            let address: SocketAddr = address.parse().unwrap();
             Some(address.port())
         })
     }
