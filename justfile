@@ -19,6 +19,10 @@ prop CASES="10000":
 bench *FLAGS:
     cargo bench --bench establish -- {{ FLAGS }}
 
+# Measure the data path beside tokio, tokio-util and actix, all of it: some 20 minutes; `just bench-data --quick` takes two.
+bench-data *FLAGS:
+    cargo bench --bench data_path -- --idle --threads {{ FLAGS }}
+
 # Build the documentation, warnings being errors.
 doc *FLAGS:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps {{ FLAGS }}

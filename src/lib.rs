@@ -23,12 +23,12 @@ pub use neatflow_actors::listener::{
 pub use neatflow_actors::{
     Count, Credit, RaceRecord, Registry, name_resolver, placement, subscription, supervision,
 };
-pub use neatflow_core::connection::State;
+pub use neatflow_core::connection::{ReceiveLimits, State};
 pub use neatflow_core::{
     Attempt, Candidate, CandidateId, ConnectionFailure, EndpointError, Error, EstablishmentFailure, Failure,
     ListenFailure, LocalEndpoint, Message, MessageContext, MessageId, Messages, Offer, Offers, Preference,
     Protocol, ReceiveFailure, ReceiveId, RemoteEndpoint, ResolutionFailure, SelectionProperty, SendFailure,
-    Status, Time, TransportProperties, policy, properties, racing, security,
+    Status, Time, TransportProperties, framing, policy, properties, racing, security,
 };
 pub use neatflow_stacks as stacks;
 pub use preconnection::{IntoLocal, IntoRemote, Preconnection};
@@ -39,8 +39,8 @@ pub use transport::{Transport, TransportBuilder};
 pub mod prelude {
     pub use crate::events::{
         Aborted, AllWritten, Closed, ConnectionError, ConnectionReceived, EstablishmentError, Expired,
-        ListenError, Readable, Ready, ReceiveError, Received, Sent, SoftError, Stalled, Stopped, Timeout,
-        Writable,
+        ListenError, Readable, Ready, ReceiveError, Received, ReceivedPartial, Sent, SoftError, Stalled,
+        Stopped, Timeout, Writable,
     };
     pub use crate::supervision::supervise;
     pub use crate::{

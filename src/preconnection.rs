@@ -8,6 +8,7 @@ use neatflow_actors::placement::Placement;
 use neatflow_actors::subscription::{EventSet, Subscriber};
 use neatflow_actors::transport::Transport as Root;
 use neatflow_actors::transport::messages::{Initiate, Listen, ResolveEndpoints};
+use neatflow_core::framing::{Framer, Framers, Limits};
 use neatflow_core::policy::Request;
 use neatflow_core::policy::neat::Alternatives;
 use neatflow_core::properties::{Selector, Value};
@@ -47,6 +48,7 @@ pub struct Preconnection {
     /// `None` = not said.
     placement: Option<Placement>,
     security: SecurityParameters,
+    framers: Framers,
     /// The first thing that was said and makes no sense; told when it matters.
     wrong: Option<Error>,
 }
@@ -65,6 +67,7 @@ impl Preconnection {
             filters: Vec::new(),
             placement: None,
             security: SecurityParameters::disabled(),
+            framers: Framers::new(),
             wrong: None,
         }
     }
@@ -149,6 +152,31 @@ impl Preconnection {
     /// No stack of this version secures anything: whoever asks for security is refused, before anything is sent.
     pub fn security(mut self, security: SecurityParameters) -> Self {
         self.security = security;
+        self
+    }
+
+    /// Adds a message framer, above those that were added before: the last one added runs first when messages are sent,
+    /// and last when they are received. Every connection, and every attempt to establish one, gets a clone of it. RFC
+    /// 9622 §9.1.2.1, `AddFramer`.
+    ///
+    /// With a framer every transport keeps the boundaries of messages
+    /// ([`PreserveMsgBoundaries`](neatflow_core::SelectionProperty::PreserveMsgBoundaries)). An initiated connection is
+    /// Ready when its framers are; should they fail the race goes on with the next candidate. An accepted one is
+    /// received before, and its messages wait until its framers are ready.
+    pub fn framer(mut self, framer: impl Framer + Clone + Sync + 'static) -> Self {
+        self.framers.add(framer);
+        self
+    }
+
+    /// The same for a framer that is made anew each time, which matters if it cannot be cloned, or must not be.
+    pub fn framer_with<F: Framer + 'static>(mut self, make: impl Fn() -> F + Send + Sync + 'static) -> Self {
+        self.framers.add_with(make);
+        self
+    }
+
+    /// How much the framers of a connection keep, and from which length on messages come in parts.
+    pub fn framing_limits(mut self, limits: Limits) -> Self {
+        self.framers.limit(limits);
         self
     }
 
@@ -291,6 +319,7 @@ impl Preconnection {
             locals: self.locals.clone(),
             remotes: self.remotes.clone(),
             properties: Arc::new(self.properties.clone()),
+            framers: self.framers.clone(),
         }))
     }
 

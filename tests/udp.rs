@@ -236,8 +236,14 @@ fn a_listener_has_a_connection_for_each_source_and_each_ends_by_itself() {
 #[test]
 fn a_listener_whose_tcp_port_is_free_and_whose_udp_port_is_taken_is_one_listen_error_and_keeps_neither() {
     run(async {
-        let taken = UdpSocket::bind((V4, 0)).unwrap();
-        let here = taken.local_addr().unwrap();
+        // Somebody's connection may have a port of this number over TCP, which a listener could not take either.
+        let (_taken, here) = std::iter::repeat_with(|| UdpSocket::bind((V4, 0)).unwrap())
+            .map(|taken| {
+                let here = taken.local_addr().unwrap();
+                (taken, here)
+            })
+            .find(|(_, here)| std::net::TcpListener::bind(here).is_ok())
+            .unwrap();
         let transport = Transport::start();
         let both = Preconnection::new(&transport).local(here).properties(both_ways());
         let listener = both.listen().unwrap();

@@ -190,7 +190,24 @@ events! {
             /// Back-pressure: while the application holds it, the flow may not send it too many more.
             credit: Credit,
         }
-        /// A `receive` gets no message; or, for a stream, the peer has finished. RFC 9622 §9.3.2.3.
+        /// A part of a message came: of one that is longer than the `receive` takes, or that comes in parts, because it
+        /// is longer than what its framer keeps. The parts of a message follow each other, each byte in one of them;
+        /// until the end came, whoever asks for more gets more of this message. RFC 9622 §9.3.2.2.
+        ///
+        /// Who subscribes to Received and where nobody subscribes to this one gets whole messages only, and a
+        /// ReceiveError for one that comes in parts and is longer than 1 MiB.
+        ReceivedPartial {
+            /// The request it answers; `None` for the standing stream.
+            receive: Option<ReceiveId>,
+            /// The next bytes of the message, with what is said of it.
+            message: Message,
+            /// Whether the message ends with these bytes.
+            end_of_message: bool,
+            /// Back-pressure, as in [`Received`].
+            credit: Credit,
+        }
+        /// A `receive` gets no message, or one could not be parsed; or, for a stream, the peer has finished, which is
+        /// the last one then. RFC 9622 §9.3.2.3.
         ReceiveError[reason] {
             /// The request it answers; `None` for the standing stream.
             receive: Option<ReceiveId>,
@@ -271,7 +288,7 @@ impl Origin for ListenerRef {
 impl Event {
     /// Whether there is a message in it.
     pub(crate) fn has_message(&self) -> bool {
-        matches!(self, Self::SendError(_) | Self::Expired(_) | Self::Received(_))
+        matches!(self, Self::SendError(_) | Self::Expired(_) | Self::Received(_) | Self::ReceivedPartial(_))
     }
 
     /// Whether nothing follows it for this subscriber.

@@ -19,8 +19,13 @@ pub(crate) const PIECE: usize = 64 * 1024;
 pub(crate) fn frame(number: u64) -> [u8; FRAME] {
     let mut frame = [7; FRAME];
     frame[..PREFIX].copy_from_slice(&(PAYLOAD as u32).to_be_bytes());
-    frame[PREFIX..PREFIX + 8].copy_from_slice(&number.to_be_bytes());
+    renumber(&mut frame, number);
     frame
+}
+
+/// Has a frame carry another number.
+pub(crate) fn renumber(frame: &mut [u8], number: u64) {
+    frame[PREFIX..PREFIX + 8].copy_from_slice(&number.to_be_bytes());
 }
 
 /// A payload, or datagram, that carries this number.

@@ -184,6 +184,11 @@ fn lawful(events: &[Event]) {
                 let new = received.receive.is_none_or(|id| answers.insert(id));
                 assert!(new, "two answers to {:?}", received.receive);
             }
+            Event::ReceivedPartial(received) => {
+                assert!(at >= ready, "received before Ready: {told:?}");
+                let new = received.receive.is_none_or(|id| answers.insert(id));
+                assert!(new, "two answers to {:?}", received.receive);
+            }
             Event::ReceiveError(failed) => {
                 let new = failed.receive.is_none_or(|id| answers.insert(id));
                 assert!(new, "two answers to {:?}", failed.receive);

@@ -20,7 +20,7 @@ use crate::placement::note_activity;
 use crate::supervision::catch::contain;
 use actix::Recipient;
 use futures::channel::oneshot;
-use neatflow_core::connection::{Input, Output};
+use neatflow_core::connection::{Framed, Input, Output};
 use neatflow_core::{ConnectionFailure, EstablishmentFailure, Failure, Message, Messages, Protocol, Time};
 use neatflow_stacks::{
     Association, Established, MessageWire, NotSent, Portable, StreamWire, Wire, read_some,
@@ -37,11 +37,18 @@ use tokio::time::Sleep;
 /// How many pieces are written at once.
 const SLICES: usize = 64;
 
+/// What an attempt has obtained: a transport, and the framers above it, which are ready.
+#[derive(Debug)]
+pub(crate) struct Obtained {
+    pub(crate) established: Established,
+    pub(crate) framed: Option<Framed>,
+}
+
 /// What a race hands over.
 #[derive(Debug)]
 pub(crate) struct RaceOutcome {
     pub(crate) record: Arc<RaceRecord>,
-    pub(crate) result: Result<(Protocol, Established), EstablishmentFailure>,
+    pub(crate) result: Result<(Protocol, Obtained), EstablishmentFailure>,
 }
 
 /// Where the race hands it over; the engine drops its end to cancel the race.
@@ -262,8 +269,11 @@ impl Engine {
             result
         });
         self.fact = Some(match result {
-            Ok(Ok((protocol, established))) => {
+            Ok(Ok((protocol, Obtained { established, framed }))) => {
                 self.settle(protocol, established);
+                if let Some(framed) = framed {
+                    self.duty.shared.lock().machine.frame(framed);
+                }
                 Input::Established
             }
             Ok(Err(failure)) => Input::EstablishmentFailed(failure),
@@ -428,16 +438,25 @@ impl Engine {
 /// Writes once.
 fn write(wire: &mut Wire, core: &Locked<'_>, cx: &mut Context<'_>) -> Poll<Result<Input, Failure>> {
     let outbox = core.machine.outbox();
+    let framed = core.machine.framed();
     match wire {
         Wire::Stream(wire) => {
             let mut slices = [IoSlice::new(&[]); SLICES];
-            match outbox.slices(&mut slices) {
+            let filled = match framed {
+                None => outbox.slices(&mut slices),
+                Some(framed) => framed.slices(&mut slices),
+            };
+            match filled {
                 0 => Poll::Ready(Ok(Input::Written(0))),
                 filled => wire.poll_write(cx, &slices[..filled]).map_ok(Input::Written),
             }
         }
         Wire::Messages(wire) => {
-            let Some(batch) = outbox.front_batch() else { return Poll::Pending };
+            let batch = match framed {
+                None => outbox.front_batch(),
+                Some(framed) => framed.front(),
+            };
+            let Some(batch) = batch else { return Poll::Pending };
             wire.poll_send(cx, &batch).map(|sent| match sent {
                 Ok(count) => Ok(Input::FrontTaken(count)),
                 Err(NotSent::Message(reason)) => Ok(Input::FrontRefused(reason)),

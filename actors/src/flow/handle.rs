@@ -9,7 +9,7 @@ use super::writer::Writer;
 use crate::happy_eyeballs::RaceRecord;
 use crate::subscription::{EventSet, Subscriber, SubscriptionId};
 use actix::prelude::*;
-use neatflow_core::connection::{Input, State};
+use neatflow_core::connection::{Input, ReceiveLimits, State};
 use neatflow_core::properties::{PropertyError, Value};
 use neatflow_core::{Message, Protocol, ReceiveFailure, ReceiveId, TransportProperties};
 use neatflow_stacks::{Path, Report};
@@ -159,12 +159,24 @@ impl Connection {
         Sending::new(&self.shared, self.shared.send(message.into()))
     }
 
-    /// Asks for one message; the answer is exactly one Received or ReceiveError that carries the same id. `None`
+    /// Asks for one message; the answer is exactly one Received or ReceiveError that carries the same id, or
+    /// ReceivedPartial where messages come in parts. `None`
     /// if the connection is Closed: then there is no answer. The flow reads the network only while somebody asks.
     /// RFC 9622 §9.3.1.
     pub fn receive(&self) -> Option<ReceiveId> {
+        self.receive_with(ReceiveLimits::default())
+    }
+
+    /// Asks for one message or, by its limits, for a part of one: the answer is exactly one Received, ReceivedPartial
+    /// or ReceiveError. With `min_incomplete` so many bytes of a message whose end has not come are delivered, and of
+    /// a message that is longer than `max` the first `max` bytes; ask again for more of it. `None` if the connection is
+    /// Closed. RFC 9622 §9.3.1, `Receive(minIncompleteLength, maxLength)`.
+    ///
+    /// On a byte stream without a framer a message is what one read brought, and `max` cuts it up. More than 256 KiB
+    /// is not kept until `min_incomplete` is reached.
+    pub fn receive_with(&self, limits: ReceiveLimits) -> Option<ReceiveId> {
         let mut core = self.shared.lock();
-        let asked = core.machine.receive().ok();
+        let asked = core.machine.receive_with(limits).ok();
         self.shared.rouse(core);
         asked
     }
@@ -206,6 +218,12 @@ impl Connection {
     /// Writes many small messages as one batch, which is queued when the writer is dropped: the cheapest way to send.
     pub fn writer(&self) -> Writer<'_> {
         Writer::new(&self.shared)
+    }
+
+    /// Sends what is written into the batch together: nothing of it leaves before all of it is queued, unless it is more
+    /// than 64 KiB, and it is written at once. RFC 9622 §9.2.4.
+    pub fn batch<T>(&self, fill: impl FnOnce(&mut Writer<'_>) -> T) -> T {
+        fill(&mut self.writer())
     }
 
     /// Sends by polling, at the pace of the network: what sinks and writers of other libraries are made of.
@@ -283,9 +301,13 @@ impl Connection {
         ReadyFuture::new(&self.shared)
     }
 
-    /// Waits for a message, as `receive` does, and takes it: no subscriber is told of it.
+    /// Waits for a message, as `receive` does, and takes it: no subscriber is told of it. A message that comes in
+    /// parts is waited for until it is complete.
     ///
-    /// *Errors*: [`Finished`](neatflow_core::ReceiveFailure::Finished) once the peer has sent its end.
+    /// *Errors*: [`Finished`](ReceiveFailure::Finished) once the peer has sent its end;
+    /// [`TooLong`](ReceiveFailure::TooLong) for a message that comes in parts and is longer than 1 MiB;
+    /// [`InParts`](ReceiveFailure::InParts) while somebody else has received a part of the message that is next;
+    /// [`Framing`](ReceiveFailure::Framing) for one that could not be parsed.
     /// *Cancel safety*: safe; a message that has come stays for whoever asks next.
     pub fn received(&self) -> ReceivedFuture {
         ReceivedFuture::new(&self.shared)

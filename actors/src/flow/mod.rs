@@ -35,7 +35,7 @@ mod writer;
 
 pub use actor::Flow;
 pub(crate) use actor::{Origin, start};
-pub(crate) use engine::RaceOutcome;
+pub(crate) use engine::{Obtained, RaceOutcome};
 pub use handle::{Connection, ConnectionId, ConnectionRef, Delivery};
 pub use sender::Sender;
 pub use set::FlowSet;

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::credit::Credit;
 use crate::events::{
     Aborted, AllWritten, Closed, ConnectionError, EstablishmentError, Event, EventKind, Expired, Readable,
-    Ready, ReceiveError, Received, SendError, Sent, SoftError, Stalled, Timeout, Writable,
+    Ready, ReceiveError, Received, ReceivedPartial, SendError, Sent, SoftError, Stalled, Timeout, Writable,
 };
 use crate::happy_eyeballs::RaceRecord;
 use crate::subscription::{Subscriber, Subscription, SubscriptionId, Subscriptions};
@@ -19,7 +19,7 @@ use crate::watchers::{Place, Watchers};
 use actix::Recipient;
 use futures::channel::oneshot;
 use futures::task::AtomicWaker;
-use neatflow_core::connection::{self, Asker, Input, Machine, Output, Queued, Role};
+use neatflow_core::connection::{self, Asker, Framed, Input, Machine, Output, Queued, Role, Room};
 use neatflow_core::{
     ConnectionFailure, EstablishmentFailure, Message, MessageId, Protocol, SendFailure, Time,
     TransportProperties,
@@ -237,6 +237,11 @@ impl Shared {
         self.inspector.get()
     }
 
+    /// Its framers, before anybody hears of it.
+    pub(crate) fn framed_by(&self, framed: Framed) {
+        self.lock().machine.frame(framed);
+    }
+
     pub(crate) fn inspected_by(&self, flow: Recipient<Inspect>) {
         // The address stays the same over restarts.
         let _ = self.inspector.set(flow);
@@ -449,7 +454,13 @@ impl Core {
 
     /// What to do next. Messages wait for room; nothing else does.
     pub(crate) fn next_output(&mut self) -> Option<Output> {
-        let room = self.may_receive();
+        let room = match self.may_receive() {
+            false => Room::None,
+            true if self.machine.may_receive_parts() && !self.is_wanted(EventKind::ReceivedPartial) => {
+                Room::Whole
+            }
+            true => Room::Parts,
+        };
         self.machine.poll(room)
     }
 
@@ -460,6 +471,7 @@ impl Core {
         (attached.is_some() || self.subscribers.wants(RECEIVED))
             && attached.is_none_or(|attached| attached.has_room())
             && self.subscribers.have_room(RECEIVED)
+            && (!self.machine.may_receive_parts() || self.subscribers.have_room(EventKind::ReceivedPartial))
     }
 
     /// Whether the transport should be read.
@@ -468,6 +480,7 @@ impl Core {
             && (self.may_receive()
                 || self.machine.is_pulled()
                 || self.machine.is_watched()
+                || self.machine.is_framing_up()
                 || self.machine.state() == connection::State::Closing)
     }
 
@@ -545,6 +558,12 @@ impl Core {
             E::Readable => Readable { connection }.into(),
             E::Received { asker, messages } => {
                 Received { connection, receive: request(asker), messages, credit: Credit::default() }.into()
+            }
+            E::ReceivedPartial { asker, part } => {
+                let message = Message { data: part.data, context: part.context };
+                let (receive, end_of_message) = (request(asker), part.end_of_message);
+                let credit = Credit::default();
+                ReceivedPartial { connection, receive, message, end_of_message, credit }.into()
             }
             E::ReceiveError { asker, reason } => {
                 ReceiveError { connection, receive: request(asker), reason }.into()

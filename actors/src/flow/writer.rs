@@ -28,7 +28,8 @@ impl<'a> Writer<'a> {
     /// Adds a message of these bytes. Whether the next one is welcome: false when what is queued is above the
     /// high-water mark of 256 KiB; then a polite sender waits for Writable. From twice the mark on messages are refused,
     /// each with a SendError.
-    #[inline]
+    // Into the loop that calls it: a message of a size known there is copied without a call.
+    #[inline(always)]
     pub fn send(&mut self, data: &[u8]) -> bool {
         let pack = self.pack.get_or_insert_with(|| Pack::new(buffers::take()));
         if !pack.push(data) {

@@ -5,7 +5,7 @@ use super::messages::{Landed, Reached};
 use super::record::RaceRecord;
 use crate::census::{Counted, Kind};
 use crate::clock::Clock;
-use crate::flow::RaceOutcome;
+use crate::flow::{Obtained, RaceOutcome};
 use crate::name_resolver::{Answered, QueryId, Resolve, settle};
 use crate::policy_manager::messages::{Eligible, Rank, Ranked};
 use crate::supervision::{Child, ChildEvent, ChildEventKind, ChildId, ExitReason, Plan, Supervise};
@@ -258,6 +258,7 @@ impl HappyEyeballs {
         let attempting = Attempting {
             id: attempt,
             candidate,
+            request: self.request.clone(),
             stack,
             landing: self.landing.clone(),
             reached: ctx.address().recipient(),
@@ -294,12 +295,12 @@ impl HappyEyeballs {
         let id = self.running.remove(&attempt).map(|(id, _)| id);
         let landed = self.landing.borrow_mut().remove(&attempt);
         let candidate = id.and_then(|id| self.known.get(&id));
-        let (Some(candidate), Some(Ok(established))) = (candidate, landed) else {
+        let (Some(candidate), Some(Ok(obtained))) = (candidate, landed) else {
             warn!(self.logger, "the winner is missing"; "attempt" => %attempt);
             return self.lost(ctx);
         };
         let protocol = candidate.transport.clone();
-        self.finish(Ok((protocol, established)), ctx);
+        self.finish(Ok((protocol, obtained)), ctx);
     }
 
     /// What was tried, in the order of the starts.
@@ -344,7 +345,7 @@ impl HappyEyeballs {
 
     fn finish(
         &mut self,
-        result: Result<(neatflow_core::Protocol, neatflow_stacks::Established), EstablishmentFailure>,
+        result: Result<(neatflow_core::Protocol, Obtained), EstablishmentFailure>,
         ctx: &mut Context<Self>,
     ) {
         // Those that are ranked no more come last.

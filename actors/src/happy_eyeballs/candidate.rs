@@ -1,8 +1,11 @@
 //! One attempt.
 
+use super::framing::start_framers;
 use super::messages::{Landed, Reached};
 use crate::census::Counted;
+use crate::flow::Obtained;
 use actix::prelude::*;
+use neatflow_core::policy::Request;
 use neatflow_core::racing::AttemptId;
 use neatflow_core::{Candidate, Failure};
 use neatflow_stacks::{Established, Progress, Stack};
@@ -12,13 +15,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// Where attempts leave what they obtained, for the race to take.
-pub(super) type Landing = Rc<RefCell<BTreeMap<AttemptId, Result<Established, Failure>>>>;
+pub(super) type Landing = Rc<RefCell<BTreeMap<AttemptId, Result<Obtained, Failure>>>>;
 
 /// One supervised attempt. Failing is its result, not a crash; if code of the stack panics it is restarted, after
 /// a back-off, and tries again while its budget lasts and the race is open.
 pub(super) struct Attempt {
     pub(super) id: AttemptId,
     pub(super) candidate: Candidate,
+    pub(super) request: Arc<Request>,
     pub(super) stack: Arc<dyn Stack>,
     pub(super) landing: Landing,
     pub(super) reached: Recipient<Reached>,
@@ -39,7 +43,14 @@ impl Actor for Attempt {
             reached.do_send(Reached { id, stage });
         });
         let connecting = self.stack.connect(&self.candidate, progress);
-        ctx.spawn(connecting.into_actor(self).map(|result, attempt, ctx| attempt.land(result, ctx)));
+        let (candidate, request) = (self.candidate.clone(), self.request.clone());
+        let obtaining = async move {
+            let mut established = connecting.await?;
+            check(&candidate, &request, &established)?;
+            let framed = start_framers(&request.framers, &mut established.wire).await?;
+            Ok(Obtained { established, framed })
+        };
+        ctx.spawn(obtaining.into_actor(self).map(|result, attempt, ctx| attempt.land(result, ctx)));
     }
 }
 
@@ -49,12 +60,8 @@ impl Supervised for Attempt {
 }
 
 impl Attempt {
-    fn land(&mut self, result: Result<Established, Failure>, ctx: &mut Context<Self>) {
+    fn land(&mut self, result: Result<Obtained, Failure>, ctx: &mut Context<Self>) {
         let id = self.id;
-        let result = result.and_then(|established| {
-            check(&self.candidate, &established)?;
-            Ok(established)
-        });
         self.landing.borrow_mut().insert(id, result);
         #[expect(clippy::disallowed_methods, reason = "one for each attempt")]
         self.landed.do_send(Landed { id });
@@ -63,8 +70,8 @@ impl Attempt {
 }
 
 /// Whether what was obtained is what the candidate promised.
-fn check(candidate: &Candidate, established: &Established) -> Result<(), Failure> {
-    let violated = established.offers.violations(&candidate.properties.selection);
+fn check(candidate: &Candidate, request: &Request, established: &Established) -> Result<(), Failure> {
+    let violated = request.framed(&established.offers).violations(&candidate.properties.selection);
     if !violated.is_empty() {
         return Err(Failure::Unfulfilled(violated));
     }

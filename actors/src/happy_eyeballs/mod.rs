@@ -12,6 +12,7 @@
 
 mod actor;
 mod candidate;
+mod framing;
 pub(crate) mod messages;
 mod record;
 

@@ -145,6 +145,9 @@ impl Acceptance {
         let shared = flow::Shared::new(Role::Accepted, setup.request.properties.clone(), &self.subscribers);
         let connection = shared.handle();
         shared.carried_by(incoming.protocol.clone(), &established);
+        if let Some(framed) = setup.request.framers.start(established.wire.below()) {
+            shared.framed_by(framed);
+        }
         reservation.fill(connection, &self.staff);
         let origin = Origin::Accepted(incoming.protocol, established);
         flow::start(shared, origin, &services.census, &services.parent, logger);

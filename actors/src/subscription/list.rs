@@ -75,6 +75,7 @@ impl Subscription {
     pub(crate) fn with_credit(&self, mut event: Event) -> Option<Event> {
         match &mut event {
             Event::Received(received) => received.credit = self.window.credit(),
+            Event::ReceivedPartial(received) => received.credit = self.window.credit(),
             Event::ConnectionReceived(received) => received.credit = self.window.credit(),
             Event::SoftError(error) => error.credit = self.window.credit_for_soft_error()?,
             _ => {}
@@ -165,7 +166,7 @@ impl Subscriptions {
     pub(crate) fn stalled(&mut self, now: Time) -> (Vec<Subscription>, Option<Time>) {
         let mut next: Option<Time> = None;
         let stalled = self.take(|one| {
-            if !one.wants(EventKind::Received) {
+            if !one.wants(EventKind::Received) && !one.wants(EventKind::ReceivedPartial) {
                 return false;
             }
             let end = one.stalls(now);

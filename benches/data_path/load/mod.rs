@@ -115,10 +115,19 @@ fn dial(server: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// The number in the frame that comes next.
+/// The number in the frame that comes next, and is all that comes.
 fn answer(stream: &mut TcpStream) -> Result<u64, Failure> {
-    let mut bytes = [0; FRAME];
-    stream.read_exact(&mut bytes)?;
+    let mut bytes = [0; FRAME + 1];
+    let mut filled = 0;
+    while filled < FRAME {
+        match stream.read(&mut bytes[filled..])? {
+            0 => return Err("the server closed".into()),
+            read => filled += read,
+        }
+    }
+    if filled > FRAME {
+        return Err("more came than was asked for".into());
+    }
     numbered(&bytes).ok_or_else(|| "what came is no frame".into())
 }
 

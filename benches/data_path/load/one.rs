@@ -2,7 +2,7 @@
 
 use super::{Load, Tally, answer, dial, numbered};
 use crate::Failure;
-use crate::wire::{FRAME, PIECE, frame, piece};
+use crate::wire::{FRAME, PIECE, frame, piece, renumber};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -121,32 +121,43 @@ fn is_in_place(unit: Unit, bytes: &[u8], position: u64, piece: &[u8]) -> bool {
 
 /// Sends so many frames, and takes as many, again and again.
 pub(super) fn exchange(server: SocketAddr, depth: usize) -> Result<Box<Load>, Failure> {
-    let mut stream = dial(server)?;
-    let out: Vec<u8> = (0..depth as u64).flat_map(frame).collect();
-    let mut back = vec![0; out.len()];
-    Ok(Box::new(move |time| trips(&mut stream, &out, &mut back, depth, time)))
+    let mut exchange = Exchange {
+        stream: dial(server)?,
+        next: 0,
+        out: frame(0).repeat(depth),
+        back: vec![0; depth * FRAME],
+    };
+    Ok(Box::new(move |time| exchange.run(time)))
 }
 
-fn trips(
-    stream: &mut TcpStream,
-    out: &[u8],
-    back: &mut [u8],
-    depth: usize,
-    time: Duration,
-) -> Result<Tally, Failure> {
-    let began = Instant::now();
-    let mut last = began;
-    let mut tally = Tally { trips: Vec::with_capacity(1 << 20), ..Tally::default() };
-    while last - began < time {
-        stream.write_all(out)?;
-        stream.read_exact(back)?;
-        if back != out {
-            return Err("what came back is not what was sent".into());
+struct Exchange {
+    stream: TcpStream,
+    /// The number of the next frame. No two have the same, so that one that comes twice is noticed.
+    next: u64,
+    out: Vec<u8>,
+    back: Vec<u8>,
+}
+
+impl Exchange {
+    fn run(&mut self, time: Duration) -> Result<Tally, Failure> {
+        let began = Instant::now();
+        let mut last = began;
+        let mut tally = Tally { trips: Vec::with_capacity(1 << 20), ..Tally::default() };
+        while last - began < time {
+            for slot in self.out.chunks_exact_mut(FRAME) {
+                renumber(slot, self.next);
+                self.next += 1;
+                tally.ops += 1;
+            }
+            self.stream.write_all(&self.out)?;
+            self.stream.read_exact(&mut self.back)?;
+            if self.back != self.out {
+                return Err("what came back is not what was sent".into());
+            }
+            let now = Instant::now();
+            tally.trips.push(u32::try_from((now - last).as_nanos()).unwrap_or(u32::MAX));
+            last = now;
         }
-        let now = Instant::now();
-        tally.trips.push(u32::try_from((now - last).as_nanos()).unwrap_or(u32::MAX));
-        tally.ops += depth as u64;
-        last = now;
+        Ok(tally)
     }
-    Ok(tally)
 }

@@ -1,6 +1,7 @@
 //! Why an operation failed: one enum for each operation, made of plain data.
 
 use crate::candidate::Candidate;
+use crate::framing::FramingFailure;
 use crate::properties::SelectionProperty;
 use std::fmt;
 use std::io;
@@ -74,6 +75,7 @@ impl ConnectionFailure {
         match self {
             Self::AbortedLocally | Self::AbortedByPeer => Status::ConnectionAborted,
             Self::TimedOut => Status::Timeout,
+            Self::Framing(reason) => reason.status(),
             Self::Panicked(_) | Self::Stopped(_) | Self::Transport(_) => Status::ProtocolFailed,
         }
     }
@@ -88,6 +90,7 @@ impl SendFailure {
             Self::Expired => Status::Timeout,
             Self::NotEstablished => Status::EstablishmentFailed,
             Self::TooLarge { .. } => Status::MessageTooLarge,
+            Self::Framing(reason) => reason.status(),
             Self::Connection(reason) => reason.status(),
             Self::Transport(reason) => reason.status(),
         }
@@ -107,7 +110,20 @@ impl ReceiveFailure {
         match self {
             Self::Finished | Self::Closed => Status::Closed,
             Self::NotEstablished => Status::EstablishmentFailed,
+            Self::TooLong { .. } => Status::MessageTooLarge,
+            Self::InParts => Status::InvalidConfiguration,
+            Self::Framing(reason) => reason.status(),
             Self::Connection(reason) => reason.status(),
+        }
+    }
+}
+
+impl FramingFailure {
+    /// The reason in one word.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::TooLong { .. } => Status::MessageTooLarge,
+            _ => Status::ProtocolFailed,
         }
     }
 }
@@ -149,6 +165,9 @@ pub enum Failure {
     /// Code of a stack, a framer or a filter panicked.
     #[error("panicked: {0}")]
     Panicked(Arc<str>),
+    /// The framers failed while they started.
+    #[error("framing failed: {0}")]
+    Framing(FramingFailure),
     /// It was cancelled from this side.
     #[error("cancelled")]
     Cancelled,
@@ -191,6 +210,7 @@ impl From<&Failure> for io::Error {
             Failure::LocalAddress(_) => Kind::AddrNotAvailable,
             Failure::NoSuchInterface(_) => Kind::NotFound,
             Failure::NotPermitted(_) => Kind::PermissionDenied,
+            Failure::Framing(_) => Kind::InvalidData,
             Failure::Io { kind, .. } => *kind,
             _ => Kind::Other,
         };
@@ -417,6 +437,9 @@ pub enum ConnectionFailure {
     /// What ran it has stopped.
     #[error("{0}")]
     Stopped(Arc<str>),
+    /// The framers failed: what came is not what they understand, or one of them panicked.
+    #[error("framing failed: {0}")]
+    Framing(FramingFailure),
     /// The transport failed.
     #[error("transport failed: {0}")]
     Transport(Failure),
@@ -428,6 +451,7 @@ impl From<Failure> for ConnectionFailure {
             Failure::Reset => Self::AbortedByPeer,
             Failure::TimedOut => Self::TimedOut,
             Failure::Panicked(what) => Self::Panicked(what),
+            Failure::Framing(reason) => Self::Framing(reason),
             other => Self::Transport(other),
         }
     }
@@ -440,6 +464,7 @@ impl From<&ConnectionFailure> for io::Error {
             ConnectionFailure::AbortedLocally => Kind::ConnectionAborted,
             ConnectionFailure::AbortedByPeer => Kind::ConnectionReset,
             ConnectionFailure::TimedOut => Kind::TimedOut,
+            ConnectionFailure::Framing(_) => Kind::InvalidData,
             ConnectionFailure::Panicked(_) | ConnectionFailure::Stopped(_) => Kind::Other,
             ConnectionFailure::Transport(reason) => Self::from(reason).kind(),
         };
@@ -472,6 +497,9 @@ pub enum SendFailure {
         /// How many bytes it would have taken.
         limit: usize,
     },
+    /// A framer would not take this message; others it may.
+    #[error("not framed: {0}")]
+    Framing(FramingFailure),
     /// The transport would not take this message; others it may.
     #[error("not sent: {0}")]
     Transport(Failure),
@@ -493,6 +521,18 @@ pub enum ReceiveFailure {
     /// No connection was established.
     #[error("the connection was not established")]
     NotEstablished,
+    /// A message is longer than whoever takes only whole ones is given. It is thrown away; others may come.
+    #[error("a message is longer than {limit} bytes, and was to come whole")]
+    TooLong {
+        /// The longest that would have come, in bytes.
+        limit: usize,
+    },
+    /// Of the message that is next a part was delivered already; the rest is for those who take parts.
+    #[error("the message was received in part already")]
+    InParts,
+    /// What came could not be parsed, and is thrown away; others may come.
+    #[error("not parsed: {0}")]
+    Framing(FramingFailure),
     /// The connection failed.
     #[error("{0}")]
     Connection(ConnectionFailure),

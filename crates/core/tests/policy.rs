@@ -47,6 +47,7 @@ fn to(remotes: &[&str], properties: TransportProperties) -> Request {
         locals: Vec::new(),
         remotes: remotes.iter().filter_map(|text| text.parse().ok()).collect(),
         properties: Arc::new(properties),
+        ..Request::default()
     }
 }
 

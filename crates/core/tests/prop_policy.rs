@@ -149,6 +149,7 @@ impl World {
             locals: self.locals.iter().filter_map(|text| local(text)).collect(),
             remotes: self.remotes.iter().filter_map(|text| remote(text)).collect(),
             properties: Arc::new(properties),
+            ..Request::default()
         }
     }
 

@@ -1,6 +1,7 @@
 //! One flow's bytes or messages, as its engine sees them.
 
 use neatflow_core::connection::Batch;
+use neatflow_core::framing::Below;
 use neatflow_core::{Failure, Message, SendFailure};
 use std::fmt;
 use std::io::IoSlice;
@@ -106,6 +107,14 @@ pub trait Portable: Send + 'static {
 }
 
 impl Wire {
+    /// What it is to framers above it.
+    pub fn below(&self) -> Below {
+        match self {
+            Self::Stream(_) => Below::Stream,
+            Self::Messages(_) => Below::Messages,
+        }
+    }
+
     /// What both kinds can do.
     pub fn control(&mut self) -> &mut dyn WireControl {
         match self {

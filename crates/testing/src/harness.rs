@@ -211,6 +211,7 @@ impl Intent {
             locals: self.locals.clone(),
             remotes: self.remotes.clone(),
             properties: Arc::new(self.properties.clone()),
+            ..Request::default()
         })
     }
 }

@@ -1,6 +1,8 @@
 //! Messages on their way in, and who asked for them.
 
+use super::partly::{Partly, ReceiveLimits, Room, cut};
 use crate::failure::ReceiveFailure;
+use crate::framing::Part;
 use crate::message::{Message, Messages, ReceiveId};
 use std::collections::VecDeque;
 
@@ -11,6 +13,10 @@ use std::collections::VecDeque;
 /// an answer may have to wait for room, a pull never.
 /// The transport is read only while somebody asks, so the queue holds at most what
 /// one read brought.
+///
+/// A message may be delivered in parts (RFC 9622 §9.3.2.2): one that is longer than a request takes, and one that comes
+/// in parts. Its parts follow each other. Whoever takes only whole messages is given none that came in parts and is
+/// longer than [`Room::COLLECTED`].
 #[derive(Debug, Default)]
 pub struct Inbox {
     messages: VecDeque<Message>,
@@ -25,6 +31,19 @@ pub struct Inbox {
     /// Nothing is delivered any more, for this reason.
     shut: Option<ReceiveFailure>,
     end: End,
+    /// What only those need who ask for parts, or get them.
+    partly: Option<Box<Partly>>,
+}
+
+/// An answer to whoever asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Messages: one for a request, one or more for the stream.
+    Whole(Messages),
+    /// A part of a message.
+    Part(Part),
+    /// None.
+    Error(ReceiveFailure),
 }
 
 /// The peer's end.
@@ -55,6 +74,22 @@ impl Inbox {
         id
     }
 
+    /// Asks for one message, or for a part of it.
+    pub fn request_with(&mut self, limits: ReceiveLimits) -> ReceiveId {
+        let id = self.request();
+        if limits != ReceiveLimits::default() {
+            self.partly.get_or_insert_default().requests.push_back((id.0, limits));
+        }
+        id
+    }
+
+    /// How much of a message without its end the first request is content with, if it is.
+    pub fn enough(&self) -> Option<usize> {
+        let partly = self.partly.as_deref().filter(|partly| !partly.whole_only && self.pulls == 0)?;
+        let limits = partly.limits(self.answered);
+        limits.min_incomplete.map(|_| limits.enough())
+    }
+
     /// Asks for every message, or no longer.
     pub fn stream(&mut self, on: bool) {
         self.streaming = on;
@@ -82,7 +117,13 @@ impl Inbox {
 
     /// Whether a pull would give something.
     fn is_given(&self) -> bool {
-        !self.messages.is_empty() || self.end != End::Open || self.shut.is_some()
+        !self.messages.is_empty()
+            || self.end != End::Open
+            || self.shut.is_some()
+            || self
+                .partly
+                .as_ref()
+                .is_some_and(|partly| partly.begun || partly.spoilt.is_some() || is_too_long(partly))
     }
 
     /// Tells when there is something to pull, once.
@@ -102,8 +143,20 @@ impl Inbox {
         readable
     }
 
-    /// Takes a message out by hand, or says that none will come.
+    /// Takes a message out by hand, or says that none will come. A message of which a part was delivered is not for
+    /// those who pull, and one that comes in parts is when it is complete.
     pub fn pull(&mut self) -> Option<Result<Message, ReceiveFailure>> {
+        if let Some(partly) = &mut self.partly {
+            if partly.begun {
+                return Some(Err(ReceiveFailure::InParts));
+            }
+            if self.messages.is_empty()
+                && let Some(failure) = give_up(partly)
+            {
+                self.tidy();
+                return Some(Err(failure));
+            }
+        }
         match self.messages.pop_front() {
             Some(message) => Some(Ok(message)),
             None if self.shut.is_some() => self.shut.clone().map(Err),
@@ -119,44 +172,154 @@ impl Inbox {
         }
     }
 
+    /// The transport brought a part of a message, which continues what was open.
+    pub fn part_arrived(&mut self, part: Part) {
+        let open = self.partly.as_ref().is_some_and(|partly| partly.open.is_some());
+        if self.shut.is_some() || self.end != End::Open {
+        } else if part.end_of_message && !open {
+            self.messages.push_back(Message { data: part.data, context: part.context });
+        } else {
+            let whole = self.partly.get_or_insert_default().add(part);
+            self.messages.extend(whole);
+            self.tidy();
+        }
+    }
+
+    /// What came could not be parsed. The message that was open, if there was one, has no end.
+    pub fn spoilt(&mut self, reason: ReceiveFailure) {
+        if self.shut.is_none() && self.end == End::Open {
+            let partly = self.partly.get_or_insert_default();
+            partly.begun &= partly.open.is_none() || !self.messages.is_empty();
+            partly.open = None;
+            partly.spoilt = Some(reason);
+        }
+    }
+
     /// The peer has sent its end.
     pub fn finished(&mut self) {
         if self.end == End::Open {
             self.end = End::Finished;
+            if let Some(partly) = &mut self.partly {
+                // What has no end now will have none.
+                partly.begun &= partly.open.is_none() || !self.messages.is_empty();
+                partly.open = None;
+            }
         }
     }
 
     /// The next answer that is due: a message to whoever asked first, everything there is to the stream, or that no
     /// message will come. None while a message is here for whoever pulls, or without room for a message.
-    pub fn answer(&mut self, room: bool) -> Option<(Asker, Result<Messages, ReceiveFailure>)> {
+    pub fn answer(&mut self, room: Room) -> Option<(Asker, Answer)> {
         let asker = self.asker()?;
-        if !self.messages.is_empty() && (self.pulls > 0 || !room) {
+        if self.partly.is_some() {
+            return self.answer_partly(asker, room);
+        }
+        if !self.messages.is_empty() && (self.pulls > 0 || room == Room::None) {
             return None;
         }
-        let answer = match asker {
-            Asker::Request(_) => self.messages.pop_front().map(Messages::from),
-            Asker::Stream => Messages::all(&mut self.messages),
-        };
-        let answer = match answer {
-            Some(messages) => Ok(messages),
-            None => {
-                match (&self.end, asker) {
-                    (End::Open, _) | (End::Told, Asker::Stream) => return None,
-                    (_, Asker::Stream) => self.end = End::Told,
-                    _ => {}
-                }
-                Err(ReceiveFailure::Finished)
-            }
-        };
+        let answer = self.answer_whole(asker)?;
         if matches!(asker, Asker::Request(_)) {
             self.answered += 1;
         }
         Some((asker, answer))
     }
 
+    fn answer_whole(&mut self, asker: Asker) -> Option<Answer> {
+        let messages = match asker {
+            Asker::Request(_) => self.messages.pop_front().map(Messages::from),
+            Asker::Stream => Messages::all(&mut self.messages),
+        };
+        if let Some(messages) = messages {
+            return Some(Answer::Whole(messages));
+        }
+        match (&self.end, asker) {
+            (End::Open, _) | (End::Told, Asker::Stream) => return None,
+            (_, Asker::Stream) => self.end = End::Told,
+            _ => {}
+        }
+        Some(Answer::Error(ReceiveFailure::Finished))
+    }
+
+    #[cold]
+    fn answer_partly(&mut self, asker: Asker, room: Room) -> Option<(Asker, Answer)> {
+        let partly = self.partly.as_mut()?;
+        if room != Room::None {
+            partly.whole_only = room == Room::Whole;
+        }
+        let limits = match asker {
+            Asker::Request(ReceiveId(id)) => partly.limits(id),
+            Asker::Stream => ReceiveLimits::default(),
+        };
+        let something = !self.messages.is_empty() || partly.open.is_some() || partly.spoilt.is_some();
+        if something && (self.pulls > 0 || room == Room::None) {
+            return None;
+        }
+        let answer = if !self.messages.is_empty() {
+            self.answer_first(limits, room)
+        } else if let Some(open) = partly.open.as_mut().filter(|open| !open.skipped) {
+            if room == Room::Parts {
+                (open.len() >= limits.enough()).then(|| {
+                    partly.begun = true;
+                    Answer::Part(open.take(limits.most()))
+                })
+            } else if std::mem::take(&mut partly.begun) {
+                // Whoever heard of its parts does so no longer.
+                open.skip();
+                Some(Answer::Error(ReceiveFailure::InParts))
+            } else {
+                give_up(partly).map(Answer::Error)
+            }
+        } else if let Some(failure) = give_up(partly) {
+            Some(Answer::Error(failure))
+        } else if something {
+            None
+        } else {
+            self.answer_whole(asker)
+        };
+        let answer = match answer {
+            None if !self.messages.is_empty() => self.answer_whole(asker)?,
+            answer => answer?,
+        };
+        if let Asker::Request(ReceiveId(id)) = asker {
+            self.answered += 1;
+            if let Some(partly) = &mut self.partly {
+                partly.answered(id);
+            }
+        }
+        self.tidy();
+        Some((asker, answer))
+    }
+
+    /// What becomes of the first message, if it is not to be delivered whole.
+    fn answer_first(&mut self, limits: ReceiveLimits, room: Room) -> Option<Answer> {
+        let (message, partly) = (self.messages.front_mut()?, self.partly.as_mut()?);
+        if room == Room::Parts && (partly.begun || message.len() > limits.most()) {
+            let part = cut(message, limits.most());
+            partly.begun = !part.end_of_message;
+            if part.end_of_message {
+                self.messages.pop_front();
+            }
+            Some(Answer::Part(part))
+        } else if std::mem::take(&mut partly.begun) {
+            self.messages.pop_front();
+            Some(Answer::Error(ReceiveFailure::InParts))
+        } else {
+            None
+        }
+    }
+
+    /// Keeps nothing that is of no more use.
+    fn tidy(&mut self) {
+        self.partly.take_if(|partly| partly.is_idle());
+    }
+
     /// Delivers nothing any more, but for what has come for those who wait to pull, and tells of every request that
     /// was not answered. Whoever pulls later is given the reason, the first one if it is shut again.
     pub fn shut(&mut self, reason: ReceiveFailure, mut refused: impl FnMut(ReceiveId)) {
+        if self.partly.take().is_some_and(|partly| partly.begun) {
+            // The rest of it is for nobody.
+            self.messages.pop_front();
+        }
         if self.shut.is_none() {
             self.messages.truncate(self.pulls);
             self.shut = Some(reason);
@@ -168,6 +331,11 @@ impl Inbox {
         self.answered = self.requested;
     }
 
+    /// Whether messages may be delivered in parts, as far as is known.
+    pub fn is_partly(&self) -> bool {
+        self.partly.is_some()
+    }
+
     /// Whether nothing is delivered any more.
     pub fn is_shut(&self) -> bool {
         self.shut.is_some()
@@ -176,12 +344,31 @@ impl Inbox {
     /// Whether somebody asks and nothing is here for them.
     pub fn is_hungry(&self) -> bool {
         let asked = self.asker().is_some() || self.pulls > 0 || self.is_watched();
-        asked && self.end == End::Open && self.messages.is_empty()
+        asked && self.end == End::Open && self.messages.is_empty() && !self.is_enough()
+    }
+
+    /// Whether there is enough for whoever asks first, though no message is complete.
+    fn is_enough(&self) -> bool {
+        let Some(partly) = &self.partly else { return false };
+        let is_whole = partly.whole_only || self.pulls > 0 || self.asker().is_none();
+        partly.spoilt.is_some()
+            || partly.open.as_ref().is_some_and(|open| !open.skipped)
+                && if is_whole {
+                    partly.begun || is_too_long(partly)
+                } else {
+                    let limits = match self.asker() {
+                        Some(Asker::Request(ReceiveId(id))) => partly.limits(id),
+                        _ => ReceiveLimits::default(),
+                    };
+                    partly.open.as_ref().is_some_and(|open| open.len() >= limits.enough())
+                }
     }
 
     /// Whether the peer has sent its end and everything was taken.
     pub fn is_exhausted(&self) -> bool {
-        self.end != End::Open && self.messages.is_empty()
+        self.end != End::Open
+            && self.messages.is_empty()
+            && self.partly.as_ref().is_none_or(|partly| partly.spoilt.is_none())
     }
 
     /// Whether the peer has sent its end.
@@ -200,6 +387,23 @@ impl Inbox {
     }
 }
 
+/// Whether a message that comes in parts is longer than those are given who take only whole ones.
+fn is_too_long(partly: &Partly) -> bool {
+    partly.open.as_ref().is_some_and(|open| open.len() > Room::COLLECTED)
+}
+
+/// Why whoever takes only whole messages does not get the next one, if that is known.
+fn give_up(partly: &mut Partly) -> Option<ReceiveFailure> {
+    match &mut partly.open {
+        Some(open) if open.len() > Room::COLLECTED => {
+            open.skip();
+            Some(ReceiveFailure::TooLong { limit: Room::COLLECTED })
+        }
+        Some(_) => None,
+        None => partly.spoilt.take(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,9 +415,15 @@ mod tests {
         let id = inbox.request();
         inbox.arrived(Message::new("first").into());
         inbox.arrived(Message::new("second").into());
-        assert_eq!(inbox.answer(true), Some((Asker::Request(id), Ok(Message::new("first").into()))));
-        assert_eq!(inbox.answer(true), Some((Asker::Stream, Ok(Message::new("second").into()))));
-        assert_eq!(inbox.answer(true), None);
+        assert_eq!(
+            inbox.answer(Room::Parts),
+            Some((Asker::Request(id), Answer::Whole(Message::new("first").into())))
+        );
+        assert_eq!(
+            inbox.answer(Room::Parts),
+            Some((Asker::Stream, Answer::Whole(Message::new("second").into())))
+        );
+        assert_eq!(inbox.answer(Room::Parts), None);
     }
 
     #[test]
@@ -222,11 +432,14 @@ mod tests {
         let id = inbox.request();
         inbox.begin_pull();
         inbox.arrived(Message::new("first").into());
-        assert_eq!(inbox.answer(true), None);
+        assert_eq!(inbox.answer(Room::Parts), None);
         assert!(inbox.is_pull_due() && !inbox.is_hungry());
         inbox.end_pull();
-        assert_eq!(inbox.answer(false), None);
-        assert_eq!(inbox.answer(true), Some((Asker::Request(id), Ok(Message::new("first").into()))));
+        assert_eq!(inbox.answer(Room::None), None);
+        assert_eq!(
+            inbox.answer(Room::Parts),
+            Some((Asker::Request(id), Answer::Whole(Message::new("first").into())))
+        );
     }
 
     #[test]
@@ -235,13 +448,13 @@ mod tests {
         inbox.finished();
         let (one, two) = (inbox.request(), inbox.request());
         inbox.stream(true);
-        let end = |asker| Some((asker, Err(ReceiveFailure::Finished)));
-        assert_eq!(inbox.answer(true), end(Asker::Request(one)));
-        assert_eq!(inbox.answer(true), end(Asker::Request(two)));
-        assert_eq!(inbox.answer(true), end(Asker::Stream));
-        assert_eq!(inbox.answer(true), None);
+        let end = |asker| Some((asker, Answer::Error(ReceiveFailure::Finished)));
+        assert_eq!(inbox.answer(Room::Parts), end(Asker::Request(one)));
+        assert_eq!(inbox.answer(Room::Parts), end(Asker::Request(two)));
+        assert_eq!(inbox.answer(Room::Parts), end(Asker::Stream));
+        assert_eq!(inbox.answer(Room::Parts), None);
         let late = inbox.request();
-        assert_eq!(inbox.answer(true), end(Asker::Request(late)));
+        assert_eq!(inbox.answer(Room::Parts), end(Asker::Request(late)));
     }
 
     #[test]

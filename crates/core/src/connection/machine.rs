@@ -17,8 +17,10 @@
 //! Sent in the order in which the transport took them; nothing received before Established; exactly one terminal event, after every
 //! outstanding fate and answer, and nothing after it.
 
-use super::inbox::{Asker, Inbox};
+use super::framed::Framed;
+use super::inbox::{Answer, Asker, Inbox};
 use super::outbox::{Outbox, Pack, Pushed};
+use super::partly::{ReceiveLimits, Room};
 use super::words::{Event, Input, Output, Role, State};
 use crate::failure::{ConnectionFailure, EstablishmentFailure, ReceiveFailure, SendFailure};
 use crate::message::{Message, MessageId, ReceiveId};
@@ -29,7 +31,7 @@ use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
 /// Our end of the stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum OurEnd {
     Open,
     /// To be sent when the outbox is empty.
@@ -61,6 +63,10 @@ pub struct Machine {
     first: Option<MessageId>,
     outbox: Outbox,
     inbox: Inbox,
+    /// `None` if what is sent and what comes is as the transport has it.
+    framed: Option<Box<Framed>>,
+    /// Whether somebody heard of parts of messages when there was room the last time.
+    hears_parts: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -78,6 +84,8 @@ impl Machine {
             first: None,
             outbox: Outbox::new(Outbox::HIGH_WATER),
             inbox: Inbox::default(),
+            framed: None,
+            hears_parts: true,
             outputs: VecDeque::new(),
         }
     }
@@ -87,6 +95,17 @@ impl Machine {
     pub fn with_usual(mut self, properties: &MessageProperties) -> Self {
         self.outbox = self.outbox.with_usual(properties);
         self
+    }
+
+    /// From now on these framers, which were [started](Framed::start), are between it and its transport: to be said
+    /// before anything is written to that or comes from it.
+    pub fn frame(&mut self, framed: Framed) {
+        self.framed = Some(Box::new(framed));
+    }
+
+    /// Its framers, if it has any.
+    pub fn framed(&self) -> Option<&Framed> {
+        self.framed.as_deref()
     }
 
     /// Where it is in its life.
@@ -147,10 +166,16 @@ impl Machine {
 
     /// Asks for one message. The answer is an event, whatever it is, unless the connection is Closed.
     pub fn receive(&mut self) -> Result<ReceiveId, ReceiveFailure> {
+        self.receive_with(ReceiveLimits::default())
+    }
+
+    /// Asks for one message, or for a part of it (RFC 9622 §9.3.1). The answer is an event, as to
+    /// [`receive`](Self::receive).
+    pub fn receive_with(&mut self, limits: ReceiveLimits) -> Result<ReceiveId, ReceiveFailure> {
         if self.state == State::Closed {
             return Err(ReceiveFailure::Closed);
         }
-        let id = self.inbox.request();
+        let id = self.inbox.request_with(limits);
         if self.inbox.is_shut() {
             self.shut_inbox(ReceiveFailure::Closed);
         }
@@ -218,7 +243,13 @@ impl Machine {
 
     /// When the machine is to be told the time, though nothing else happens.
     pub fn deadline(&self) -> Option<Time> {
-        self.outbox.deadline()
+        let framers =
+            self.framed.as_ref().filter(|_| self.is_connected()).and_then(|framed| framed.deadline());
+        self.outbox.deadline().into_iter().chain(framers).min()
+    }
+
+    fn is_connected(&self) -> bool {
+        matches!(self.state, State::Established | State::Closing)
     }
 
     /// It is this late: lets lifetimes run out (RFC 9622 §9.1.3.1).
@@ -235,6 +266,9 @@ impl Machine {
         if !was_empty && self.state == State::Established {
             self.tell_of_room();
         }
+        if self.framed.is_some() && self.is_connected() {
+            self.hurry_framers(now);
+        }
         self.maybe_finish();
     }
 
@@ -250,12 +284,20 @@ impl Machine {
 
     /// Whether there is something to write, and somewhere to write it.
     pub fn wants_write(&self) -> bool {
-        matches!(self.state, State::Established | State::Closing) && !self.outbox.is_empty()
+        self.is_connected()
+            && match &self.framed {
+                None => !self.outbox.is_empty(),
+                Some(framed) => framed.has_output() && self.our_end <= OurEnd::Due,
+            }
     }
 
     /// Whether the transport should be read: somebody waits for a message, or the connection is closing and
     /// what still comes is discarded, so that a peer that writes before it reads is not stuck.
     pub fn wants_read(&self) -> bool {
+        if let Some(framed) = &self.framed {
+            let asked = self.state == State::Closing || self.is_framing_up() || self.inbox.is_hungry();
+            return self.is_connected() && framed.wants_read() && asked;
+        }
         match self.state {
             State::Established => self.inbox.is_hungry(),
             State::Closing => !self.inbox.is_finished(),
@@ -263,9 +305,19 @@ impl Machine {
         }
     }
 
+    /// Whether its framers are not ready yet, and what comes is theirs alone.
+    pub fn is_framing_up(&self) -> bool {
+        self.is_connected() && self.framed.as_ref().is_some_and(|framed| !framed.was_ready())
+    }
+
+    /// Whether messages may come in parts.
+    pub fn may_receive_parts(&self) -> bool {
+        self.framed.is_some() || self.inbox.is_partly()
+    }
+
     /// Whether the peer has sent its end.
     pub fn has_peer_finished(&self) -> bool {
-        self.inbox.is_finished()
+        self.inbox.is_finished() || self.framed.as_ref().is_some_and(|framed| framed.has_peer_finished())
     }
 
     /// Whether it matters now when the peer has acknowledged everything.
@@ -309,6 +361,15 @@ impl Machine {
                     self.fail_establishment(failure);
                 }
             }
+            Input::Arrived(_)
+            | Input::PeerFinished
+            | Input::Written(_)
+            | Input::FrontTaken(_)
+            | Input::FrontRefused(_)
+                if self.framed.is_some() =>
+            {
+                self.handle_framed(input);
+            }
             Input::Arrived(messages) => {
                 if self.state == State::Established {
                     self.inbox.arrived(messages);
@@ -339,7 +400,14 @@ impl Machine {
 
     /// What to do next; `None` until it is fed again. Without `room` for a message, messages stay, and everything
     /// else goes past them.
-    pub fn poll(&mut self, room: bool) -> Option<Output> {
+    pub fn poll(&mut self, room: impl Into<Room>) -> Option<Output> {
+        let room = room.into();
+        if room != Room::None {
+            self.hears_parts = room == Room::Parts;
+        }
+        if self.framed.is_some() && self.outputs.is_empty() {
+            self.run_framers();
+        }
         if self.outputs.is_empty() && self.state == State::Established {
             // Not by way of the queue, which most of these would be the only ones in.
             if let Some(answer) = self.answer(room) {
@@ -394,6 +462,9 @@ impl Machine {
                 self.outbox.seal();
                 if self.our_end == OurEnd::Open {
                     self.our_end = OurEnd::Due;
+                }
+                if let Some(framed) = &mut self.framed {
+                    framed.hurry();
                 }
                 self.maybe_finish();
                 self.maybe_closed();
@@ -464,7 +535,10 @@ impl Machine {
     }
 
     fn maybe_finish(&mut self) {
-        if self.our_end == OurEnd::Due && self.outbox.is_empty() {
+        if self.our_end == OurEnd::Due
+            && self.outbox.is_empty()
+            && self.framed.as_mut().is_none_or(|framed| framed.stop())
+        {
             self.our_end = OurEnd::Sent;
             self.outputs.push_back(Output::Finish);
         }
@@ -484,11 +558,12 @@ impl Machine {
     }
 
     /// The answer for whoever asked first, if there is something to be said.
-    fn answer(&mut self, room: bool) -> Option<Event> {
+    fn answer(&mut self, room: Room) -> Option<Event> {
         let (asker, answer) = self.inbox.answer(room)?;
         Some(match answer {
-            Ok(messages) => Event::Received { asker, messages },
-            Err(reason) => Event::ReceiveError { asker, reason },
+            Answer::Whole(messages) => Event::Received { asker, messages },
+            Answer::Part(part) => Event::ReceivedPartial { asker, part },
+            Answer::Error(reason) => Event::ReceiveError { asker, reason },
         })
     }
 
@@ -496,7 +571,8 @@ impl Machine {
     /// more than one read brought.
     fn shut_inbox(&mut self, reason: ReceiveFailure) {
         let answers = self.state != State::Establishing && !self.inbox.is_shut();
-        while let Some(answer) = answers.then(|| self.answer(true)).flatten() {
+        let room = if self.hears_parts { Room::Parts } else { Room::Whole };
+        while let Some(answer) = answers.then(|| self.answer(room)).flatten() {
             self.tell(answer);
         }
         let Self { inbox, outputs, .. } = self;
@@ -507,9 +583,14 @@ impl Machine {
     }
 
     fn refuse_outbox(&mut self, reason: &SendFailure) {
-        let Self { outbox, outputs, first, .. } = self;
+        let Self { outbox, outputs, first, framed, .. } = self;
         let told_already = first.filter(|_| *reason == SendFailure::NotEstablished);
         let mut first = None;
+        if let Some(framed) = framed {
+            framed.give_back(outbox, |id, message| {
+                outputs.push_back(Output::Event(Event::SendError { id, message, reason: reason.clone() }));
+            });
+        }
         outbox.refuse_all(|id, message| {
             if Some(id) == told_already {
                 first = Some(message);
@@ -523,5 +604,6 @@ impl Machine {
     }
 }
 
+mod framing;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use super::inbox::Asker;
 use crate::failure::{ConnectionFailure, EstablishmentFailure, Failure, ReceiveFailure, SendFailure};
+use crate::framing::Part;
 use crate::message::{Message, MessageId, Messages};
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -128,7 +129,14 @@ pub enum Event {
         /// What came.
         messages: Messages,
     },
-    /// No message will come.
+    /// A part of a message came.
+    ReceivedPartial {
+        /// Whom it is for.
+        asker: Asker,
+        /// The next bytes of the message, and whether it ends with them.
+        part: Part,
+    },
+    /// No message will come; or one could not be delivered.
     ReceiveError {
         /// Whom it is for.
         asker: Asker,

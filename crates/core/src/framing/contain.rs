@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Runs foreign code. A panic comes back as its message; what the code left half done is only dropped after that.
-pub(super) fn contain<T>(foreign: impl FnOnce() -> T) -> Result<T, Arc<str>> {
+pub(crate) fn contain<T>(foreign: impl FnOnce() -> T) -> Result<T, Arc<str>> {
     catch_unwind(AssertUnwindSafe(foreign)).map_err(message)
 }
 

@@ -12,6 +12,9 @@ use std::fmt;
 /// Each connection has an instance of its own, so state of the connection is simply a field. All calls for one
 /// connection come one after the other. What a framer can do about them is in the [`MessageFramer`] it is given.
 ///
+/// They are made under the lock of the connection: a framer must not call its own connection, and whoever uses that
+/// waits while the framer thinks. A panic is a failure of this connection, and of no other.
+///
 /// ```
 /// use bytes::Bytes;
 /// use neatflow_core::MessageContext;
@@ -60,7 +63,7 @@ pub trait Framer: fmt::Debug + Send {
 
     /// The connection is closing, and everything above this framer has stopped. It may send something last, and has
     /// stopped when it says so, which nobody waits for if the peer's end has come, or the connection is aborted or
-    /// fails. Default: at once.
+    /// fails, and nobody longer than five seconds. Default: at once.
     ///
     /// *Errors*: fail the connection.
     fn stop(&mut self, framer: &mut MessageFramer<'_>) -> Result<(), FramingFailure> {

@@ -1,7 +1,9 @@
 //! Which framers a connection gets.
 
+use super::contain::contain;
 use super::words::{Below, Limits};
-use super::{Framer, FramerStack};
+use super::{Framer, FramerStack, FramingFailure};
+use crate::connection::Framed;
 use std::fmt;
 use std::sync::Arc;
 
@@ -53,9 +55,31 @@ impl Framers {
         self.makers.is_empty()
     }
 
-    /// A stack of fresh framers, which has not been started. This runs the code of whoever added them.
+    /// A stack of fresh framers, which has not been started. This runs the code of whoever added them; should it
+    /// panic, the stack fails.
     pub fn stack(&self, below: Below) -> FramerStack {
-        FramerStack::new(self.makers.iter().map(|make| make()), below, self.limits)
+        let made = contain(|| self.makers.iter().map(|make| make()).collect::<Vec<_>>());
+        match made {
+            Ok(framers) => FramerStack::new(framers, below, self.limits),
+            Err(what) => FramerStack::failing(below, self.limits, FramingFailure::Panicked(what)),
+        }
+    }
+
+    /// The same for a connection, started. `None` if there are no framers: then nothing is between a connection and
+    /// its transport.
+    pub fn start(&self, below: Below) -> Option<Framed> {
+        let mut framed = (!self.is_empty()).then(|| Framed::new(self.stack(below), below))?;
+        framed.start();
+        Some(framed)
+    }
+}
+
+/// Two are equal if they make the same framers, as far as that can be told: those that were added by the same calls.
+impl PartialEq for Framers {
+    fn eq(&self, other: &Self) -> bool {
+        self.limits == other.limits
+            && self.makers.len() == other.makers.len()
+            && self.makers.iter().zip(&other.makers).all(|(one, other)| Arc::ptr_eq(one, other))
     }
 }
 

@@ -148,6 +148,16 @@ impl Inlet {
         Ok(())
     }
 
+    /// From now on a message whose length is known and no longer than this is delivered whole. Whether that is new.
+    pub(super) fn limit_whole(&mut self, whole: usize) -> bool {
+        let new = self.limits.whole != whole;
+        if new {
+            self.limits.whole = whole;
+            self.fulfil();
+        }
+        new
+    }
+
     /// Whether something has come of which nothing was made, or something has to come.
     pub(super) fn is_amid(&self) -> bool {
         self.available() > 0 || !self.earmarks.is_empty()

@@ -3,7 +3,7 @@
 //! A [`Framer`] makes bytes of messages and messages of bytes. Three are here, [`LengthPrefix`], [`Tlv`] and
 //! [`Lines`]; applications write others. [`Framers`] says which a connection gets, and a [`FramerStack`] runs them.
 
-mod contain;
+pub(crate) mod contain;
 mod failure;
 mod framer;
 mod framers;

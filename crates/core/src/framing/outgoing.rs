@@ -30,6 +30,9 @@ impl Outgoing {
     /// From this length on, in bytes, a piece is not copied.
     pub const SPLICED: usize = 8 * 1024;
 
+    /// How much room is kept while nothing waits, in bytes.
+    const KEPT: usize = 4096;
+
     /// Nothing written yet.
     pub fn new(below: Below) -> Self {
         Self { below, pieces: VecDeque::new(), buffer: BytesMut::new(), sealed: 0 }
@@ -71,6 +74,13 @@ impl Outgoing {
             self.buffer.advance(bytes);
         } else {
             self.buffer.clear();
+        }
+    }
+
+    /// Keeps no room for bytes while there are none.
+    pub(crate) fn release(&mut self) {
+        if self.buffer.is_empty() && self.buffer.capacity() > Self::KEPT {
+            self.buffer = BytesMut::new();
         }
     }
 

@@ -127,9 +127,47 @@ impl FramerStack {
         }
     }
 
+    /// A stack that cannot be: it fails as soon as it is polled.
+    pub(super) fn failing(below: Below, limits: Limits, failure: FramingFailure) -> Self {
+        Self { failed: Some(failure), ..Self::new([], below, limits) }
+    }
+
     /// Whether messages may be sent.
     pub fn is_ready(&self) -> bool {
         self.failed.is_none() && self.top() == Life::Ready
+    }
+
+    /// Whether every framer was ready at some time.
+    pub fn was_ready(&self) -> bool {
+        self.ready != Telling::NotYet
+    }
+
+    /// Whether it was told to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.top() >= Life::Stopping
+    }
+
+    /// Whether every framer has stopped, or nobody waits for those that have not, though that may not have been told.
+    pub fn is_stopped(&self) -> bool {
+        self.closed != Telling::NotYet
+    }
+
+    /// Whether it has failed, though that may not have been told.
+    pub fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    /// Why it has failed, though that may not have been told.
+    pub fn failure(&self) -> Option<&FramingFailure> {
+        self.failed.as_ref()
+    }
+
+    /// From now on so many bytes of a message that is not complete are delivered as a part; `None`: as
+    /// [`Limits::whole`] says. Whether that is new.
+    pub fn deliver_from(&mut self, length: Option<usize>) -> bool {
+        let whole =
+            length.map_or(self.limits.whole, |length| self.limits.whole.min(length.saturating_sub(1)));
+        self.layers.last_mut().is_some_and(|top| top.inlet.limit_whole(whole))
     }
 
     /// How many bytes came that no framer has consumed yet.
@@ -198,7 +236,9 @@ impl FramerStack {
 
     /// There is a transport: the framers may begin. `Ready` follows. RFC 9623 §6.1, `Start`.
     pub fn start(&mut self, out: &mut Outgoing) {
-        if self.layers.len() > Self::DEEPEST {
+        if self.failed.is_some() {
+            // It cannot be.
+        } else if self.layers.len() > Self::DEEPEST {
             self.fail(0, FramingFailure::TooDeep);
         } else if self.layers[0].life() == Life::Waiting {
             self.start_layer(0, out);

@@ -1,8 +1,11 @@
 //! What an application asks for.
 
+use super::inventory::Inventory;
 use super::refusal::Refusal;
 use crate::endpoint::{LocalEndpoint, RemoteEndpoint};
-use crate::properties::TransportProperties;
+use crate::framing::Framers;
+use crate::properties::{Offer, Offers, SelectionProperty, TransportProperties};
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -17,6 +20,8 @@ pub struct Request {
     pub remotes: Vec<RemoteEndpoint>,
     /// What the transport shall be like.
     pub properties: Arc<TransportProperties>,
+    /// What makes messages of bytes. Default: nothing does. RFC 9622 §9.1.2.1.
+    pub framers: Framers,
 }
 
 /// The addresses of one remote endpoint, as far as they are known.
@@ -29,6 +34,27 @@ pub struct Resolved {
 }
 
 impl Request {
+    /// What there is, together with the framers.
+    pub(super) fn framed_inventory<'a>(&self, inventory: &'a Inventory) -> Cow<'a, Inventory> {
+        let mut inventory = Cow::Borrowed(inventory);
+        if !self.framers.is_empty() {
+            for row in &mut inventory.to_mut().stacks {
+                row.offers = self.framed(&row.offers);
+            }
+        }
+        inventory
+    }
+
+    /// What a stack offers together with the framers: with any, it keeps the boundaries of messages.
+    pub fn framed(&self, offers: &Offers) -> Offers {
+        let offers = offers.clone();
+        if self.framers.is_empty() {
+            offers
+        } else {
+            offers.with(SelectionProperty::PreserveMsgBoundaries, Offer::Always)
+        }
+    }
+
     /// Whether a connection could be opened like this at all.
     pub(super) fn check_to_initiate(&self) -> Result<(), Refusal> {
         self.properties.validate()?;

@@ -207,6 +207,9 @@ pub(crate) fn say(output: &Output) -> String {
         Output::Event(Event::Writable) => "Writable".into(),
         Output::Event(Event::AllWritten) => "AllWritten".into(),
         Output::Event(Event::Readable) => "Readable".into(),
+        Output::Event(Event::ReceivedPartial { asker, part }) => {
+            format!("ReceivedPartial {asker:?} {part:?}")
+        }
         Output::Event(Event::Received { asker, messages }) => format!("Received {asker:?} {messages:?}"),
         Output::Event(Event::ReceiveError { asker, reason }) => format!("ReceiveError {asker:?} {reason}"),
         Output::Event(Event::SoftError(why)) => format!("SoftError {why}"),

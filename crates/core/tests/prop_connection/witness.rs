@@ -250,6 +250,7 @@ impl Witness {
                 assert!(messages.len() == 1 || *asker == Asker::Stream, "who asks for one gets one");
                 self.judge_asker(*asker);
             }
+            Event::ReceivedPartial { part, .. } => panic!("nobody asks for parts: {part:?}"),
             Event::ReceiveError { asker, reason } => {
                 let finished = self.peer_finished && self.arrived.is_empty();
                 assert!(finished || *reason != ReceiveFailure::Finished, "the end comes after the messages");

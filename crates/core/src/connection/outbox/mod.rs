@@ -40,6 +40,7 @@ mod told;
 
 pub use batch::Batch;
 pub use pack::Pack;
+pub(super) use told::Told;
 
 use crate::failure::SendFailure;
 use crate::message::{Message, MessageContext, MessageId};
@@ -53,7 +54,6 @@ use spares::Spares;
 use std::io::IoSlice;
 use std::iter;
 use std::ops::RangeInclusive;
-use told::Told;
 
 /// The send queue of one connection.
 ///
@@ -395,6 +395,36 @@ impl Outbox {
             self.end = End::Open;
         }
         Some((id, message))
+    }
+
+    // ---- for framers
+
+    /// Takes the first message out, to be framed. It counts as queued until it is [settled](Self::settle), but nothing
+    /// overtakes it any more, and it does not expire.
+    pub(super) fn lift(&mut self) -> Option<(MessageId, Message)> {
+        self.pop().map(|(id, message)| (MessageId(id), message))
+    }
+
+    /// A message that was lifted is queued no longer.
+    pub(super) fn settle(&mut self, message: &Message) {
+        self.discount(1, message.len());
+    }
+
+    /// The final message was refused: another may be sent.
+    pub(super) fn reopen(&mut self) {
+        if self.end == End::Final {
+            self.end = End::Open;
+        }
+    }
+
+    /// Whether there is nothing to lift.
+    pub(super) fn is_lifted(&self) -> bool {
+        self.front().is_none()
+    }
+
+    /// What holds of messages of which nothing else is said.
+    pub(super) fn usual(&self) -> &MessageProperties {
+        &self.usual
     }
 
     // ---- what the time brings

@@ -18,7 +18,7 @@ impl Pack {
     }
 
     /// Adds a message of these bytes; false, and nothing is added, if there is no room for it.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, data: &[u8]) -> bool {
         let room = !self.run.is_full_for(data.len());
         if room {

@@ -72,7 +72,7 @@ impl Run {
     }
 
     /// Adds a message; there is room for it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn append(&mut self, id: u64, data: &[u8]) {
         // No run is longer than 64 KiB, so no message in it is.
         let size = data.len() as u32;
@@ -83,6 +83,7 @@ impl Run {
         self.buffer.extend_from_slice(data);
     }
 
+    #[cold]
     fn begin_span(&mut self, first: u64, size: u32) {
         if self.last.count > 0 {
             self.spans.push_back(self.last);

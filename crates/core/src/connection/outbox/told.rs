@@ -4,19 +4,19 @@ use crate::message::MessageId;
 use std::ops::RangeInclusive;
 
 /// Gathers ids that follow each other, and tells them as one.
-pub(super) struct Told<F: FnMut(RangeInclusive<MessageId>, bool)> {
+pub(in crate::connection) struct Told<F: FnMut(RangeInclusive<MessageId>, bool)> {
     tell: F,
     /// The first and the last of what was not told yet.
     range: Option<(u64, u64)>,
 }
 
 impl<F: FnMut(RangeInclusive<MessageId>, bool)> Told<F> {
-    pub(super) fn new(tell: F) -> Self {
+    pub(in crate::connection) fn new(tell: F) -> Self {
         Self { tell, range: None }
     }
 
     /// Tells `count` ids from `first` on, sooner or later; at once if they end with the final message.
-    pub(super) fn add(&mut self, first: u64, count: usize, is_final: bool) {
+    pub(in crate::connection) fn add(&mut self, first: u64, count: usize, is_final: bool) {
         let last = first + count as u64 - 1;
         match &mut self.range {
             Some((_, end)) if *end + 1 == first && !is_final => *end = last,
@@ -31,7 +31,7 @@ impl<F: FnMut(RangeInclusive<MessageId>, bool)> Told<F> {
     }
 
     /// Tells what is left.
-    pub(super) fn flush(&mut self) {
+    pub(in crate::connection) fn flush(&mut self) {
         if let Some((first, last)) = self.range.take() {
             (self.tell)(MessageId(first)..=MessageId(last), false);
         }

@@ -70,6 +70,7 @@ impl Engine {
         role: Role,
         now: Time,
     ) -> Result<Vec<Branch>, Refusal> {
+        let inventory = &*request.framed_inventory(inventory);
         self.look(inventory);
         let generations = self.refresh(now);
         let same = |(known, as_what): &(Request, Role)| *as_what == role && same(known, request);
@@ -104,6 +105,7 @@ impl Engine {
             Role::Listen => request.check_to_listen()?,
             Role::Initiate | Role::Rendezvous => request.check_to_initiate()?,
         }
+        let inventory = &*request.framed_inventory(inventory);
         self.look(inventory);
         self.refresh(now);
         let mut ledger = Ledger::open();

@@ -1,0 +1,367 @@
+//! The framers of a connection, between its two queues and its transport.
+//!
+//! ```text
+//!   Outbox ──lift──▶ FramerStack ──▶ Outgoing ──▶ transport      the ledger: whose bytes are in Outgoing
+//!   Inbox  ◀──────── FramerStack ◀────────────── transport
+//! ```
+//!
+//! What waits, waits in the outbox, where priorities and lifetimes work and whence everything can be given back; no more
+//! than about [`Framed::AHEAD`] bytes are framed ahead of the transport. Framers run as far as somebody asks for
+//! messages, or they have something to settle among themselves.
+
+use super::outbox::{Batch, Outbox, Told};
+use crate::failure::SendFailure;
+use crate::framing::{Below, FramerStack, FramingFailure, Outgoing, Output};
+use crate::message::{Message, MessageId, Messages};
+use crate::time::Time;
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// The framers of one connection, and what they have written.
+#[derive(Debug)]
+pub struct Framed {
+    stack: FramerStack,
+    below: Below,
+    out: Outgoing,
+    /// For message transports: the messages in `out` that are complete.
+    packets: VecDeque<Message>,
+    /// Bytes in `packets`.
+    packed: usize,
+    /// Messages that are framed, and that the transport has not taken whole; in the order in which they were framed.
+    ledger: VecDeque<Entry>,
+    /// How many bytes (on message transports: messages) were framed, ever.
+    made: u64,
+    /// How many of these the transport has taken.
+    taken: u64,
+    /// The stack has nothing to say until it is fed again.
+    is_drained: bool,
+    /// The peer has sent its end.
+    has_peer_finished: bool,
+    stopping: Stopping,
+}
+
+#[derive(Debug)]
+struct Entry {
+    id: MessageId,
+    /// As it was given.
+    message: Message,
+    /// How many were made before it.
+    start: u64,
+    /// It has left when this many were taken.
+    end: u64,
+}
+
+/// How far the framers are with stopping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stopping {
+    No,
+    /// They were told to, or are to become ready first.
+    Begun {
+        until: Option<Time>,
+    },
+    /// Nobody waits for them any longer.
+    Abandoned,
+}
+
+/// What became of the messages that were framed.
+pub(super) enum Fate {
+    /// These were taken whole; whether the last of them was the final one.
+    Sent(RangeInclusive<MessageId>, bool),
+    Refused(MessageId, Message, SendFailure),
+}
+
+impl Framed {
+    /// How many bytes may be framed ahead of the transport, one message aside.
+    pub const AHEAD: usize = 64 * 1024;
+
+    /// The same in messages, which may be empty.
+    const MESSAGES_AHEAD: usize = 1024;
+
+    /// Nobody waits longer for framers: to stop, or to become ready when the connection is closing already.
+    pub const PATIENCE: Duration = Duration::from_secs(5);
+
+    /// These framers, which have not been started, above a transport of this kind.
+    pub fn new(stack: FramerStack, below: Below) -> Self {
+        Self {
+            stack,
+            below,
+            out: Outgoing::new(below),
+            packets: VecDeque::new(),
+            packed: 0,
+            ledger: VecDeque::new(),
+            made: 0,
+            taken: 0,
+            is_drained: true,
+            has_peer_finished: false,
+            stopping: Stopping::No,
+        }
+    }
+
+    /// There is a transport.
+    pub fn start(&mut self) {
+        self.stack.start(&mut self.out);
+        self.fed();
+    }
+
+    /// Lets the framers go on until they are ready. `None`: something has to come first.
+    ///
+    /// *Errors*: why they will not be.
+    pub fn poll_ready(&mut self) -> Option<Result<(), FramingFailure>> {
+        loop {
+            match self.poll()? {
+                Output::Ready => return Some(Ok(())),
+                Output::Failed(failure) => return Some(Err(failure)),
+                Output::Finished | Output::Closed => return Some(Err(FramingFailure::Truncated)),
+                // Nothing is received before Ready; a packet that makes no sense costs itself alone.
+                Output::Received(_) | Output::ReceiveError(_) => {}
+            }
+        }
+    }
+
+    /// Whether the framers were ready at some time.
+    pub fn was_ready(&self) -> bool {
+        self.stack.was_ready()
+    }
+
+    // ---- to the transport
+
+    /// Whether there is something to write.
+    pub fn has_output(&self) -> bool {
+        match self.below {
+            Below::Stream => !self.out.is_empty(),
+            Below::Messages => !self.packets.is_empty(),
+        }
+    }
+
+    /// For byte streams: fills `slices` with what is to be written next; how many were filled.
+    pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        self.out.slices(slices)
+    }
+
+    /// For message transports: the message to be handed over next.
+    pub fn front(&self) -> Option<Batch<'_>> {
+        self.packets.front().map(Batch::from)
+    }
+
+    /// The transport has taken so many bytes.
+    pub fn written(&mut self, bytes: usize) {
+        self.out.advance(bytes);
+        self.taken += bytes as u64;
+    }
+
+    /// The transport has taken so many messages.
+    pub fn front_taken(&mut self, count: usize) {
+        let count = count.min(self.packets.len());
+        self.packed -= self.packets.drain(..count).map(|packet| packet.len()).sum::<usize>();
+        self.taken += count as u64;
+    }
+
+    // ---- from the transport
+
+    /// This came.
+    pub fn arrived(&mut self, messages: Messages) {
+        for message in messages {
+            self.stack.receive_message(message);
+        }
+        self.fed();
+    }
+
+    /// The peer's end came.
+    pub fn peer_finished(&mut self) {
+        self.has_peer_finished = true;
+        self.stack.finish();
+        self.fed();
+    }
+
+    /// The peer's end came, and nobody is interested in what came before.
+    pub(super) fn peer_gone(&mut self) {
+        self.has_peer_finished = true;
+    }
+
+    /// Whether more may be read: it has made all it can of what has come, and the peer has not finished.
+    pub fn wants_read(&self) -> bool {
+        self.is_drained && !self.has_peer_finished
+    }
+
+    /// Whether the peer has sent its end.
+    pub fn has_peer_finished(&self) -> bool {
+        self.has_peer_finished
+    }
+
+    // ---- for the machine
+
+    /// Whether the stack may have something to say.
+    pub(super) fn is_due(&self) -> bool {
+        !self.is_drained
+    }
+
+    pub(super) fn poll(&mut self) -> Option<Output> {
+        let output = self.stack.poll(&mut self.out);
+        self.is_drained = output.is_none();
+        self.note_output();
+        output
+    }
+
+    /// Whoever asks next is content with so much of a message; `None`: it wants all of it.
+    pub(super) fn deliver_from(&mut self, enough: Option<usize>) {
+        if self.stack.deliver_from(enough) {
+            self.fed();
+        }
+    }
+
+    /// Frames what is queued, as far as it is to be framed now. What becomes of it at once goes to `told`.
+    pub(super) fn frame(&mut self, outbox: &mut Outbox, mut told: impl FnMut(Fate)) {
+        if !self.stack.is_ready() {
+            return;
+        }
+        while !self.is_ahead()
+            && let Some((id, message)) = outbox.lift()
+        {
+            let start = self.made;
+            let Message { data, context } = &message;
+            let sent = if context.properties.or(outbox.usual()) == context.properties {
+                self.stack.send(data, context, true, &mut self.out)
+            } else {
+                let mut context = context.clone();
+                context.properties = context.properties.or(outbox.usual());
+                self.stack.send(data, &context, true, &mut self.out)
+            };
+            self.note_output();
+            match sent {
+                Ok(_) => self.ledger.push_back(Entry { id, message, start, end: self.made }),
+                Err(reason) => {
+                    outbox.settle(&message);
+                    if message.is_final() {
+                        outbox.reopen();
+                    }
+                    told(Fate::Refused(id, message, SendFailure::Framing(reason)));
+                }
+            }
+        }
+        self.settle(outbox, told);
+    }
+
+    /// Tells of the messages that the transport has taken whole.
+    pub(super) fn settle(&mut self, outbox: &mut Outbox, mut told: impl FnMut(Fate)) {
+        let mut ids = Told::new(|ids, is_final| told(Fate::Sent(ids, is_final)));
+        while self.ledger.front().is_some_and(|entry| entry.end <= self.taken)
+            && let Some(Entry { id, message, .. }) = self.ledger.pop_front()
+        {
+            outbox.settle(&message);
+            ids.add(id.0, 1, message.is_final());
+            outbox.spend(message);
+        }
+        ids.flush();
+        if self.ledger.is_empty() && self.out.is_empty() {
+            self.out.release();
+        }
+    }
+
+    /// The transport would not take the packet at the front: the message it belongs to is not sent, with the rest of
+    /// its packets.
+    ///
+    /// *Errors*: it was a framer's own, without which nothing goes on.
+    pub(super) fn front_refused(
+        &mut self,
+        outbox: &mut Outbox,
+        reason: SendFailure,
+    ) -> Result<Option<(MessageId, Message)>, FramingFailure> {
+        if self.packets.is_empty() {
+            return Ok(None);
+        }
+        // The others before it were settled.
+        let owner = self.ledger.front().filter(|entry| (entry.start..entry.end).contains(&self.taken));
+        let Some(end) = owner.map(|entry| entry.end) else {
+            return Err(FramingFailure::other(format!("what a framer sent was refused: {reason}")));
+        };
+        self.front_taken((end - self.taken) as usize);
+        Ok(self.ledger.pop_front().map(|Entry { id, message, .. }| {
+            outbox.settle(&message);
+            if message.is_final() {
+                outbox.reopen();
+            }
+            (id, message)
+        }))
+    }
+
+    /// Gives back every message that was framed and not taken whole.
+    pub(super) fn give_back(&mut self, outbox: &mut Outbox, mut refused: impl FnMut(MessageId, Message)) {
+        for Entry { id, message, .. } in self.ledger.drain(..) {
+            outbox.settle(&message);
+            refused(id, message);
+        }
+    }
+
+    /// Everything was sent, or will not be: the framers are to stop, once. Whether they are done, or nobody waits for
+    /// them.
+    pub(super) fn stop(&mut self) -> bool {
+        if !self.stack.is_stopping() && !self.stack.has_failed() {
+            self.stopping = Stopping::Begun { until: None };
+            self.stack.stop(&mut self.out);
+            self.note_output();
+            self.fed();
+        }
+        let done = self.stack.is_stopped() || self.stack.has_failed() || self.has_peer_finished;
+        (done || self.stopping == Stopping::Abandoned) && !self.has_output()
+    }
+
+    /// The connection is closing: nobody waits for long until the framers are ready.
+    pub(super) fn hurry(&mut self) {
+        if self.stopping == Stopping::No && !self.was_ready() {
+            self.stopping = Stopping::Begun { until: None };
+        }
+    }
+
+    /// When it is to be told the time.
+    pub(super) fn deadline(&self) -> Option<Time> {
+        match self.stopping {
+            Stopping::Begun { until } => Some(until.unwrap_or(Time::ZERO)),
+            Stopping::No | Stopping::Abandoned => None,
+        }
+    }
+
+    /// It is this late; whether patience has run out now.
+    pub(super) fn expire(&mut self, now: Time) -> bool {
+        let Stopping::Begun { until } = &mut self.stopping else { return false };
+        let over = now >= *until.get_or_insert(now + Self::PATIENCE);
+        if over {
+            self.stopping = Stopping::Abandoned;
+        }
+        over
+    }
+
+    /// Nothing is to come of it any more but what was framed already.
+    pub(super) fn has_failed(&self) -> bool {
+        self.stack.has_failed()
+    }
+
+    pub(super) fn failure(&self) -> Option<FramingFailure> {
+        self.stack.failure().cloned()
+    }
+
+    fn fed(&mut self) {
+        self.is_drained = false;
+        self.note_output();
+    }
+
+    /// Whether enough waits for the transport.
+    fn is_ahead(&self) -> bool {
+        self.out.len() + self.packed >= Self::AHEAD || self.ledger.len() >= Self::MESSAGES_AHEAD
+    }
+
+    /// Counts what was written.
+    fn note_output(&mut self) {
+        match self.below {
+            Below::Stream => self.made = self.taken + self.out.len() as u64,
+            Below::Messages => {
+                while let Some(packet) = self.out.pop_message() {
+                    self.packed += packet.len();
+                    self.packets.push_back(packet);
+                    self.made += 1;
+                }
+            }
+        }
+    }
+}
