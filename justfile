@@ -15,6 +15,10 @@ test *WHAT:
 prop CASES="10000":
     QUICKCHECK_TESTS={{ CASES }} cargo test -p neatflow-core --test 'prop_*'
 
+# Drive the fuzz targets, or one of them, for SECONDS each, without a fuzzer.
+fuzz SECONDS="60" *TARGET:
+    FUZZ_SECONDS={{ SECONDS }} cargo test --release -p neatflow-fuzz -- --nocapture {{ TARGET }}
+
 # Run the benchmark against a bare tokio connect; `just bench --quick` takes some seconds.
 bench *FLAGS:
     cargo bench --bench establish -- {{ FLAGS }}
