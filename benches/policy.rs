@@ -162,6 +162,7 @@ fn inventory() -> Inventory {
         addresses: addresses.iter().filter_map(|text| text.parse().ok()).collect(),
         up: true,
         loopback: name == "lo",
+        ..InterfaceRow::default()
     };
     Inventory {
         stacks: vec![
@@ -173,6 +174,7 @@ fn inventory() -> Inventory {
             interface("eth0", 2, &["192.0.2.10", "2001:db8::10", "fe80::10"]),
             interface("wlan0", 3, &["198.51.100.20", "2001:db8:2::20", "fe80::20"]),
         ],
+        routes: None,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::census::{Counted, Kind};
 use crate::clock::Clock;
 use crate::flow::{Obtained, RaceOutcome};
 use crate::name_resolver::{Answered, QueryId, Resolve, settle};
-use crate::policy_manager::messages::{Eligible, Rank, Ranked};
+use crate::policy_manager::messages::{Eligibility, Eligible, Rank, Ranked};
 use crate::supervision::{Child, ChildEvent, ChildEventKind, ChildId, ExitReason, Plan, Supervise};
 use crate::transport::Services;
 use actix::prelude::*;
@@ -105,7 +105,7 @@ impl Actor for HappyEyeballs {
         }
         let eligible = eligible(self.services.clone(), self.request.clone());
         ctx.spawn(eligible.into_actor(self).map(|reply, race, ctx| match reply {
-            Ok((request, branches)) => race.resolve(request, branches, ctx),
+            Ok((request, eligibility)) => race.resolve(request, eligibility, ctx),
             Err(failure) => race.lose(failure, ctx),
         }));
     }
@@ -122,8 +122,8 @@ impl Drop for HappyEyeballs {
 
 /// NEAT's steps 5 to 8: names to addresses, addresses to candidates.
 impl HappyEyeballs {
-    fn resolve(&mut self, request: Arc<Request>, branches: Vec<Branch>, ctx: &mut Context<Self>) {
-        self.branches = branches.into();
+    fn resolve(&mut self, request: Arc<Request>, eligibility: Eligibility, ctx: &mut Context<Self>) {
+        self.branches = eligibility.branches.into();
         self.request = request.clone();
         for (index, remote) in request.remotes.iter().enumerate() {
             if let Some(address) = remote.literal() {
@@ -438,7 +438,7 @@ impl HappyEyeballs {
 async fn eligible(
     services: Arc<Services>,
     request: Arc<Request>,
-) -> Result<(Arc<Request>, Vec<Branch>), EstablishmentFailure> {
+) -> Result<(Arc<Request>, Eligibility), EstablishmentFailure> {
     if request.locals.iter().any(|local| local.unresolved().is_some()) {
         let anywhere = Request { locals: Vec::new(), ..Request::clone(&request) };
         call_1(&services, Arc::new(anywhere)).await?;
@@ -446,11 +446,11 @@ async fn eligible(
     let request = settle(services.resolver.clone(), services.patience, request)
         .await
         .map_err(|failure| EstablishmentFailure::ResolutionFailed(vec![failure]))?;
-    let branches = call_1(&services, request.clone()).await?;
-    Ok((request, branches))
+    let eligibility = call_1(&services, request.clone()).await?;
+    Ok((request, eligibility))
 }
 
-async fn call_1(services: &Services, request: Arc<Request>) -> Result<Vec<Branch>, EstablishmentFailure> {
+async fn call_1(services: &Services, request: Arc<Request>) -> Result<Eligibility, EstablishmentFailure> {
     let reply = services.policy.send(Eligible { request }).await;
     reply.map_err(|gone| stopped("policy manager", &gone))?
 }

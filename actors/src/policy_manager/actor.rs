@@ -1,9 +1,13 @@
 //! The PolicyManager actor.
 
-use super::messages::{Eligible, Rank, Ranked, Where};
+use super::messages::{Eligibility, Eligible, Observe, Rank, Ranked, Where};
 use crate::registry::Registry;
 use actix::prelude::*;
-use neatflow_core::policy::{Branch, Engine, InterfaceRow, Inventory, ListenSpec, Request, built_in};
+use neatflow_core::policy::learned::teach;
+use neatflow_core::policy::{
+    Branch, Engine, InterfaceRow, Inventory, ListenSpec, Observation, Request, built_in,
+};
+use neatflow_core::racing::{History, Memory};
 use neatflow_core::{EstablishmentFailure, ListenFailure, Time};
 use slog::{Logger, debug, warn};
 use std::fmt;
@@ -29,6 +33,7 @@ impl Interfaces {
                 addresses: interface.addresses,
                 up: interface.up,
                 loopback: interface.loopback,
+                ..InterfaceRow::default()
             });
             Ok(rows.collect())
         })
@@ -52,6 +57,8 @@ pub struct PolicyManager {
     interfaces: Interfaces,
     engine: Engine,
     inventory: Inventory,
+    /// What races taught, network by network.
+    history: History,
     looked: Option<Instant>,
     logger: Logger,
 }
@@ -59,8 +66,9 @@ pub struct PolicyManager {
 impl PolicyManager {
     /// A policy manager for these stacks, with the built-in policies.
     pub fn new(registry: &Registry, interfaces: Interfaces, logger: Logger) -> Self {
-        let inventory = Inventory { stacks: registry.rows(), interfaces: Vec::new() };
-        Self { interfaces, engine: Engine::with_pib(built_in::pib()), inventory, looked: None, logger }
+        let inventory = Inventory { stacks: registry.rows(), ..Inventory::default() };
+        let engine = Engine::with_pib(built_in::pib());
+        Self { interfaces, engine, inventory, history: History::new(), looked: None, logger }
     }
 
     /// What is here now. A request that names interfaces or addresses of ours gets a fresh look.
@@ -74,6 +82,22 @@ impl PolicyManager {
             }
             self.looked = Some(Instant::now());
         }
+    }
+}
+
+impl PolicyManager {
+    /// What earlier races on the network of the best branch taught.
+    fn recall(&mut self, request: &Request, branches: &[Branch]) -> Memory {
+        let (Some(branch), Some(remote)) = (branches.first(), request.remotes.first()) else {
+            return Memory::default();
+        };
+        if request.properties.connection.isolate_session {
+            return Memory::default();
+        }
+        let literal = remote.literal().map(|address| address.to_canonical());
+        let network = self.inventory.network_name(branch.path.interface.as_deref(), literal);
+        let host = remote.host.clone().or_else(|| Some(literal?.to_string().into()));
+        self.history.recall(&network, &host.unwrap_or_default(), now())
     }
 }
 
@@ -93,13 +117,15 @@ impl Supervised for PolicyManager {
 }
 
 impl Handler<Eligible> for PolicyManager {
-    type Result = Result<Vec<Branch>, EstablishmentFailure>;
+    type Result = Result<Eligibility, EstablishmentFailure>;
 
     fn handle(&mut self, call: Eligible, _: &mut Self::Context) -> Self::Result {
         self.look(&call.request);
-        let branches = self.engine.branches(&call.request, &self.inventory, now());
-        debug!(self.logger, "call 1"; "branches" => branches.as_ref().map_or(0, Vec::len));
-        branches
+        let branches = self.engine.branches(&call.request, &self.inventory, now())?;
+        debug!(self.logger, "call 1"; "branches" => branches.len());
+        let network = self.inventory.network(branches.iter().map(|branch| &branch.path));
+        let memory = self.recall(&call.request, &branches);
+        Ok(Eligibility { branches, network, memory })
     }
 }
 
@@ -114,6 +140,26 @@ impl Handler<Rank> for PolicyManager {
             .is_empty()
             .then(|| self.engine.why_none(&call.request, &call.branches, &call.resolved, &self.inventory));
         MessageResult(Ranked { candidates, roster: call.roster, why_none })
+    }
+}
+
+impl Handler<Observe> for PolicyManager {
+    type Result = ();
+
+    fn handle(&mut self, Observe(mut observations): Observe, _: &mut Self::Context) {
+        let now = now();
+        let name = |observation: &Observation| {
+            self.inventory.network_name(observation.network.as_deref(), Some(observation.remote.ip()))
+        };
+        teach(&mut self.history, &observations, name, now);
+        for observation in &mut observations {
+            // Where nothing was bound, the routing table has chosen.
+            if observation.network.is_none() {
+                let row = self.inventory.towards(observation.remote.ip());
+                observation.network = row.map(|row| row.name.clone());
+            }
+            self.engine.learned_mut().observe(observation, now);
+        }
     }
 }
 

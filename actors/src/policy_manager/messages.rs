@@ -1,7 +1,8 @@
 //! What may be said to the policy manager.
 
 use actix::prelude::*;
-use neatflow_core::policy::{Branch, ListenSpec, Request, Resolved, Roster};
+use neatflow_core::policy::{Branch, ListenSpec, Observation, Request, Resolved, Roster};
+use neatflow_core::racing::{Memory, Network};
 use neatflow_core::{Candidate, EstablishmentFailure, ListenFailure};
 use std::sync::Arc;
 
@@ -9,12 +10,24 @@ use std::sync::Arc;
 
 /// Call 1 of NEAT's set-up, before names are resolved: which paths and protocols are eligible?
 ///
-/// Reply: the branches, or why there are none. Overflow: the race waits.
+/// Reply: what is eligible, or why nothing is. Overflow: the race waits.
 #[derive(Clone, Debug, Message)]
-#[rtype(result = "Result<Vec<Branch>, EstablishmentFailure>")]
+#[rtype(result = "Result<Eligibility, EstablishmentFailure>")]
 pub struct Eligible {
     /// What the application asked for.
     pub request: Arc<Request>,
+}
+
+/// The reply to [`Eligible`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Eligibility {
+    /// Which paths and protocols are eligible, best first.
+    pub branches: Vec<Branch>,
+    /// The network that these paths lead to.
+    pub network: Network,
+    /// What earlier races on it have taught. The default for an isolated session (RFC 9622 §8.1.10).
+    pub memory: Memory,
 }
 
 /// Call 2 of NEAT's set-up, after names are resolved, and again whenever more of them are.
@@ -43,6 +56,16 @@ pub struct Ranked {
     /// Why there are none, if there are none.
     pub why_none: Option<EstablishmentFailure>,
 }
+
+// ---------- Said by a race when it ends, and by a flow when it ends
+
+/// How connections went: of a race, one observation for each attempt that came to an end of its own; of a flow, how it
+/// was used. Never said of an isolated session (RFC 9622 §8.1.10).
+///
+/// Reply: none. Overflow: one for each race and each flow, so it is delivered without regard to the mailbox's capacity.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Observe(pub Vec<Observation>);
 
 // ---------- Said by a listener
 

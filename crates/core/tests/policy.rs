@@ -25,7 +25,14 @@ fn stack(name: &'static str) -> StackRow {
 
 fn row(name: &str, index: u32, addresses: &[&str]) -> InterfaceRow {
     let addresses = addresses.iter().filter_map(|text| text.parse().ok()).collect();
-    InterfaceRow { name: name.into(), index, addresses, up: true, loopback: name == "lo" }
+    InterfaceRow {
+        name: name.into(),
+        index,
+        addresses,
+        up: true,
+        loopback: name == "lo",
+        ..InterfaceRow::default()
+    }
 }
 
 /// A laptop: cable and radio have both families, the phone has IPv4 only, the bridge has no address.
@@ -39,6 +46,7 @@ fn laptop() -> Inventory {
             row("wwan0", 4, &["203.0.113.30", "fe80::30"]),
             row("br0", 5, &[]),
         ],
+        routes: None,
     }
 }
 

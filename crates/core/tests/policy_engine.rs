@@ -25,7 +25,14 @@ fn stack(name: &'static str) -> StackRow {
 
 fn row(name: &str, index: u32, addresses: &[&str]) -> InterfaceRow {
     let addresses = addresses.iter().filter_map(|text| text.parse().ok()).collect();
-    InterfaceRow { name: name.into(), index, addresses, up: true, loopback: name == "lo" }
+    InterfaceRow {
+        name: name.into(),
+        index,
+        addresses,
+        up: true,
+        loopback: name == "lo",
+        ..InterfaceRow::default()
+    }
 }
 
 fn laptop() -> Inventory {
@@ -36,6 +43,7 @@ fn laptop() -> Inventory {
             row("eth0", 2, &["192.0.2.10", "2001:db8:1::10"]),
             row("wlan0", 3, &["198.51.100.20", "2001:db8:2::20"]),
         ],
+        routes: None,
     }
 }
 

@@ -129,10 +129,12 @@ impl World {
             addresses: addresses.iter().filter_map(|text| text.parse().ok()).collect(),
             up: *up,
             loopback: *name == "lo",
+            ..InterfaceRow::default()
         };
         Inventory {
             stacks: self.stacks.iter().map(stack).collect(),
             interfaces: self.interfaces.iter().enumerate().map(row).collect(),
+            routes: None,
         }
     }
 

@@ -233,6 +233,7 @@ pub fn interfaces() -> Vec<InterfaceRow> {
         addresses: vec![v4.into(), v6.into()],
         up: true,
         loopback: v4.is_loopback(),
+        ..InterfaceRow::default()
     };
     vec![
         row("lo", 1, Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST),

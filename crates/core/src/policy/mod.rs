@@ -36,7 +36,7 @@ pub use engine::{
     MAX_REJECTIONS, Rejection, Source, Step,
 };
 pub use files::{FileKind, Loaded, load, load_file};
-pub use inventory::{InterfaceRow, Inventory, StackRow};
+pub use inventory::{InterfaceRow, Inventory, Route, StackRow};
 pub use learned::{Learned, Observation, Outcome};
 pub use listen::{ListenSpec, MAX_LISTEN_SPECS, listen_plan};
 pub use paths::Path;

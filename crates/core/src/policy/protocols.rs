@@ -99,7 +99,7 @@ mod tests {
     }
 
     fn inventory(stacks: Vec<StackRow>) -> Inventory {
-        Inventory { stacks, interfaces: Vec::new() }
+        Inventory { stacks, ..Inventory::default() }
     }
 
     /// The stacks that are left, best first.

@@ -46,6 +46,22 @@ impl Source {
         let prefix = if address.is_ipv6() { 64 } else { 24 };
         Self { address, prefix, deprecated: false, temporary: false, home: true, encapsulated: false }
     }
+
+    /// Whether an address is on its network.
+    pub fn covers(&self, address: IpAddr) -> bool {
+        let shift = |length: u8, all: u8| u32::from(all - length.min(all));
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                let shift = shift(self.prefix, 32);
+                (own.to_bits() ^ other.to_bits()).checked_shr(shift).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                let shift = shift(self.prefix, 128);
+                (own.to_bits() ^ other.to_bits()).checked_shr(shift).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
 }
 
 impl Default for Network {

@@ -5,9 +5,11 @@
 
 mod record;
 mod snapshot;
+mod teaching;
 
 pub use record::{Observation, Outcome, Standing};
 pub use snapshot::SNAPSHOT_VERSION;
+pub use teaching::teach;
 
 use super::neat::{Properties, Text};
 use crate::candidate::Protocol;
