@@ -57,3 +57,43 @@ impl Sub for Time {
         self.since(earlier)
     }
 }
+
+/// A moment in JSON: a number of milliseconds since the origin, with up to six decimals, so that no nanosecond is lost.
+/// For serde's `with`.
+pub(crate) mod millis {
+    use super::Time;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::time::Duration;
+
+    pub(crate) fn serialize<S: Serializer>(time: &Time, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_f64(number(*time))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Time, D::Error> {
+        moment(f64::deserialize(from)?)
+    }
+
+    pub(super) fn number(time: Time) -> f64 {
+        // Exact below 2^53 ns, which is some hundred days.
+        time.since_origin().as_nanos() as f64 / 1e6
+    }
+
+    pub(super) fn moment<E: Error>(millis: f64) -> Result<Time, E> {
+        Duration::try_from_secs_f64(millis / 1e3).map(Time::from_origin).map_err(E::custom)
+    }
+}
+
+/// The same for a moment that may not have come: `null`.
+pub(crate) mod some_millis {
+    use super::{Time, millis};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(time: &Option<Time>, to: S) -> Result<S::Ok, S::Error> {
+        time.map(millis::number).serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Time>, D::Error> {
+        Option::<f64>::deserialize(from)?.map(millis::moment).transpose()
+    }
+}

@@ -258,6 +258,7 @@ impl Race {
             sent: now,
             answered: None,
             records: 0,
+            nothing: None,
         });
         Some(Output::Query(query))
     }

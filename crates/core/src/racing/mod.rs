@@ -12,6 +12,7 @@ mod config;
 mod dice;
 mod dns;
 mod endpoint;
+mod histogram;
 mod history;
 mod input;
 mod machine;
@@ -25,6 +26,7 @@ mod rfc6724;
 mod rounds;
 mod source;
 mod svcb;
+mod tally;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -34,6 +36,7 @@ pub use address::{Address, Family};
 pub use config::{Config, DelayFrom, MAX_LIST, MIN_SPACING, Mode, NextAfter, Ordering, Retry};
 pub use dns::{Answer, NoAnswer, Query, QueryId, RecordKind};
 pub use endpoint::{Endpoint, MAX_ENDPOINTS};
+pub use histogram::Histogram;
 pub use history::{FRESH_EVERY, History, MAX_NETWORKS, MAX_REMEMBERED};
 pub use input::{Entry, Fault, Input, Loss, Output, Stage};
 pub use machine::Race;
@@ -46,6 +49,7 @@ pub use rfc6724::AddressRule;
 pub use rounds::MAX_ROUNDS;
 pub use source::MAX_TARGETS;
 pub use svcb::{MAX_ALIASES, MAX_SERVICES, ServiceRecord};
+pub use tally::{MAX_PROTOCOLS, Side, Tally};
 pub use target::{Ech, Host, Target};
 pub use timeline::{
     AttemptId, Cause, End, Listing, MAX_NOTES, QueryRecord, Reason, Record, Timeline, TimerCause, TimerRecord,

@@ -1,9 +1,9 @@
 //! What happened in a race, and when: the record that reports, metrics and tests read.
 
-use super::dns::{Answer, QueryId, RecordKind};
+use super::dns::{Answer, NoAnswer, QueryId, RecordKind};
 use super::order::Rule;
 use crate::candidate::CandidateId;
-use crate::time::Time;
+use crate::time::{Time, millis, some_millis};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -13,6 +13,27 @@ pub const MAX_NOTES: usize = 256;
 /// Everything that happened in a race: what was asked, which lists that gave, what was tried, and why when.
 ///
 /// One record for each attempt and each question, so as long as the list of candidates, times the rounds.
+///
+/// In JSON (serde) it is an object with these fields, and theirs, by their names; a moment is a number of milliseconds
+/// since the start of the establishment, and its name ends in `_ms`; ids are numbers; what did not happen is `null`.
+/// Fields may be added, none changes its meaning.
+///
+/// ```
+/// # use neatflow_core::racing::Timeline;
+/// let told = r#"{
+///     "queries": [{ "id": 0, "name": "host.example", "kind": "AAAA", "sent_ms": 0.1, "answered_ms": 12.5,
+///                   "records": 0, "nothing": "no_data" }],
+///     "lists": [{ "at_ms": 12.5, "order": [[0, "first"], [1, { "address": "precedence" }]] }],
+///     "timers": [{ "set_ms": 12.5, "due_ms": 262.5, "cause": "attempt_delay" }],
+///     "attempts": [{ "id": 0, "round": 0, "cause": "first", "started_ms": 12.5, "transport_ms": 14.0,
+///                    "released_ms": null, "security_ms": null, "end": { "at_ms": 14.0, "reason": "won" },
+///                    "why": null }],
+///     "endpoints": []
+/// }"#;
+/// let timeline: Timeline = serde_json::from_str(told)?;
+/// assert_eq!(serde_json::to_value(&timeline)?, serde_json::from_str::<serde_json::Value>(told)?);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Timeline {
@@ -47,10 +68,10 @@ impl Timeline {
     pub(super) fn answered(&mut self, id: QueryId, answer: &Answer, now: Time) {
         if let Some(query) = self.queries.get_mut(id.0 as usize) {
             query.answered = Some(now);
-            query.records = match answer {
-                Answer::Addresses(addresses) => addresses.len(),
-                Answer::Services(services) => services.len(),
-                Answer::Nothing(_) => 0,
+            (query.records, query.nothing) = match answer {
+                Answer::Addresses(addresses) => (addresses.len(), None),
+                Answer::Services(services) => (services.len(), None),
+                Answer::Nothing(why) => (0, Some(*why)),
             };
         }
     }
@@ -91,13 +112,16 @@ pub struct Record {
     /// Why it started when it did.
     pub cause: Cause,
     /// When it started.
+    #[serde(rename = "started_ms", with = "millis")]
     pub started: Time,
     /// When its transport handshake was done, if the attempt told.
+    #[serde(rename = "transport_ms", with = "some_millis", default)]
     pub transport: Option<Time>,
     /// Since when its security handshake was allowed, if it was held.
-    #[serde(default)]
+    #[serde(rename = "released_ms", with = "some_millis", default)]
     pub released: Option<Time>,
     /// When its security handshake was done, if the attempt told.
+    #[serde(rename = "security_ms", with = "some_millis", default)]
     pub security: Option<Time>,
     /// How it ended; `None` while it runs.
     pub end: Option<End>,
@@ -154,6 +178,7 @@ pub enum Cause {
 #[non_exhaustive]
 pub struct End {
     /// When.
+    #[serde(rename = "at_ms", with = "millis")]
     pub at: Time,
     /// How.
     pub reason: Reason,
@@ -191,11 +216,16 @@ pub struct QueryRecord {
     /// What was asked for.
     pub kind: RecordKind,
     /// When.
+    #[serde(rename = "sent_ms", with = "millis")]
     pub sent: Time,
     /// When it was answered, last.
+    #[serde(rename = "answered_ms", with = "some_millis", default)]
     pub answered: Option<Time>,
     /// How many records there were; 0 for a negative answer.
     pub records: usize,
+    /// Why there were none.
+    #[serde(default)]
+    pub nothing: Option<NoAnswer>,
 }
 
 /// The list of candidates, as it was from then on.
@@ -203,6 +233,7 @@ pub struct QueryRecord {
 #[non_exhaustive]
 pub struct Listing {
     /// Since when.
+    #[serde(rename = "at_ms", with = "millis")]
     pub at: Time,
     /// Who, best first, and what put each after the one before; those tried already are among them.
     pub order: Vec<(CandidateId, Rule)>,
@@ -219,8 +250,10 @@ impl Listing {
 #[non_exhaustive]
 pub struct TimerRecord {
     /// When it was set.
+    #[serde(rename = "set_ms", with = "millis")]
     pub set: Time,
     /// What for.
+    #[serde(rename = "due_ms", with = "millis")]
     pub due: Time,
     /// Why.
     pub cause: TimerCause,
@@ -254,7 +287,7 @@ mod tests {
     fn a_timeline_survives_its_journey_through_json() {
         let won = Record {
             transport: Some(Time::from_millis(280)),
-            end: Some(End::new(Time::from_millis(300), Reason::Won)),
+            end: Some(End::new(Time::from_origin(std::time::Duration::new(2, 999_999_999)), Reason::Won)),
             ..Record::new(CandidateId(1), Cause::Timer, Time::from_millis(250))
         };
         let mut timeline = Timeline {
@@ -268,6 +301,7 @@ mod tests {
             sent: Time::ZERO,
             answered: None,
             records: 0,
+            nothing: Some(NoAnswer::NoData),
         });
         let order =
             vec![(CandidateId(0), Rule::First), (CandidateId(1), Rule::Address(AddressRule::RoundTrip))];
@@ -276,6 +310,7 @@ mod tests {
         let json = serde_json::to_string(&timeline).unwrap();
         assert!(json.contains(r#""id":1,"round":0,"cause":"timer""#), "{json}");
         assert!(json.contains(r#"[1,{"address":"round_trip"}]"#), "{json}");
+        assert!(json.contains(r#""end":{"at_ms":2999.999999,"reason":"won"}"#), "{json}");
         assert_eq!(serde_json::from_str::<Timeline>(&json).unwrap(), timeline);
     }
 
