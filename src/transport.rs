@@ -1,11 +1,11 @@
 //! The handle of a transport.
 
 use actix::prelude::*;
-use neatflow_actors::Count;
 use neatflow_actors::name_resolver::Resolve;
 use neatflow_actors::supervision::{Plan, Supervise};
-use neatflow_actors::transport::messages::{Arbiters, TakeCensus};
+use neatflow_actors::transport::messages::{Arbiters, Measure, TakeCensus};
 use neatflow_actors::transport::{Config, Transport as Root};
+use neatflow_actors::{Count, Measured};
 use neatflow_core::{Error, racing};
 use neatflow_stacks::Stack;
 use slog::{Drain, Logger};
@@ -45,6 +45,14 @@ impl Transport {
     /// *Errors*: [`Error::Stopped`]. *Cancel safety*: safe.
     pub async fn census(&self) -> Result<Count, Error> {
         self.root.send(TakeCensus).await.map_err(|_| Error::Stopped)
+    }
+
+    /// What it has counted: how its races went, and what they hid (that IPv6 or a protocol lost, how many attempts it
+    /// took, how long). A snapshot.
+    ///
+    /// *Errors*: [`Error::Stopped`]. *Cancel safety*: safe.
+    pub async fn metrics(&self) -> Result<Measured, Error> {
+        self.root.send(Measure).await.map_err(|_| Error::Stopped)
     }
 
     /// Its further arbiters, in order; empty without a pool. Actors that are started there, and connections that are

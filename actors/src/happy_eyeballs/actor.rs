@@ -2,7 +2,8 @@
 
 use super::candidate::{Attempt as Attempting, Landing};
 use super::messages::{Landed, Reached};
-use super::record::RaceRecord;
+use super::record::{RaceRecord, is_cancelled};
+use super::telling::tell;
 use crate::census::{Counted, Kind};
 use crate::clock::Clock;
 use crate::flow::{Obtained, RaceOutcome};
@@ -360,10 +361,13 @@ impl HappyEyeballs {
             failures: std::mem::take(&mut self.failures),
             unresolved: std::mem::take(&mut self.unresolved),
         });
+        let why = result.as_ref().err().cloned();
+        self.services.metrics.note(|tally| record.count_in(tally, is_cancelled(why.as_ref())));
         if let Some(outcome) = self.outcome.take() {
             // Nobody waits: what was obtained is dropped here, and so closed.
-            let _ = outcome.send(RaceOutcome { record, result });
+            let _ = outcome.send(RaceOutcome { record: record.clone(), result });
         }
+        tell(&self.logger, &record, why.as_ref());
         for (_, child) in std::mem::take(&mut self.running).into_values() {
             child.stop();
         }

@@ -15,6 +15,7 @@ mod candidate;
 mod framing;
 pub(crate) mod messages;
 mod record;
+mod telling;
 
 pub(crate) use actor::{Order, start};
 pub use record::RaceRecord;

@@ -1,10 +1,17 @@
 //! What a race did, kept for inspection.
 
-use neatflow_core::racing::Timeline;
-use neatflow_core::{Attempt, Candidate, CandidateId, ResolutionFailure};
+use neatflow_core::racing::{Family, Tally, Timeline};
+use neatflow_core::{Attempt, Candidate, CandidateId, EstablishmentFailure, Protocol, ResolutionFailure};
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 /// What a race did: who took part, who started when and why, and how it ended for each. Times count from the
 /// start of the establishment.
+///
+/// In JSON (serde) an object: `candidates`, objects with `id`, `protocol`, `remote`, `local`, `interface`, `host` and
+/// `priority`; `timeline`, as [`Timeline`] has it, in milliseconds; `failures`, objects with `candidate`, its id, and
+/// `reason`; `unresolved`, reasons; `winner`, the id of a candidate. What is not there is `null`. Fields may be added,
+/// none changes its meaning.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct RaceRecord {
@@ -22,5 +29,117 @@ impl RaceRecord {
     /// The candidate of this id.
     pub fn candidate(&self, id: CandidateId) -> Option<&Candidate> {
         self.candidates.iter().find(|candidate| candidate.id == id)
+    }
+
+    /// Why this candidate failed, if it did: the last time, where it was tried in several rounds.
+    pub fn failure(&self, id: CandidateId) -> Option<&Attempt> {
+        self.failures.iter().rev().find(|attempt| attempt.candidate.id == id)
+    }
+
+    /// Counts this race in a tally.
+    pub fn count_in(&self, tally: &mut Tally, cancelled: bool) {
+        tally.note(&self.timeline, cancelled, |id| {
+            let failed = || self.failure(id).map(|attempt| &attempt.candidate);
+            self.candidate(id).or_else(failed).map(side)
+        });
+    }
+}
+
+/// On which sides a candidate is.
+fn side(candidate: &Candidate) -> (Protocol, Family) {
+    let family = if candidate.remote.ip().to_canonical().is_ipv6() { Family::V6 } else { Family::V4 };
+    (candidate.transport.clone(), family)
+}
+
+/// Whether the application ended a race that ended so.
+pub(super) fn is_cancelled(failure: Option<&EstablishmentFailure>) -> bool {
+    matches!(failure, Some(EstablishmentFailure::Cancelled))
+}
+
+impl Serialize for RaceRecord {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let candidates: Vec<_> = self.candidates.iter().map(Told::from).collect();
+        let failures: Vec<_> = self.failures.iter().map(Why::from).collect();
+        let unresolved: Vec<_> = self.unresolved.iter().map(ToString::to_string).collect();
+        let mut object = to.serialize_struct("RaceRecord", 5)?;
+        object.serialize_field("candidates", &candidates)?;
+        object.serialize_field("timeline", &self.timeline)?;
+        object.serialize_field("failures", &failures)?;
+        object.serialize_field("unresolved", &unresolved)?;
+        object.serialize_field("winner", &self.timeline.winner())?;
+        object.end()
+    }
+}
+
+/// A candidate in JSON.
+#[derive(Serialize)]
+struct Told<'a> {
+    id: CandidateId,
+    protocol: &'a str,
+    remote: String,
+    local: Option<String>,
+    interface: Option<&'a str>,
+    host: Option<&'a str>,
+    priority: u32,
+}
+
+impl<'a> From<&'a Candidate> for Told<'a> {
+    fn from(candidate: &'a Candidate) -> Self {
+        Self {
+            id: candidate.id,
+            protocol: candidate.transport.as_str(),
+            remote: candidate.remote.to_string(),
+            local: candidate.local.map(|local| local.to_string()),
+            interface: candidate.interface.as_deref(),
+            host: candidate.host.as_deref(),
+            priority: candidate.priority,
+        }
+    }
+}
+
+/// A failure in JSON.
+#[derive(Serialize)]
+struct Why {
+    candidate: CandidateId,
+    reason: String,
+}
+
+impl From<&Attempt> for Why {
+    fn from(attempt: &Attempt) -> Self {
+        Self { candidate: attempt.candidate.id, reason: attempt.reason.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use neatflow_core::{Failure, TransportProperties};
+    use std::sync::Arc;
+
+    fn candidate(id: u32, remote: &str) -> Candidate {
+        let remote = remote.parse().unwrap();
+        Candidate::new(CandidateId(id), Protocol::TCP, remote, Arc::new(TransportProperties::new()))
+    }
+
+    #[test]
+    fn in_json_a_record_names_candidates_by_their_ids() {
+        let record = RaceRecord {
+            candidates: vec![candidate(1, "192.0.2.1:80")],
+            failures: vec![Attempt::new(candidate(0, "[2001:db8::1]:80"), Failure::Cancelled)],
+            unresolved: vec![ResolutionFailure::NoSuchService { name: "gopher".into() }],
+            ..RaceRecord::default()
+        };
+        let told = serde_json::to_value(&record).unwrap();
+        assert_eq!(told["candidates"][0]["remote"], "192.0.2.1:80");
+        assert_eq!(told["candidates"][0]["local"], serde_json::Value::Null);
+        assert_eq!(told["failures"][0]["candidate"], 0);
+        assert_eq!(told["unresolved"][0], record.unresolved[0].to_string());
+        assert!(told["timeline"]["attempts"].is_array() && told["winner"].is_null());
+    }
+
+    #[test]
+    fn a_mapped_address_is_one_of_ipv4() {
+        assert_eq!(side(&candidate(0, "[::ffff:192.0.2.1]:80")), (Protocol::TCP, Family::V4));
+        assert_eq!(side(&candidate(0, "[2001:db8::1]:80")), (Protocol::TCP, Family::V6));
     }
 }

@@ -1,11 +1,12 @@
 //! The Transport actor.
 
 use super::config::Config;
-use super::messages::{Arbiters, Initiate, Listen, ResolveEndpoints, TakeCensus};
+use super::messages::{Arbiters, Initiate, Listen, Measure, ResolveEndpoints, TakeCensus};
 use crate::census::Census;
 use crate::flow::{self, Origin};
 use crate::happy_eyeballs::{self, Order};
 use crate::listener::{self, Setup};
+use crate::metrics::Metrics;
 use crate::name_resolver::{NameResolver, Resolve, settle, settle_remotes};
 use crate::placement::{Placement, Pool, Threads, spin};
 use crate::policy_manager::PolicyManager;
@@ -35,6 +36,7 @@ pub(crate) struct Services {
     /// How long a race waits for the answer to one question.
     pub(crate) patience: Duration,
     pub(crate) census: Arc<Census>,
+    pub(crate) metrics: Arc<Metrics>,
     /// The transport, which is told how its children fare; it is not kept alive by them.
     pub(crate) parent: WeakRecipient<ChildEvent>,
 }
@@ -44,6 +46,7 @@ pub(crate) struct Services {
 pub struct Transport {
     config: Config,
     census: Arc<Census>,
+    metrics: Arc<Metrics>,
     services: Option<Arc<Services>>,
     /// Its further arbiters, once they are started.
     pool: Option<Pool>,
@@ -72,7 +75,8 @@ impl Transport {
         let (ended, end) = oneshot::channel();
         let life = Some(Life { over, ended });
         let (services, pool, threads, staff) = (None, None, None, Vec::new());
-        (Self { config, census, services, pool, threads, life, staff }, end)
+        let metrics = Arc::default();
+        (Self { config, census, metrics, services, pool, threads, life, staff }, end)
     }
 
     /// Starts its further arbiters, unless they have been started. Else they are started with the transport, which
@@ -133,6 +137,7 @@ impl Transport {
             candidate_plan: Plan::transient().intensity(candidate_restarts),
             patience,
             census: self.census.clone(),
+            metrics: self.metrics.clone(),
             parent,
         }
     }
@@ -226,6 +231,14 @@ impl Handler<TakeCensus> for Transport {
 
     fn handle(&mut self, _: TakeCensus, _: &mut Self::Context) -> Self::Result {
         MessageResult(self.census.read())
+    }
+}
+
+impl Handler<Measure> for Transport {
+    type Result = MessageResult<Measure>;
+
+    fn handle(&mut self, _: Measure, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.metrics.read())
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::census::Count;
 use crate::flow::{self, Connection};
 use crate::listener::{self, AcceptFilter, Listener, Staff};
+use crate::metrics::Measured;
 use crate::placement::Placement;
 use crate::subscription::Subscriber;
 use actix::prelude::*;
@@ -143,3 +144,10 @@ pub struct Arbiters;
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Count")]
 pub struct TakeCensus;
+
+/// What have you counted?
+///
+/// Reply: the metrics. Overflow: the asker waits.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Measured")]
+pub struct Measure;
