@@ -172,7 +172,7 @@ enum Over {
     Tcp,
 }
 
-/// A name server on 127.0.0.1, over UDP and TCP on one port; it ends when it is dropped.
+/// A name server, over UDP and TCP on one port; it ends when it is dropped.
 ///
 /// A name nobody spoke of does not exist. Names are compared without regard to case and final dot.
 #[derive(Debug)]
@@ -183,11 +183,24 @@ pub struct DnsServer {
 }
 
 impl DnsServer {
-    /// Starts a server on a free port, in the tokio runtime of the caller.
+    /// Starts a server on a free port of 127.0.0.1, in the tokio runtime of the caller.
     ///
     /// *Errors*: those of binding; after 16 ports that were free for UDP and taken for TCP, the last of them.
     pub async fn start() -> io::Result<Self> {
         let (udp, tcp) = bind().await?;
+        Self::serve(udp, tcp)
+    }
+
+    /// Starts a server at this address, over UDP and TCP.
+    ///
+    /// *Errors*: those of binding.
+    pub async fn start_at(address: SocketAddr) -> io::Result<Self> {
+        let udp = UdpSocket::bind(address).await?;
+        let tcp = TcpListener::bind(udp.local_addr()?).await?;
+        Self::serve(udp, tcp)
+    }
+
+    fn serve(udp: UdpSocket, tcp: TcpListener) -> io::Result<Self> {
         let address = udp.local_addr()?;
         let script = Arc::new(Script::default());
         let mut tasks = JoinSet::new();

@@ -24,6 +24,8 @@
 
 pub mod dns;
 pub mod harness;
+#[cfg(all(feature = "netbox", target_os = "linux"))]
+pub mod netbox;
 mod paused;
 pub mod probe;
 mod quiet;
