@@ -6,7 +6,8 @@ use neatflow_testing::dns::{RecordType, Reply};
 use neatflow_testing::netbox::{self, Interface, NetBox, Rule, Unreachable, User};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 const PORT: u16 = 7000;
 
