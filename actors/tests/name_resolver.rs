@@ -1,8 +1,10 @@
 //! The name resolver against a real name server on loopback, in real time.
 
 use actix::prelude::*;
-use neatflow_actors::name_resolver::{Answered, Config, NameResolver, QueryId, Resolve};
+use neatflow_actors::name_resolver::{Answered, Config, NameResolver, Origin, QueryId, Resolve};
 use neatflow_core::ResolutionFailure;
+use neatflow_core::racing::{Address, Family, RecordKind};
+use neatflow_core::resolution::{Kinds, Records};
 use neatflow_testing::dns::{DnsServer, RecordType, Reply};
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
@@ -53,30 +55,54 @@ impl Asked {
         answered.expect("a question ends").expect("the asker lives")
     }
 
-    async fn all(mut self) -> Vec<Result<Vec<IpAddr>, ResolutionFailure>> {
-        let mut results = Vec::new();
+    /// Everything that is still to come.
+    async fn rest(mut self) -> Vec<Answered> {
+        let mut all = Vec::new();
         loop {
             let answered = self.next().await;
             assert_eq!(answered.query, QueryId(7));
-            if let Ok(addresses) = &answered.result {
-                assert!(!addresses.is_empty());
-                assert!(addresses.iter().all(|address| address.is_ipv6() == addresses[0].is_ipv6()));
+            if let Ok(records) = &answered.result {
+                assert!(!records.is_empty());
+                let of_family = |address: &Address| match answered.kind {
+                    RecordKind::A => address.family() == Family::V4,
+                    // An IPv4-mapped address is an IPv4 address, whoever said so.
+                    _ => true,
+                };
+                assert!(records.addresses().iter().all(of_family));
+                assert_eq!(answered.kind == RecordKind::Https, records.addresses().is_empty());
             }
-            results.push(answered.result);
-            if answered.last {
+            assert!(
+                all.iter().all(|other: &Answered| other.kind != answered.kind),
+                "one answer for each type"
+            );
+            let last = answered.last;
+            all.push(answered);
+            if last {
                 break;
             }
         }
         sleep(Duration::from_millis(5)).await;
         assert!(self.answers.try_recv().is_err(), "nothing comes after the last answer");
-        results
+        all
+    }
+
+    async fn all(self) -> Vec<Result<Vec<IpAddr>, ResolutionFailure>> {
+        self.rest().await.into_iter().map(|answered| addresses(answered.result)).collect()
     }
 }
 
+fn addresses(result: Result<Records, ResolutionFailure>) -> Result<Vec<IpAddr>, ResolutionFailure> {
+    result.map(|records| records.addresses().iter().map(Address::ip).collect())
+}
+
 fn ask(resolver: &Addr<NameResolver>, host: &str) -> Asked {
+    ask_for(resolver, host, Kinds::ADDRESSES)
+}
+
+fn ask_for(resolver: &Addr<NameResolver>, host: &str, kinds: impl Into<Kinds>) -> Asked {
     let (out, answers) = mpsc::unbounded_channel();
     let asker = Asker(out).start();
-    let resolve = Resolve { query: QueryId(7), host: host.into(), answers: asker.clone().recipient() };
+    let resolve = Resolve::new(QueryId(7), host, kinds, asker.clone().recipient());
     resolver
         .try_send(resolve)
         .or_else(|full| match full {
@@ -122,6 +148,10 @@ fn server_failure(name: &str, code: &str) -> Result<Vec<IpAddr>, ResolutionFailu
 fn timed_out(results: &[Result<Vec<IpAddr>, ResolutionFailure>]) -> bool {
     !results.is_empty()
         && results.iter().all(|result| matches!(result, Err(ResolutionFailure::TimedOut { .. })))
+}
+
+fn all_other(results: &[Result<Vec<IpAddr>, ResolutionFailure>]) -> bool {
+    results.len() == 2 && results.iter().all(|result| matches!(result, Err(ResolutionFailure::Other { .. })))
 }
 
 /// Both families say the same.
@@ -170,7 +200,7 @@ async fn a_slow_family_does_not_hold_up_the_other() {
         let resolver = resolver_of(&server);
         let mut asked = ask(&resolver, &name);
         let answered = asked.next().await;
-        assert_eq!((answered.result, answered.last), (ok(&[first]), false));
+        assert_eq!((addresses(answered.result), answered.last), (ok(&[first]), false));
         assert!(asked.at.elapsed() < SOON, "{:?}", asked.at.elapsed());
         let at = asked.at;
         assert_eq!(asked.all().await, [ok(&[second])]);
@@ -296,7 +326,7 @@ async fn no_server_at_all_is_a_failure_and_not_a_wait() {
     let asked = ask(&resolver, "x.example");
     let at = asked.at;
     let results = asked.all().await;
-    assert!(matches!(&results[..], [Err(ResolutionFailure::Other { .. })]), "{results:?}");
+    assert!(all_other(&results), "{results:?}");
     assert!(at.elapsed() < SOON);
 }
 
@@ -329,8 +359,12 @@ async fn localhost_is_this_host_whatever_anybody_says() {
 async fn a_literal_address_is_its_own_answer() {
     let server = DnsServer::start().await.unwrap();
     let resolver = resolver_of(&server);
-    for address in [V4, V6, "::", "255.255.255.255", "::ffff:192.0.2.1"] {
-        assert_eq!(ask(&resolver, address).all().await, [ok(&[address])]);
+    for (literal, address) in [(V4, V4), (V6, V6), ("::", "::"), ("::ffff:192.0.2.1", "192.0.2.1")] {
+        let mut answers = ask_for(&resolver, literal, Kinds::ALL).rest().await;
+        assert!(answers.iter().all(|answer| answer.origin == Origin::Literal));
+        answers.retain(|answer| answer.result.is_ok());
+        assert_eq!(answers.len(), 1, "of its own family alone: {answers:?}");
+        assert_eq!(addresses(answers.remove(0).result), ok(&[address]));
     }
     assert_eq!(server.asked(), []);
 }
@@ -344,7 +378,8 @@ async fn what_is_no_name_fails_without_a_query() {
         ["", ".", "a..b", "with space", &label, &long, "[::1]", "fe80::1%eth0", "256.1.1.1", "a\0b", "a\\b"]
     {
         let results = ask(&resolver, name).all().await;
-        assert!(matches!(&results[..], [Err(ResolutionFailure::BadName { .. })]), "{name:?}: {results:?}");
+        let bad = |result: &Result<_, _>| matches!(result, Err(ResolutionFailure::BadName { .. }));
+        assert!(results.iter().all(bad), "{name:?}: {results:?}");
     }
     assert_eq!(server.asked(), []);
 }
@@ -368,7 +403,8 @@ async fn the_hosts_file_comes_before_dns_and_is_read_again_when_it_changes() {
     assert_eq!(server.asked(), []);
 
     fs::write(hosts.path(), "198.51.100.33 one.example\n").unwrap();
-    assert_eq!(ask(&resolver, "one.example").all().await, [ok(&["198.51.100.33"])]);
+    let results = ask(&resolver, "one.example").all().await;
+    assert_eq!(results, [no_addresses("one.example"), ok(&["198.51.100.33"])]);
 
     fs::remove_file(hosts.path()).unwrap();
     assert_eq!(ask(&resolver, "one.example").all().await.len(), 2);
@@ -513,8 +549,8 @@ async fn more_questions_than_may_wait_fail_at_once_and_addresses_never_wait() {
     let third = ask(&resolver, "silent.example");
     let at = third.at;
     let results = third.all().await;
-    assert!(matches!(&results[..], [Err(ResolutionFailure::Other { .. })]), "{results:?}");
-    assert_eq!(ask(&resolver, V4).all().await, [ok(&[V4])]);
+    assert!(all_other(&results), "{results:?}");
+    assert_eq!(ask_for(&resolver, V4, RecordKind::A).all().await, [ok(&[V4])]);
     assert!(at.elapsed() < SOON);
 
     // The one that waited has had its time too: it counts from the question.
@@ -534,7 +570,7 @@ async fn an_open_question_fails_when_the_resolver_goes() {
     drop(resolver);
     let at = Instant::now();
     let results = asked.all().await;
-    assert!(matches!(&results[..], [Err(ResolutionFailure::Other { .. })]), "{results:?}");
+    assert!(all_other(&results), "{results:?}");
     assert!(at.elapsed() < SOON);
 }
 

@@ -7,14 +7,15 @@ use super::telling::tell;
 use crate::census::{Counted, Kind};
 use crate::clock::Clock;
 use crate::flow::{Obtained, RaceOutcome};
-use crate::name_resolver::{Answered, QueryId, Resolve, settle};
+use crate::name_resolver::{Answered, Origin, QueryId, Resolve, settle};
 use crate::policy_manager::messages::{Eligibility, Eligible, Rank, Ranked};
 use crate::supervision::{Child, ChildEvent, ChildEventKind, ChildId, ExitReason, Plan, Supervise};
 use crate::transport::Services;
 use actix::prelude::*;
 use futures::channel::oneshot;
 use neatflow_core::policy::{Branch, Request, Resolved, Roster};
-use neatflow_core::racing::{AttemptId, Entry, Fault, Input, Output, Race};
+use neatflow_core::racing::{Address, AttemptId, Entry, Fault, Input, Output, Race, RecordKind};
+use neatflow_core::resolution::Kinds;
 use neatflow_core::{
     Attempt, Candidate, CandidateId, EstablishmentFailure, Failure, ResolutionFailure, Time,
 };
@@ -143,7 +144,7 @@ impl HappyEyeballs {
         ctx.run_later(patience, move |race, ctx| {
             race.answer_for(query, ctx, |name| ResolutionFailure::TimedOut { name, after: patience })
         });
-        let question = Resolve { query, host, answers: ctx.address().recipient() };
+        let question = Resolve::new(query, host, Kinds::ADDRESSES, ctx.address().recipient());
         let asking = self.services.resolver.send(question);
         ctx.spawn(asking.into_actor(self).map(move |asked, race, ctx| {
             if let Err(gone) = asked {
@@ -162,7 +163,8 @@ impl HappyEyeballs {
     ) {
         if let Some(name) = self.unanswered.get(&query) {
             let result = Err(why(name.clone()));
-            self.answered(Answered { query, result, last: true }, ctx);
+            let (kind, origin) = (RecordKind::A, Origin::Nobody);
+            self.answered(Answered { query, kind, result, origin, last: true }, ctx);
         }
     }
 
@@ -171,11 +173,12 @@ impl HappyEyeballs {
             return;
         }
         match answer.result {
-            Ok(addresses) => {
+            Ok(records) => {
+                let addresses = records.addresses().iter().map(Address::ip);
                 let remote = answer.query.0 as usize;
                 match self.resolved.iter_mut().find(|known| known.remote == remote) {
                     Some(known) => known.addresses.extend(addresses),
-                    None => self.resolved.push(Resolved { remote, addresses }),
+                    None => self.resolved.push(Resolved { remote, addresses: addresses.collect() }),
                 }
             }
             Err(failure) => {

@@ -2,7 +2,7 @@
 
 use super::lookup::{Question, Sources};
 use super::names::{Host, LOOPBACK};
-use super::{Config, Resolve};
+use super::{Config, Origin, Resolve};
 use actix::prelude::*;
 use neatflow_core::ResolutionFailure;
 use slog::{Logger, debug, error};
@@ -62,14 +62,12 @@ impl Handler<Resolve> for NameResolver {
         let mut question = Question::new(resolve);
         let name = question.host.clone();
         match Host::read(&name) {
-            Ok(Host::Address(address)) => question.end_with(&[address]),
-            Ok(Host::Loopback) => question.end_with(&LOOPBACK),
-            Err(why) => question.end(Err(ResolutionFailure::BadName { name, why: why.into() })),
+            Ok(Host::Address(address)) => question.end_with(&[address], &Origin::Literal),
+            Ok(Host::Loopback) => question.end_with(&LOOPBACK, &Origin::Literal),
+            Err(why) => question.end(ResolutionFailure::BadName { name, why: why.into() }),
             Ok(Host::Name(_)) if self.lookups.len() >= self.most_lookups => {
-                question.end(Err(ResolutionFailure::Other {
-                    name,
-                    why: "too many questions are waiting".into(),
-                }));
+                let why = "too many questions are waiting".into();
+                question.end(ResolutionFailure::Other { name, why });
             }
             Ok(Host::Name(name)) => {
                 self.lookups.spawn_local(self.sources.clone().answer(question, name));
@@ -91,6 +89,7 @@ impl fmt::Debug for NameResolver {
 mod tests {
     use super::*;
     use crate::name_resolver::{Answered, QueryId};
+    use neatflow_core::racing::RecordKind;
     use std::net::{SocketAddr, UdpSocket};
     use std::time::Duration;
     use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -123,7 +122,7 @@ mod tests {
     fn question(host: &str) -> (Resolve, UnboundedReceiver<Answered>) {
         let (out, answers) = unbounded_channel();
         let answers_to = Asker(out).start().recipient();
-        (Resolve { query: QueryId(1), host: host.into(), answers: answers_to }, answers)
+        (Resolve::new(QueryId(1), host, RecordKind::A, answers_to), answers)
     }
 
     fn resolver(server: SocketAddr) -> NameResolver {

@@ -3,48 +3,41 @@
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use neatflow_core::ResolutionFailure;
+use neatflow_core::racing::RecordKind;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The failure of a question for `name` that had run for `after`.
-pub(super) fn from_error(error: &NetError, name: &Arc<str>, after: Duration) -> ResolutionFailure {
+pub(super) fn from_error(
+    error: &NetError,
+    kind: RecordKind,
+    name: &Arc<str>,
+    after: Duration,
+) -> ResolutionFailure {
     match error {
-        NetError::Dns(DnsError::NoRecordsFound(none)) => from_code(none.response_code, name),
-        NetError::Dns(DnsError::ResponseCode(code)) => from_code(*code, name),
+        NetError::Dns(DnsError::NoRecordsFound(none)) => from_code(none.response_code, kind, name),
+        NetError::Dns(DnsError::ResponseCode(code)) => from_code(*code, kind, name),
         NetError::Timeout => ResolutionFailure::TimedOut { name: name.clone(), after },
         other => ResolutionFailure::Other { name: name.clone(), why: other.to_string().into() },
     }
 }
 
-/// The failure that an answer without addresses is.
-pub(super) fn from_code(code: ResponseCode, name: &Arc<str>) -> ResolutionFailure {
-    let name = name.clone();
+/// The failure that an answer without records of this type is.
+pub(super) fn from_code(code: ResponseCode, kind: RecordKind, name: &Arc<str>) -> ResolutionFailure {
     match code {
-        ResponseCode::NoError => ResolutionFailure::NoAddresses { name },
-        ResponseCode::NXDomain => ResolutionFailure::NoSuchName { name },
-        code => ResolutionFailure::ServerFailure { name, code: mnemonic(code).into() },
+        ResponseCode::NoError => no_data(kind, name),
+        ResponseCode::NXDomain => ResolutionFailure::NoSuchName { name: name.clone() },
+        code => ResolutionFailure::ServerFailure { name: name.clone(), code: mnemonic(code).into() },
     }
 }
 
-/// Whether the name may be found in another search domain: this one answered, without addresses.
-///
-/// A server's failure counts as such an answer, or one broken search domain would hide all others.
-pub(super) fn lets_search_go_on(failure: &ResolutionFailure) -> bool {
-    !matches!(failure, ResolutionFailure::TimedOut { .. } | ResolutionFailure::Other { .. })
-}
-
-/// The failure to report when two search domains failed: the one that leaves more hope.
-pub(super) fn more_telling(one: ResolutionFailure, other: ResolutionFailure) -> ResolutionFailure {
-    fn hope(failure: &ResolutionFailure) -> u8 {
-        match failure {
-            ResolutionFailure::NoSuchName { .. } => 0,
-            ResolutionFailure::NoAddresses { .. } => 1,
-            ResolutionFailure::ServerFailure { .. } => 2,
-            _ => 3,
-        }
+/// There is a name, and it has nothing of this type.
+pub(super) fn no_data(kind: RecordKind, name: &Arc<str>) -> ResolutionFailure {
+    match kind {
+        RecordKind::Https => ResolutionFailure::NoServices { name: name.clone() },
+        RecordKind::Aaaa | RecordKind::A => ResolutionFailure::NoAddresses { name: name.clone() },
     }
-    if hope(&other) > hope(&one) { other } else { one }
 }
 
 /// The name of a response code in the IANA registry.
@@ -66,7 +59,7 @@ mod tests {
     use hickory_resolver::proto::op::Query;
 
     fn told(error: NetError) -> String {
-        from_error(&error, &"x".into(), Duration::from_secs(1)).to_string()
+        from_error(&error, RecordKind::A, &"x".into(), Duration::from_secs(1)).to_string()
     }
 
     #[test]

@@ -5,6 +5,8 @@ use super::services::settle_services;
 use actix::prelude::*;
 use futures::channel::oneshot;
 use neatflow_core::policy::Request;
+use neatflow_core::racing::Address;
+use neatflow_core::resolution::Kinds;
 use neatflow_core::{LocalEndpoint, RemoteEndpoint, ResolutionFailure};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -62,7 +64,7 @@ async fn addresses(
     let gone = |error: String| ResolutionFailure::Other { name: name.clone(), why: error.into() };
     let (tell, gathered) = oneshot::channel();
     let gatherer = Gatherer { tell: Some(tell), addresses: Vec::new(), failure: None }.start();
-    let question = Resolve { query: QueryId(0), host: name.clone(), answers: gatherer.recipient() };
+    let question = Resolve::new(QueryId(0), name.clone(), Kinds::ADDRESSES, gatherer.recipient());
     resolver.send(question).await.map_err(|error| gone(format!("name resolver: {error}")))?;
     // The resolver keeps its own time and can say more; this is for one that does not.
     match tokio::time::timeout(patience, gathered).await {
@@ -87,7 +89,7 @@ impl Handler<Answered> for Gatherer {
 
     fn handle(&mut self, answer: Answered, ctx: &mut Self::Context) {
         match answer.result {
-            Ok(addresses) => self.addresses.extend(addresses),
+            Ok(records) => self.addresses.extend(records.addresses().iter().map(Address::ip)),
             Err(failure) => {
                 self.failure.get_or_insert(failure);
             }

@@ -1,6 +1,7 @@
 //! One question, from its first source to its last answer.
 
 use super::hosts::{self, Table};
+use super::messages::Origin;
 use super::names::HostName;
 use super::servers::{Dns, Servers};
 use super::watched::Watched;
@@ -9,8 +10,10 @@ use actix::Recipient;
 use futures::StreamExt;
 use futures::future::{Either, select};
 use futures::stream::FuturesUnordered;
-use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::proto::rr::Name;
 use neatflow_core::ResolutionFailure;
+use neatflow_core::racing::{Address, RecordKind};
+use neatflow_core::resolution::{Kinds, Records, Search};
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -53,17 +56,17 @@ impl Sources {
         };
         let Err(stop) = outcome else { return };
         let name = question.host.clone();
-        question.end(Err(match stop {
+        question.end(match stop {
             Stop::TimedOut => ResolutionFailure::TimedOut { name, after: asked.elapsed() },
             Stop::Because(why) => ResolutionFailure::Other { name, why },
-        }));
+        });
     }
 
     async fn look_up(&self, question: &mut Question, name: &HostName) -> Result<(), Stop> {
         if let Some(table) = self.hosts.get().await {
             let addresses = table.addresses(name.as_str());
             if !addresses.is_empty() {
-                question.end_with(addresses);
+                question.end_with(addresses, &Origin::Hosts);
                 return Ok(());
             }
         }
@@ -88,68 +91,34 @@ async fn gone(asker: &Recipient<Answered>) {
     }
 }
 
-/// Asks for each of the names until one has addresses.
+/// Asks for each of the names until one has records, and passes on what comes.
 async fn search(dns: &Dns, question: &mut Question, names: Vec<Name>) {
-    let mut names = names.into_iter().peekable();
-    let mut before = None;
-    while let Some(name) = names.next() {
-        match ask(dns, question, name, before, names.peek().is_none()).await {
-            Some(failure) => before = Some(failure),
-            None => return,
-        }
-    }
-}
-
-/// Asks for both families of one name, and passes on what comes; `before` is why the names before it failed.
-///
-/// A failure is passed on at once if the search ends here anyway: this is the `last` name, or its other family
-/// has addresses. Otherwise it is held back until the other family is known, since both must come from the same
-/// name. That costs the asker nothing: without an address it could not start.
-///
-/// Returns the failure with which the search goes on, or nothing when the question has ended.
-async fn ask(
-    dns: &Dns,
-    question: &mut Question,
-    name: Name,
-    before: Option<ResolutionFailure>,
-    last: bool,
-) -> Option<ResolutionFailure> {
     let (host, asked) = (question.host.clone(), question.asked);
-    // The set polls its futures first in this order, so AAAA leaves first (RFC 8305 §3).
-    let mut families = [RecordType::AAAA, RecordType::A]
-        .map(|family| dns.addresses(name.clone(), family, &host, asked))
-        .into_iter()
-        .collect::<FuturesUnordered<_>>();
-    let first = families.next().await?;
-    let with_before = |failure| match before.clone() {
-        Some(before) => failure::more_telling(failure, before),
-        None => failure,
-    };
-    let held = match first {
-        Err(failure) if !last => Some(failure),
-        Err(failure) => {
-            question.part(Err(with_before(failure)));
-            None
+    let mut search = Search::new(question.open, names.len());
+    let mut origins = Vec::new();
+    for name in names {
+        // The set polls its futures first in this order: services, IPv6, IPv4
+        // (draft-ietf-happy-happyeyeballs-v3 §4.1).
+        let mut open = search
+            .open()
+            .iter()
+            .map(|kind| {
+                let looking = dns.look_up(name.clone(), kind, &host, asked);
+                async move { (kind, looking.await) }
+            })
+            .collect::<FuturesUnordered<_>>();
+        origins.clear();
+        while let Some((kind, (result, origin))) = open.next().await {
+            origins.push((kind, origin));
+            let passed = search.answer(kind, result);
+            for (kind, result) in passed.answers {
+                let origin = origins.iter().find(|(of, _)| *of == kind);
+                let origin = origin.map_or(Origin::Nobody, |(_, origin)| origin.clone());
+                question.answer(kind, result, origin);
+            }
         }
-        Ok(addresses) => {
-            question.part(Ok(addresses));
-            question.end(families.next().await?);
-            return None;
-        }
-    };
-    let second = families.next().await?;
-    let Some(first) = held else {
-        question.end(second.map_err(with_before));
-        return None;
-    };
-    match second {
-        Err(second) if failure::lets_search_go_on(&first) && failure::lets_search_go_on(&second) => {
-            Some(with_before(failure::more_telling(first, second)))
-        }
-        second => {
-            question.part(Err(first));
-            question.end(second);
-            None
+        if question.open.is_empty() {
+            return;
         }
     }
 }
@@ -160,45 +129,51 @@ pub(super) struct Question {
     pub(super) host: Arc<str>,
     answers: Recipient<Answered>,
     asked: Instant,
-    ended: bool,
+    /// What has no answer yet.
+    open: Kinds,
 }
 
 impl Question {
-    pub(super) fn new(Resolve { query, host, answers }: Resolve) -> Self {
-        Self { query, host, answers, asked: Instant::now(), ended: false }
+    pub(super) fn new(Resolve { query, host, kinds, interface: _, answers }: Resolve) -> Self {
+        Self { query, host, answers, asked: Instant::now(), open: kinds }
     }
 
-    /// Sends all addresses there are, IPv6 first, and ends. There must be some.
-    pub(super) fn end_with(&mut self, addresses: &[IpAddr]) {
-        let (v6, v4): (Vec<_>, Vec<_>) = addresses.iter().partition(|address| address.is_ipv6());
-        match (v6.is_empty(), v4.is_empty()) {
-            (false, false) => {
-                self.part(Ok(v6));
-                self.end(Ok(v4));
-            }
-            (true, _) => self.end(Ok(v4)),
-            (false, true) => self.end(Ok(v6)),
+    /// Answers with all addresses there are, and nothing else.
+    pub(super) fn end_with(&mut self, addresses: &[IpAddr], origin: &Origin) {
+        for kind in self.open.iter() {
+            let wanted = |address: &&IpAddr| match kind {
+                RecordKind::Https => false,
+                RecordKind::Aaaa => address.is_ipv6(),
+                RecordKind::A => address.is_ipv4(),
+            };
+            let found: Vec<Address> = addresses.iter().filter(wanted).copied().map(Address::new).collect();
+            let result = match found.is_empty() {
+                true => Err(failure::no_data(kind, &self.host)),
+                false => Ok(Records::Addresses(found)),
+            };
+            self.answer(kind, result, origin.clone());
         }
     }
 
-    /// Sends the answer after which nothing more comes.
-    pub(super) fn end(&mut self, result: Result<Vec<IpAddr>, ResolutionFailure>) {
-        if !self.ended {
-            self.ended = true;
-            self.send(result, true);
+    /// Answers all that is still open with this failure, of which nobody is the origin.
+    pub(super) fn end(&mut self, failure: ResolutionFailure) {
+        for kind in self.open.iter() {
+            self.answer(kind, Err(failure.clone()), Origin::Nobody);
         }
     }
 
-    fn part(&self, result: Result<Vec<IpAddr>, ResolutionFailure>) {
-        self.send(result, false);
-    }
-
-    fn send(&self, result: Result<Vec<IpAddr>, ResolutionFailure>, last: bool) {
+    /// Answers for one type, once.
+    fn answer(&mut self, kind: RecordKind, result: Result<Records, ResolutionFailure>, origin: Origin) {
+        if !self.open.contains(kind) {
+            return;
+        }
+        self.open = self.open.without(kind);
+        let last = self.open.is_empty();
         #[expect(
             clippy::disallowed_methods,
-            reason = "bounded: two answers for each question, and the asker chose how many it asks"
+            reason = "bounded: an answer for each type asked for, and the asker chose how many it asks"
         )]
-        self.answers.do_send(Answered { query: self.query, result, last });
+        self.answers.do_send(Answered { query: self.query, kind, result, origin, last });
     }
 }
 
@@ -206,6 +181,6 @@ impl Drop for Question {
     fn drop(&mut self) {
         let why =
             if std::thread::panicking() { "the lookup panicked" } else { "the name resolver has stopped" };
-        self.end(Err(ResolutionFailure::Other { name: self.host.clone(), why: why.into() }));
+        self.end(ResolutionFailure::Other { name: self.host.clone(), why: why.into() });
     }
 }

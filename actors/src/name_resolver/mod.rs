@@ -4,15 +4,15 @@
 //!
 //! 1. the name itself, when it is a literal address, or one under `localhost` (RFC 6761 §6.3);
 //! 2. the hosts file;
-//! 3. name servers: AAAA and A are asked back to back, and each answer passed on as it comes (RFC 8305 §3).
+//! 3. name servers: HTTPS, AAAA and A are asked back to back, as far as they are wanted, and each answer is passed on
+//!    as it comes (RFC 8305 §3, draft-ietf-happy-happyeyeballs-v3 §4.1).
 //!
 //! The first costs neither a wait nor a place in the queue. Whatever happens, a question ends within
-//! [`Config::timeout`], with exactly one [`Answered`] that is `last`. The first two answer for the families they
-//! have; name servers answer for each family, with its addresses or the reason why there are none, unless the time
-//! ends first: then one failure stands for all that is missing.
+//! [`Config::timeout`], with exactly one [`Answered`] for each type that was asked for, the final one `last`.
 //!
 //! [`NameResolver`] decides where a question goes, `names` reads host names, `lookup` follows one question, `hosts`
-//! and `servers` are the sources, `watched` sees their files change, `failure` names what went wrong.
+//! and `servers` are the sources, `upstream` is one name server, `runtime` opens the sockets to it, `records` reads
+//! what it says, `watched` sees files change, `failure` names what went wrong.
 
 mod actor;
 mod failure;
@@ -20,15 +20,18 @@ mod gather;
 mod hosts;
 mod lookup;
 mod names;
+mod records;
+mod runtime;
 mod servers;
 mod services;
+mod upstream;
 mod watched;
 
 pub mod messages;
 
 pub use actor::NameResolver;
 pub(crate) use gather::{settle, settle_remotes};
-pub use messages::{Answered, QueryId, Resolve};
+pub use messages::{Answered, DnsProtocol, Origin, QueryId, Resolve};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -29,8 +29,9 @@ impl Host {
         if text.len() > 1024 {
             return Err("too long");
         }
-        if let Ok(address) = text.parse() {
-            return Ok(Self::Address(address));
+        if let Ok(address) = text.parse::<IpAddr>() {
+            // An IPv4-mapped address is the IPv4 address that it maps.
+            return Ok(Self::Address(IpAddr::to_canonical(&address)));
         }
         if text.split_once('%').is_some_and(|(address, _)| address.parse::<Ipv6Addr>().is_ok()) {
             return Err("a zone identifier is no part of a name: require an interface instead");
@@ -133,9 +134,10 @@ mod tests {
 
     #[test]
     fn addresses_are_read_as_addresses() {
-        for text in ["192.0.2.1", "2001:db8::1", "::", "::ffff:192.0.2.1"] {
+        for text in ["192.0.2.1", "2001:db8::1", "::"] {
             assert_eq!(Host::read(text), Ok(Host::Address(text.parse().unwrap())));
         }
+        assert_eq!(Host::read("::ffff:192.0.2.1"), Host::read("192.0.2.1"));
     }
 
     #[test]

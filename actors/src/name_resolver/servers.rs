@@ -1,20 +1,25 @@
 //! The name servers.
 
+use super::Config;
+use super::messages::Origin;
+use super::runtime::Runtime;
+use super::upstream::{Reply, Upstream, Verdict};
 use super::watched::Watched;
-use super::{Config, failure};
-use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{
-    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
-};
+use futures::StreamExt;
+use futures::future::{Either, select};
+use futures::stream::FuturesUnordered;
 use hickory_resolver::net::NetError;
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::proto::rr::Name;
 use neatflow_core::ResolutionFailure;
-use std::net::{IpAddr, SocketAddr};
+use neatflow_core::racing::RecordKind;
+use neatflow_core::resolution::Records;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 /// Where questions go that nobody here can answer.
 #[derive(Debug)]
@@ -53,10 +58,13 @@ impl Servers {
     }
 }
 
-/// One set of name servers, with its cache.
+/// One set of name servers.
 #[derive(Debug)]
 pub(super) struct Dns {
-    resolver: TokioResolver,
+    upstreams: Vec<Upstream>,
+    /// How long the first is waited for before the next is asked as well.
+    patience: Duration,
+    timeout: Duration,
     /// Where a name that is not absolute is looked for.
     pub(super) search: Vec<Name>,
     /// From how many dots on a name is first taken as absolute.
@@ -65,26 +73,26 @@ pub(super) struct Dns {
 
 impl Dns {
     fn given(servers: &[SocketAddr], config: &Config) -> Result<Arc<Self>, Arc<str>> {
-        let servers = servers.iter().map(|server| {
-            let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
-                connection.port = server.port();
-                connection
-            });
-            NameServerConfig::new(server.ip(), true, connections.into())
-        });
-        let servers = ResolverConfig::from_name_servers(servers.collect());
-        // As in resolv.conf(5), where `attempts` counts transmissions.
-        let mut options = ResolverOpts::default();
-        options.timeout = config.bounded_timeout();
-        options.attempts = 2;
-        Self::build(servers, options, config)
+        let search = config.search.as_deref().map(read_domains).unwrap_or_default();
+        Self::build(servers.to_vec(), search, 1, config)
     }
 
     #[cfg(any(unix, windows))]
     fn system(config: &Config) -> Result<Arc<Self>, Arc<str>> {
         let (servers, options) =
             hickory_resolver::system_conf::read_system_conf().map_err(|error| why(&error))?;
-        Self::build(servers, options, config)
+        let search = match &config.search {
+            Some(domains) => read_domains(domains),
+            None => servers.domain().into_iter().chain(servers.search()).cloned().collect(),
+        };
+        let addresses = servers.name_servers().iter().map(|server| {
+            let port = server.connections.first().map_or(53, |connection| connection.port);
+            SocketAddr::new(server.ip, port)
+        });
+        let mut servers: Vec<_> = addresses.collect();
+        // Those reached by IPv6 go first (RFC 8305 §3.1).
+        servers.sort_by_key(SocketAddr::is_ipv4);
+        Self::build(servers, search, options.ndots, config)
     }
 
     #[cfg(not(any(unix, windows)))]
@@ -93,69 +101,76 @@ impl Dns {
     }
 
     fn build(
-        servers: ResolverConfig,
-        mut options: ResolverOpts,
+        mut servers: Vec<SocketAddr>,
+        search: Vec<Name>,
+        ndots: usize,
         config: &Config,
     ) -> Result<Arc<Self>, Arc<str>> {
-        if servers.name_servers().is_empty() {
+        let mut seen = BTreeSet::new();
+        servers.retain(|server| seen.insert(*server));
+        if servers.is_empty() {
             return Err("no name server is configured".into());
         }
-        let search = match &config.search {
-            Some(domains) => domains.iter().filter_map(|domain| Name::from_utf8(domain).ok()).collect(),
-            None => servers.domain().into_iter().chain(servers.search()).cloned().collect(),
-        };
-        let ndots = options.ndots;
-        limit(&mut options, servers.name_servers().len(), config);
-        // The search is not left to it: it would search for each family apart, and give the addresses of two
-        // different names for one.
-        let servers = ResolverConfig::from_name_servers(servers.name_servers().to_vec());
-        let builder = TokioResolver::builder_with_config(servers, TokioRuntimeProvider::default());
-        let resolver = builder.with_options(options).build().map_err(|error| why(&error))?;
-        Ok(Arc::new(Self { resolver, search, ndots }))
+        let timeout = config.bounded_timeout();
+        let patience = patience(timeout, servers.len());
+        let upstreams = servers
+            .into_iter()
+            .map(|server| Upstream::new(server, timeout, Runtime::new(None)))
+            .collect::<Result<_, _>>()
+            .map_err(|error| why(&error))?;
+        Ok(Arc::new(Self { upstreams, patience, timeout, search, ndots }))
     }
 
-    /// The addresses of one family, from the cache or a server. A failure tells of `host`, and counts from `asked`.
-    ///
-    /// *Errors*: why there are none; success is never empty.
+    /// What a name has of one type, as the first server says that has an answer. A failure tells of `host`, and
+    /// counts from `asked`.
     ///
     /// *Cancel safety*: dropping it withdraws the question.
-    pub(super) async fn addresses(
+    pub(super) async fn look_up(
         &self,
         name: Name,
-        family: RecordType,
+        kind: RecordKind,
         host: &Arc<str>,
         asked: Instant,
-    ) -> Result<Vec<IpAddr>, ResolutionFailure> {
-        let lookup = self.resolver.lookup(name, family).await;
-        let lookup = lookup.map_err(|error| failure::from_error(&error, host, asked.elapsed()))?;
-        let mut addresses = Vec::new();
-        for record in lookup.answers() {
-            match record.data {
-                RData::A(address) if family == RecordType::A => addresses.push(IpAddr::V4(address.0)),
-                RData::AAAA(address) if family == RecordType::AAAA => addresses.push(IpAddr::V6(address.0)),
-                _ => (),
+    ) -> (Result<Records, ResolutionFailure>, Origin) {
+        let mut waiting = self.upstreams.iter();
+        let mut running = FuturesUnordered::new();
+        let mut best: Option<Reply> = None;
+        loop {
+            if let Some(next) = waiting.next() {
+                running.push(next.ask(name.clone(), kind, host, asked));
+            }
+            let next_start = sleep(self.patience);
+            let reply = match select(running.next(), pin!(next_start)).await {
+                Either::Left((Some(reply), _)) => reply,
+                Either::Left((None, _)) => break,
+                Either::Right(_) => continue,
+            };
+            match reply.verdict {
+                Verdict::Answered => return (reply.result, reply.origin),
+                Verdict::Failed => best = Some(reply),
+                Verdict::Dead => {
+                    best.get_or_insert(reply);
+                }
             }
         }
-        if addresses.is_empty() {
-            return Err(failure::from_code(lookup.message().metadata.response_code, host));
+        match best {
+            Some(reply) => (reply.result, reply.origin),
+            None => {
+                let failure = ResolutionFailure::TimedOut { name: host.clone(), after: self.timeout };
+                (Err(failure), Origin::Nobody)
+            }
         }
-        Ok(addresses)
     }
 }
 
-/// Makes all tries together fit into one question's time.
-///
-/// The library tries once more than `attempts` says, gives each try `timeout`, and asks two servers at once in each:
-/// with more servers there are more tries, up to five, so that every server gets its turn.
-fn limit(options: &mut ResolverOpts, servers: usize, config: &Config) {
-    let tries = options.attempts.max(servers.div_ceil(2)).clamp(1, 5);
-    options.attempts = tries - 1;
-    options.timeout =
-        options.timeout.min(config.bounded_timeout() / tries as u32).max(Duration::from_millis(1));
-    options.num_concurrent_reqs = 2;
-    options.use_hosts_file = ResolveHosts::Never;
-    // Two families for each question on one TCP connection: never refused as too many.
-    options.max_active_requests = 2 * config.bounded_in_flight();
+/// How long each server is waited for before the next is asked as well: all get their turn in time.
+fn patience(timeout: Duration, servers: usize) -> Duration {
+    let turns = u32::try_from(servers).unwrap_or(u32::MAX).saturating_add(1);
+    (timeout / turns).clamp(Duration::from_millis(1), Duration::from_secs(1))
+}
+
+fn read_domains(domains: &[Arc<str>]) -> Vec<Name> {
+    domains.iter().filter_map(|domain| Name::from_utf8(&**domain).ok()).collect()
 }
 
 fn why(error: &NetError) -> Arc<str> {
@@ -166,20 +181,12 @@ fn why(error: &NetError) -> Arc<str> {
 mod tests {
     use super::*;
 
-    fn limited(attempts: usize, timeout: u64, servers: usize) -> (usize, Duration) {
-        let mut options = ResolverOpts::default();
-        options.attempts = attempts;
-        options.timeout = Duration::from_secs(timeout);
-        limit(&mut options, servers, &Config::default());
-        (options.attempts + 1, options.timeout)
-    }
-
     #[test]
-    fn all_tries_together_fit_into_the_time_of_a_question() {
-        assert_eq!(limited(2, 5, 1), (2, Duration::from_millis(2500)));
-        assert_eq!(limited(1, 1, 1), (1, Duration::from_secs(1)));
-        assert_eq!(limited(2, 5, 8), (4, Duration::from_millis(1250)));
-        assert_eq!(limited(100, 30, 1), (5, Duration::from_secs(1)));
-        assert_eq!(limited(0, 5, 0), (1, Duration::from_secs(5)));
+    fn every_server_gets_its_turn_in_time() {
+        let millis = |timeout, servers| patience(Duration::from_millis(timeout), servers).as_millis();
+        assert_eq!(millis(5000, 1), 1000);
+        assert_eq!(millis(900, 5), 150);
+        assert_eq!(millis(900, 5_000_000), 1);
+        assert_eq!(millis(0, 0), 1);
     }
 }

@@ -155,6 +155,8 @@ fn advice_on(reason: &Failure) -> Option<String> {
 pub(crate) fn matters<'a>(reason: &ResolutionFailure, mut known: impl Iterator<Item = &'a str>) -> bool {
     match reason {
         ResolutionFailure::NoAddresses { name } => !known.any(|host| host == &**name),
+        // Hardly any name has them.
+        ResolutionFailure::NoServices { .. } => false,
         _ => true,
     }
 }

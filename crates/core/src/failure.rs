@@ -234,6 +234,12 @@ pub enum ResolutionFailure {
         /// The name.
         name: Arc<str>,
     },
+    /// The name has no service bindings (RFC 9460).
+    #[error("{name} has no service bindings")]
+    NoServices {
+        /// The name.
+        name: Arc<str>,
+    },
     /// A name server answered with an error (SERVFAIL, REFUSED, ...).
     #[error("name server failed for {name}: {code}")]
     ServerFailure {

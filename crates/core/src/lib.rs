@@ -15,6 +15,7 @@ pub mod message;
 pub mod policy;
 pub mod properties;
 pub mod racing;
+pub mod resolution;
 pub mod security;
 pub mod time;
 

@@ -4,6 +4,7 @@
 //! [`Wire`], on which the flow's engine reads and writes; it decides nothing that [`neatflow_core`] could decide.
 
 mod interfaces;
+pub mod plain;
 mod progress;
 mod read;
 #[cfg(any(feature = "tcp", feature = "udp"))]

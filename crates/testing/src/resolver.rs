@@ -1,11 +1,13 @@
 //! Names without name servers.
 
 use actix::prelude::*;
-use neatflow_actors::name_resolver::{Answered, Resolve};
+use neatflow_actors::name_resolver::{Answered, DnsProtocol, Origin, Resolve};
 use neatflow_core::ResolutionFailure;
+use neatflow_core::racing::{Address, Family, RecordKind, ServiceRecord};
+use neatflow_core::resolution::{Kinds, Records};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +15,9 @@ use crate::stack::SCRIPTED_PANIC;
 
 /// An actor that resolves names from a script, in place of the name resolver. A name that is not in the script
 /// does not exist.
+///
+/// What is asked of a name in the script and was not spoken of, it does not have; that is told together with the
+/// first that it has, and never for a name whose answer is [never](Self::never) complete.
 ///
 /// ```
 /// use neatflow_testing::resolver::ScriptedResolver;
@@ -26,6 +31,7 @@ use crate::stack::SCRIPTED_PANIC;
 #[derive(Default)]
 pub struct ScriptedResolver {
     names: BTreeMap<String, Script>,
+    secure: bool,
     asked: Asked,
     /// Who waits in vain.
     unanswered: Vec<Recipient<Answered>>,
@@ -33,16 +39,28 @@ pub struct ScriptedResolver {
 
 /// Which names were asked for, in order; a copy sees what the resolver sees.
 #[derive(Clone, Default)]
-pub struct Asked(Arc<Mutex<Vec<Arc<str>>>>);
+pub struct Asked(Arc<Mutex<Vec<Asking>>>);
+
+/// A name, and what is asked of it.
+pub type Asking = (Arc<str>, Kinds);
 
 #[derive(Clone, Default)]
 struct Script {
-    parts: Vec<(Duration, Result<Vec<IpAddr>, ResolutionFailure>)>,
+    parts: Vec<Part>,
+    /// For all types of which there is no part.
+    otherwise: Option<(Duration, ResolutionFailure)>,
     /// No part is the last.
     endless: bool,
     panics: bool,
     /// Every part says that it is the last.
     babbles: bool,
+}
+
+#[derive(Clone)]
+struct Part {
+    after: Duration,
+    kind: RecordKind,
+    result: Result<Records, ResolutionFailure>,
 }
 
 impl ScriptedResolver {
@@ -51,31 +69,62 @@ impl ScriptedResolver {
         Self::default()
     }
 
-    /// The name has these addresses; they are told this long after the question. Said several times, the answer
-    /// comes in parts.
+    /// The name has these addresses; those of each family are told together, this long after the question. Said
+    /// twice of a family, there are two answers, as from no real resolver.
     ///
     /// # Panics
     /// When one is not an address.
     #[must_use]
     #[track_caller]
     pub fn answers<T: ToString>(
-        self,
+        mut self,
         name: &str,
         after: Duration,
         addresses: impl IntoIterator<Item = T>,
     ) -> Self {
         let read = |address: T| {
             let text = address.to_string();
-            text.parse().unwrap_or_else(|_| panic!("not an address: {text}"))
+            text.parse::<Address>().unwrap_or_else(|_| panic!("not an address: {text}"))
         };
-        let addresses = addresses.into_iter().map(read).collect();
-        self.part(name, after, Ok(addresses))
+        let (v6, v4): (Vec<_>, Vec<_>) =
+            addresses.into_iter().map(read).partition(|address| address.family() == Family::V6);
+        for (kind, addresses) in [(RecordKind::Aaaa, v6), (RecordKind::A, v4)] {
+            if !addresses.is_empty() {
+                self = self.part(name, after, kind, Ok(Records::Addresses(addresses)));
+            }
+        }
+        self
     }
 
-    /// One part of the answer is this failure.
+    /// The name has these service bindings.
     #[must_use]
-    pub fn fails(self, name: &str, after: Duration, failure: ResolutionFailure) -> Self {
-        self.part(name, after, Err(failure))
+    pub fn services(
+        self,
+        name: &str,
+        after: Duration,
+        services: impl IntoIterator<Item = ServiceRecord>,
+    ) -> Self {
+        let services = Records::Services(services.into_iter().collect());
+        self.part(name, after, RecordKind::Https, Ok(services))
+    }
+
+    /// All types that are not spoken of fail like this.
+    #[must_use]
+    pub fn fails(mut self, name: &str, after: Duration, failure: ResolutionFailure) -> Self {
+        self.names.entry(name.into()).or_default().otherwise = Some((after, failure));
+        self
+    }
+
+    /// This type fails like this.
+    #[must_use]
+    pub fn fails_for(
+        self,
+        name: &str,
+        kind: RecordKind,
+        after: Duration,
+        failure: ResolutionFailure,
+    ) -> Self {
+        self.part(name, after, kind, Err(failure))
     }
 
     /// The answer is never complete, whatever parts of it come.
@@ -99,22 +148,62 @@ impl ScriptedResolver {
         self
     }
 
+    /// Its answers come as over TLS, and are secure.
+    #[must_use]
+    pub fn secure(self) -> Self {
+        Self { secure: true, ..self }
+    }
+
     /// Which names were asked for.
     pub fn asked(&self) -> Asked {
         self.asked.clone()
     }
 
-    fn part(mut self, name: &str, after: Duration, part: Result<Vec<IpAddr>, ResolutionFailure>) -> Self {
-        let parts = &mut self.names.entry(name.into()).or_default().parts;
-        parts.push((after, part));
-        parts.sort_by_key(|(after, _)| *after);
+    fn part(
+        mut self,
+        name: &str,
+        after: Duration,
+        kind: RecordKind,
+        result: Result<Records, ResolutionFailure>,
+    ) -> Self {
+        self.names.entry(name.into()).or_default().parts.push(Part { after, kind, result });
         self
+    }
+}
+
+impl Script {
+    /// What this question gets, in order.
+    fn parts(self, host: &Arc<str>, kinds: Kinds) -> Vec<Part> {
+        let first = self.parts.iter().map(|part| part.after).min().unwrap_or_default();
+        let missing = kinds.iter().filter(|&kind| self.parts.iter().all(|part| part.kind != kind));
+        let fill = |kind| {
+            let (after, failure) = match self.otherwise.clone() {
+                Some(otherwise) => otherwise,
+                None if kind == RecordKind::Https => {
+                    (first, ResolutionFailure::NoServices { name: host.clone() })
+                }
+                None => (first, ResolutionFailure::NoAddresses { name: host.clone() }),
+            };
+            Part { after, kind, result: Err(failure) }
+        };
+        let fill_up = self.otherwise.is_some() || !self.endless;
+        let filled: Vec<_> = missing.filter(|_| fill_up).map(fill).collect();
+        // What there is goes first.
+        let wanted = self.parts.into_iter().filter(|part| kinds.contains(part.kind));
+        let mut parts: Vec<_> = wanted.chain(filled).collect();
+        parts.sort_by_key(|part| part.after);
+        parts
     }
 }
 
 impl Asked {
     /// The names, in the order of the questions.
     pub fn names(&self) -> Vec<Arc<str>> {
+        self.questions().into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// The names and what was asked of them, in the order of the questions.
+    pub fn questions(&self) -> Vec<Asking> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -127,20 +216,24 @@ impl Handler<Resolve> for ScriptedResolver {
     type Result = ();
 
     fn handle(&mut self, question: Resolve, ctx: &mut Self::Context) {
-        let Resolve { query, host, answers } = question;
-        self.asked.0.lock().unwrap_or_else(PoisonError::into_inner).push(host.clone());
+        let Resolve { query, host, kinds, answers, .. } = question;
+        self.asked.0.lock().unwrap_or_else(PoisonError::into_inner).push((host.clone(), kinds));
         let script = self.names.get(&*host).cloned().unwrap_or_else(|| Script {
-            parts: vec![(Duration::ZERO, Err(ResolutionFailure::NoSuchName { name: host.clone() }))],
+            otherwise: Some((Duration::ZERO, ResolutionFailure::NoSuchName { name: host.clone() })),
             ..Script::default()
         });
         assert!(!script.panics, "{SCRIPTED_PANIC}");
-        if script.endless {
+        let (endless, babbles) = (script.endless, script.babbles);
+        if endless {
             self.unanswered.push(answers.clone());
         }
-        let parts = script.parts.len();
-        for (index, (after, result)) in script.parts.into_iter().enumerate() {
-            let last = !script.endless && (script.babbles || index + 1 == parts);
-            let answered = Answered { query, result, last };
+        let protocol = if self.secure { DnsProtocol::Tls } else { DnsProtocol::Udp };
+        let origin = Origin::Server { address: (Ipv4Addr::new(192, 0, 2, 53), 53).into(), protocol };
+        let parts = script.parts(&host, kinds);
+        let many = parts.len();
+        for (index, Part { after, kind, result }) in parts.into_iter().enumerate() {
+            let last = !endless && (babbles || index + 1 == many);
+            let answered = Answered { query, kind, result, origin: origin.clone(), last };
             if after.is_zero() {
                 answers.do_send(answered);
             } else {
