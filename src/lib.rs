@@ -21,7 +21,8 @@ pub use neatflow_actors::listener::{
     AcceptFilter, AcceptFuture, Incoming, Listener, ListenerId, ListenerRef, ListeningFuture,
 };
 pub use neatflow_actors::{
-    Count, Credit, Measured, RaceRecord, Registry, name_resolver, placement, subscription, supervision,
+    Count, Credit, Measured, RaceRecord, Registry, name_resolver, placement, policy_manager, subscription,
+    supervision,
 };
 pub use neatflow_core::connection::{ReceiveLimits, State};
 pub use neatflow_core::{

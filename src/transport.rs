@@ -2,8 +2,10 @@
 
 use actix::prelude::*;
 use neatflow_actors::name_resolver::Resolve;
+use neatflow_actors::policy_manager::files::{policy_dir, standard_places};
+use neatflow_actors::policy_manager::messages::{FileReport, Files};
 use neatflow_actors::supervision::{Plan, Supervise};
-use neatflow_actors::transport::messages::{Arbiters, Measure, TakeCensus};
+use neatflow_actors::transport::messages::{Arbiters, AskPolicyManager, Measure, TakeCensus};
 use neatflow_actors::transport::{Config, Transport as Root};
 use neatflow_actors::{Count, Measured};
 use neatflow_core::{Error, racing};
@@ -11,7 +13,7 @@ use neatflow_stacks::Stack;
 use slog::{Drain, Logger};
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +65,13 @@ impl Transport {
         self.root.send(Arbiters).await.map_err(|_| Error::Stopped)
     }
 
+    /// Which files of policies are in force, and which were refused, with line and reason.
+    ///
+    /// *Errors*: [`Error::Stopped`]. *Cancel safety*: safe.
+    pub async fn policy_files(&self) -> Result<FileReport, Error> {
+        self.root.send(AskPolicyManager(Files)).await.ok().flatten().ok_or(Error::Stopped)
+    }
+
     pub(crate) fn root(&self) -> &Addr<Root> {
         &self.root
     }
@@ -103,6 +112,32 @@ impl TransportBuilder {
     /// Has this actor resolve names, in place of the name resolver.
     pub fn resolver(mut self, resolver: Recipient<Resolve>) -> Self {
         self.config.other_resolver = Some(resolver);
+        self
+    }
+
+    /// Reads policies, profiles and nodes of the CIB there: `*.policy`, `*.profile` and `*.cib`, in the directory itself
+    /// and in `pib` and `cib` in it. They are in force before the first connection is established, and within a second
+    /// of a change; a directory need not exist yet. A file that is not understood is refused, which is logged and told
+    /// by [`Transport::policy_files`], and the others stay in force. May be said several times. Default: none, not even
+    /// those of the host ([`standard_policies`](Self::standard_policies)).
+    pub fn policy_dir(mut self, path: impl AsRef<Path>) -> Self {
+        self.config.policy.directories.extend(policy_dir(path));
+        self
+    }
+
+    /// Reads the policies of this host and this user besides: those in `/etc/neatflow`, and in `neatflow` in
+    /// `$XDG_CONFIG_HOME` or `~/.config`. As [`policy_dir`](Self::policy_dir) for each; the command `neatflow` does
+    /// this.
+    pub fn standard_policies(self) -> Self {
+        standard_places().iter().fold(self, Self::policy_dir)
+    }
+
+    /// Keeps what connections teach (which protocol works to whom, how fast) in this file from one run to the next. It
+    /// is written within a second, and at the end, and replaced as a whole; one that is damaged is set aside with a
+    /// warning. At most 1,024 peers and 1 MiB; success is believed for an hour. It tells whom this user has connected
+    /// to, and only this user may read it. Default: nothing is kept.
+    pub fn policy_cache(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config.policy.cache = Some(path.into());
         self
     }
 

@@ -4,8 +4,9 @@
 
 use actix::prelude::*;
 use neatflow_actors::Registry;
-use neatflow_actors::policy_manager::messages::{Eligibility, Eligible, Observe};
-use neatflow_actors::policy_manager::{Interfaces, PolicyManager};
+use neatflow_actors::policy_manager::files::policy_dir;
+use neatflow_actors::policy_manager::messages::{Eligibility, Eligible, Files, Observe};
+use neatflow_actors::policy_manager::{Config, Interfaces, PolicyManager};
 use neatflow_core::policy::{Observation, Outcome, Request};
 use neatflow_core::racing::Memory;
 use neatflow_core::{Protocol, TransportProperties};
@@ -13,6 +14,8 @@ use neatflow_testing::harness::interfaces;
 use neatflow_testing::paused;
 use neatflow_testing::stack::ScriptedStack;
 use slog::{Discard, Logger, o};
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,4 +82,160 @@ fn an_isolated_session_is_told_nothing_of_earlier_ones() {
         let told = eligible(&manager, request("example.org:443", isolated)).await;
         assert_eq!(told.memory, Memory::default());
     });
+}
+
+/// A directory of its own, that is gone afterwards.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("neatflow-manager-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(path.join("pib")).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.0.join(name), text).unwrap();
+    }
+
+    fn reading(&self) -> Config {
+        let mut config = Config::default();
+        config.directories = policy_dir(&self.0);
+        config
+    }
+
+    fn keeping(&self) -> Config {
+        let mut config = Config::default();
+        config.cache = Some(self.0.join("cache/learned.json"));
+        config
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn configured(config: Config) -> Addr<PolicyManager> {
+    let interfaces = Interfaces::from_fn(|| Ok(interfaces()));
+    PolicyManager::new(&registry(), interfaces, logger()).configured(config).start()
+}
+
+/// Whom policies have put first: the interface of the best branch.
+async fn best(manager: &Addr<PolicyManager>) -> Option<Arc<str>> {
+    let told = eligible(manager, request("192.0.2.1:443", TransportProperties::new())).await;
+    told.branches[0].path.interface.clone()
+}
+
+const PREFER_ETH0: &str = r#"{"properties": {"interface": {"value": "eth0", "precedence": 1}}}"#;
+
+#[test]
+fn policies_of_a_directory_are_in_force_before_the_first_answer_and_as_they_change() {
+    paused(async {
+        let scratch = Scratch::new("reload");
+        scratch.write("pib/cable.policy", PREFER_ETH0);
+        let manager = configured(scratch.reading());
+        assert_eq!(best(&manager).await.as_deref(), Some("eth0"));
+
+        fs::remove_file(scratch.0.join("pib/cable.policy")).unwrap();
+        scratch.write("pib/broken.policy", "{\"priority\": \"high\"}");
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        assert_eq!(best(&manager).await, None);
+        let report = manager.send(Files).await.unwrap();
+        assert_eq!((report.files, report.refused.len()), (1, 1));
+        assert!(report.refused[0].to_string().contains("broken.policy:1:14: priority: "), "{report:?}");
+
+        scratch.write("pib/broken.policy", PREFER_ETH0);
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        assert_eq!(best(&manager).await.as_deref(), Some("eth0"));
+    });
+}
+
+#[test]
+fn a_file_takes_the_place_of_what_is_built_in_and_gives_it_back() {
+    paused(async {
+        let scratch = Scratch::new("built-in");
+        let manager = configured(scratch.reading());
+        let unbound = best(&manager).await;
+        assert_eq!(unbound, None);
+        scratch.write("pib/low_latency_tcp.policy", PREFER_ETH0);
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        assert_eq!(best(&manager).await.as_deref(), Some("eth0"));
+        fs::remove_file(scratch.0.join("pib/low_latency_tcp.policy")).unwrap();
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        assert_eq!(best(&manager).await, None);
+    });
+}
+
+/// Two protocols of which the second has worked and the first has not.
+fn two_observations() -> Vec<Observation> {
+    let failed = Observation {
+        transport: Protocol::named("scripted"),
+        outcome: Outcome::Failed { reason: "refused".into() },
+        ..established("example.org", "192.0.2.1:443")
+    };
+    let worked =
+        Observation { transport: Protocol::named("other"), ..established("example.org", "192.0.2.1:443") };
+    vec![failed, worked]
+}
+
+/// The protocols in order, by a manager that has both.
+async fn order(config: Config, observations: Vec<Observation>) -> Vec<Protocol> {
+    let mut registry = registry();
+    registry.register(Arc::new(ScriptedStack::new().named(Protocol::named("other"))));
+    let interfaces = Interfaces::from_fn(|| Ok(interfaces()));
+    let manager = PolicyManager::new(&registry, interfaces, logger()).configured(config).start();
+    if !observations.is_empty() {
+        manager.send(Observe(observations)).await.unwrap();
+    }
+    let told = eligible(&manager, request("example.org:443", TransportProperties::new())).await;
+    told.branches.iter().map(|branch| branch.protocol.clone()).collect()
+}
+
+#[test]
+fn what_was_learned_outlives_the_manager_in_its_cache() {
+    let scratch = Scratch::new("cache");
+    let names = |order: Vec<Protocol>| order.iter().map(ToString::to_string).collect::<Vec<_>>();
+    paused(async {
+        assert_eq!(names(order(scratch.keeping(), Vec::new()).await), ["scripted", "other"]);
+        assert_eq!(names(order(scratch.keeping(), two_observations()).await), ["other", "scripted"]);
+    });
+    // The manager is gone with its arbiter.
+    paused(async {
+        assert_eq!(names(order(scratch.keeping(), Vec::new()).await), ["other", "scripted"]);
+        assert_eq!(names(order(Config::default(), Vec::new()).await), ["scripted", "other"]);
+    });
+}
+
+#[test]
+fn what_was_learned_is_written_within_a_second_and_by_one_rename() {
+    let scratch = Scratch::new("soon");
+    paused(async {
+        let manager = configured(scratch.keeping());
+        manager.send(Observe(two_observations())).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        let text = fs::read_to_string(scratch.0.join("cache/learned.json")).unwrap();
+        assert!(text.contains("neatflow_observations"), "{text}");
+        let names: Vec<_> =
+            fs::read_dir(scratch.0.join("cache")).unwrap().flatten().map(|f| f.file_name()).collect();
+        assert_eq!(names, ["learned.json"]);
+    });
+}
+
+#[test]
+fn a_damaged_cache_is_set_aside_and_nothing_else_is_lost() {
+    let scratch = Scratch::new("damaged");
+    fs::create_dir_all(scratch.0.join("cache")).unwrap();
+    for damage in [&b"{\"neatflow_observations\":1,\"records\":[{]}"[..], b"\xff\xfe", &vec![b' '; 2 << 20]] {
+        fs::write(scratch.0.join("cache/learned.json"), damage).unwrap();
+        paused(async {
+            let manager = configured(scratch.keeping());
+            assert_eq!(best(&manager).await, None);
+            let aside = fs::read(scratch.0.join("cache/learned.json.damaged")).unwrap();
+            assert_eq!(aside, damage);
+            assert!(!scratch.0.join("cache/learned.json").exists());
+        });
+    }
 }

@@ -1,5 +1,8 @@
 //! The PolicyManager actor.
 
+use super::config::Config;
+use super::files::now;
+use super::keeping::Keeping;
 use super::messages::{Eligibility, Eligible, Observe, Rank, Ranked, Where};
 use crate::registry::Registry;
 use actix::prelude::*;
@@ -8,12 +11,12 @@ use neatflow_core::policy::{
     Branch, Engine, InterfaceRow, Inventory, ListenSpec, Observation, Request, built_in,
 };
 use neatflow_core::racing::{History, Memory};
-use neatflow_core::{EstablishmentFailure, ListenFailure, Time};
+use neatflow_core::{EstablishmentFailure, ListenFailure};
 use slog::{Logger, debug, warn};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long a look at the interfaces serves requests that name none.
@@ -55,12 +58,13 @@ impl fmt::Debug for Interfaces {
 #[derive(Debug)]
 pub struct PolicyManager {
     interfaces: Interfaces,
-    engine: Engine,
+    pub(super) engine: Engine,
     inventory: Inventory,
     /// What races taught, network by network.
     history: History,
     looked: Option<Instant>,
-    logger: Logger,
+    pub(super) keeping: Keeping,
+    pub(super) logger: Logger,
 }
 
 impl PolicyManager {
@@ -68,7 +72,15 @@ impl PolicyManager {
     pub fn new(registry: &Registry, interfaces: Interfaces, logger: Logger) -> Self {
         let inventory = Inventory { stacks: registry.rows(), ..Inventory::default() };
         let engine = Engine::with_pib(built_in::pib());
-        Self { interfaces, engine, inventory, history: History::new(), looked: None, logger }
+        let (history, keeping) = (History::new(), Keeping::default());
+        Self { interfaces, engine, inventory, history, looked: None, keeping, logger }
+    }
+
+    /// With what it is to read and to keep. Default: nothing.
+    #[must_use]
+    pub fn configured(mut self, config: Config) -> Self {
+        self.keeping = Keeping::new(config);
+        self
     }
 
     /// What is here now. A request that names interfaces or addresses of ours gets a fresh look.
@@ -101,13 +113,12 @@ impl PolicyManager {
     }
 }
 
-/// Now, since the Unix epoch: what is known expires by the calendar.
-fn now() -> Time {
-    Time::from_origin(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
-}
-
 impl Actor for PolicyManager {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.start_keeping(ctx);
+    }
 }
 
 impl Supervised for PolicyManager {
@@ -146,7 +157,7 @@ impl Handler<Rank> for PolicyManager {
 impl Handler<Observe> for PolicyManager {
     type Result = ();
 
-    fn handle(&mut self, Observe(mut observations): Observe, _: &mut Self::Context) {
+    fn handle(&mut self, Observe(mut observations): Observe, ctx: &mut Self::Context) {
         let now = now();
         let name = |observation: &Observation| {
             self.inventory.network_name(observation.network.as_deref(), Some(observation.remote.ip()))
@@ -160,6 +171,7 @@ impl Handler<Observe> for PolicyManager {
             }
             self.engine.learned_mut().observe(observation, now);
         }
+        self.learned_more(ctx);
     }
 }
 

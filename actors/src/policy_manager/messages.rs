@@ -1,9 +1,11 @@
 //! What may be said to the policy manager.
 
 use actix::prelude::*;
+use neatflow_core::policy::neat::PolicyError;
 use neatflow_core::policy::{Branch, ListenSpec, Observation, Request, Resolved, Roster};
 use neatflow_core::racing::{Memory, Network};
 use neatflow_core::{Candidate, EstablishmentFailure, ListenFailure};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 // ---------- Said by a race
@@ -66,6 +68,27 @@ pub struct Ranked {
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Observe(pub Vec<Observation>);
+
+// ---------- Said by anyone
+
+/// Which files are in force, and which are refused?
+///
+/// Reply: the report. Overflow: the asker waits.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "FileReport")]
+pub struct Files;
+
+/// The reply to [`Files`].
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct FileReport {
+    /// Where they are looked for.
+    pub directories: Vec<PathBuf>,
+    /// How many there are.
+    pub files: usize,
+    /// What was refused, with file, line and reason; the others are in force.
+    pub refused: Arc<[PolicyError]>,
+}
 
 // ---------- Said by a listener
 

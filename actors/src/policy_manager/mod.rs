@@ -4,9 +4,14 @@
 //! NEAT's set-up, before names are resolved and after. What it decides is decided in [`neatflow_core::policy`].
 //!
 //! Permanent child of the [transport](crate::transport). It keeps the interfaces it last saw; a restart looks
-//! again.
+//! again. Policies come from [files], and what was learned may be kept in one.
 
 mod actor;
+mod cache;
+mod config;
+pub mod files;
+mod keeping;
 pub mod messages;
 
 pub use actor::{Interfaces, PolicyManager};
+pub use config::Config;

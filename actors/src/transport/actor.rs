@@ -1,7 +1,7 @@
 //! The Transport actor.
 
 use super::config::Config;
-use super::messages::{Arbiters, Initiate, Listen, Measure, ResolveEndpoints, TakeCensus};
+use super::messages::{Arbiters, AskPolicyManager, Initiate, Listen, Measure, ResolveEndpoints, TakeCensus};
 use crate::census::Census;
 use crate::flow::{self, Origin};
 use crate::happy_eyeballs::{self, Order};
@@ -111,7 +111,15 @@ impl Transport {
 
     fn hire(&mut self, ctx: &Context<Self>) -> Services {
         let Config {
-            registry, resolver, other_resolver, interfaces, racing, candidate_restarts, logger, ..
+            registry,
+            resolver,
+            other_resolver,
+            interfaces,
+            policy,
+            racing,
+            candidate_restarts,
+            logger,
+            ..
         } = self.config.clone();
         let parent: WeakRecipient<ChildEvent> = ctx.address().downgrade().recipient();
         let hire = |name: &'static str| {
@@ -121,7 +129,8 @@ impl Transport {
         };
         let patience = resolver.timeout.saturating_add(GRACE);
         let (hiring, for_policy) = hire("policy manager");
-        let policy = hiring.start(|_| PolicyManager::new(&registry, interfaces, for_policy));
+        let policy =
+            hiring.start(|_| PolicyManager::new(&registry, interfaces, for_policy).configured(policy));
         self.staff.push(policy.id());
         let resolver = other_resolver.unwrap_or_else(|| {
             let (hiring, for_resolver) = hire("name resolver");
@@ -239,6 +248,23 @@ impl Handler<Measure> for Transport {
 
     fn handle(&mut self, _: Measure, _: &mut Self::Context) -> Self::Result {
         MessageResult(self.metrics.read())
+    }
+}
+
+impl<M> Handler<AskPolicyManager<M>> for Transport
+where
+    M: Message<Result: Send> + Send + 'static,
+    PolicyManager: Handler<M>,
+{
+    type Result = ResponseFuture<Option<M::Result>>;
+
+    fn handle(
+        &mut self,
+        AskPolicyManager(question): AskPolicyManager<M>,
+        _: &mut Self::Context,
+    ) -> Self::Result {
+        let policy = self.services.as_ref().map(|services| services.policy.clone());
+        Box::pin(async move { policy?.send(question).await.ok() })
     }
 }
 

@@ -1,7 +1,7 @@
 //! How a transport is set up.
 
 use crate::name_resolver::{self, Resolve};
-use crate::policy_manager::Interfaces;
+use crate::policy_manager::{self, Interfaces};
 use crate::registry::Registry;
 use crate::supervision::Intensity;
 use actix::prelude::*;
@@ -22,6 +22,8 @@ pub struct Config {
     pub other_resolver: Option<Recipient<Resolve>>,
     /// Where interfaces are looked up. Default: the system.
     pub interfaces: Interfaces,
+    /// What its policy manager reads and keeps. Default: nothing.
+    pub policy: policy_manager::Config,
     /// How candidates are raced. Default: RFC 8305.
     pub racing: racing::Config,
     /// How often the attempt of a candidate is restarted after a panic. Default: 3 times in 10 s, after 10 ms
@@ -44,6 +46,7 @@ impl Config {
             resolver: name_resolver::Config::default(),
             other_resolver: None,
             interfaces: Interfaces::system(),
+            policy: policy_manager::Config::default(),
             racing: racing::Config::default(),
             candidate_restarts: Intensity {
                 restarts: 3,

@@ -138,6 +138,16 @@ pub struct ResolveEndpoints {
 #[rtype(result = "Vec<ArbiterHandle>")]
 pub struct Arbiters;
 
+/// Ask the policy manager this.
+///
+/// Reply: its reply; nothing if it is gone. Overflow: the asker waits.
+#[derive(Clone, Debug)]
+pub struct AskPolicyManager<M>(pub M);
+
+impl<M: Message<Result: Send> + Send> Message for AskPolicyManager<M> {
+    type Result = Option<M::Result>;
+}
+
 /// How many of your children are alive?
 ///
 /// Reply: the count. Overflow: the asker waits.

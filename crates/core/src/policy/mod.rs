@@ -35,7 +35,7 @@ pub use engine::{
     Change, Engine, Explained, Explanation, Limits, LookupError, MAX_COMPARISONS, MAX_DECISIONS, MAX_DRAFTS,
     MAX_REJECTIONS, Rejection, Source, Step,
 };
-pub use files::{FileKind, Loaded, load, load_file};
+pub use files::{FileKind, Loaded, load, load_dated, load_file};
 pub use inventory::{InterfaceRow, Inventory, Route, StackRow};
 pub use learned::{Learned, Observation, Outcome};
 pub use listen::{ListenSpec, MAX_LISTEN_SPECS, listen_plan};

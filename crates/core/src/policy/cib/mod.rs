@@ -106,6 +106,23 @@ impl Cib {
         refused
     }
 
+    /// Takes nodes out and puts others in, in place of those with the same uids, and forms the rows once.
+    ///
+    /// *Errors*: as [`add_all`](Self::add_all).
+    pub fn exchange<'a>(
+        &mut self,
+        gone: impl IntoIterator<Item = &'a Text>,
+        new: Vec<CibNode>,
+    ) -> Vec<(usize, Fault)> {
+        for uid in gone {
+            self.unplace(uid);
+        }
+        for node in &new {
+            self.unplace(&node.uid);
+        }
+        self.add_all(new)
+    }
+
     /// Takes a node out.
     pub fn remove(&mut self, uid: &str) -> Option<CibNode> {
         let removed = self.unplace(uid)?;

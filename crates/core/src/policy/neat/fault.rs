@@ -6,19 +6,26 @@ use thiserror::Error;
 
 /// Why a text is not what it should be: the file, the place, the path within it, and the fault.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{}{line}:{column}: {}{fault}", FileOf(file), PathOf(path))]
+#[error("{}{}{}{fault}", FileOf(file), PlaceOf(*line, *column), PathOf(path))]
 #[non_exhaustive]
 pub struct PolicyError {
     /// The file it came from, if it came from one.
     pub file: Option<Arc<str>>,
-    /// The line, from 1.
+    /// The line, from 1; 0 if the fault is none of a text, but of the file itself.
     pub line: usize,
-    /// The column in characters, from 1.
+    /// The column in characters, from 1; 0 if there is no line.
     pub column: usize,
     /// The way to it: `properties[0][2].transport.value`.
     pub path: String,
     /// What is wrong.
     pub fault: Fault,
+}
+
+impl PolicyError {
+    /// A fault of a file itself.
+    pub fn of_file(file: impl Into<Arc<str>>, fault: Fault) -> Self {
+        Self { file: Some(file.into()), line: 0, column: 0, path: String::new(), fault }
+    }
 }
 
 /// What is wrong with a text in one of NEAT's formats.
@@ -144,6 +151,9 @@ pub enum Fault {
     /// A local endpoint that does not name an address and an interface.
     #[error("a local endpoint is address@interface")]
     Endpoint,
+    /// The file, or the directory, cannot be read.
+    #[error("cannot be read: {0}")]
+    Unreadable(Arc<str>),
     /// A snapshot of another version, or a damaged one.
     #[error("not a snapshot: {0}")]
     Snapshot(Arc<str>),
@@ -203,6 +213,17 @@ struct FileOf<'a>(&'a Option<Arc<str>>);
 impl fmt::Display for FileOf<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.as_ref().map_or(Ok(()), |file| write!(f, "{file}:"))
+    }
+}
+
+struct PlaceOf(usize, usize);
+
+impl fmt::Display for PlaceOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self(0, _) => f.write_str(" "),
+            Self(line, column) => write!(f, "{line}:{column}: "),
+        }
     }
 }
 
