@@ -20,6 +20,8 @@ pub use neatflow_actors::flow::{
 pub use neatflow_actors::listener::{
     AcceptFilter, AcceptFuture, Incoming, Listener, ListenerId, ListenerRef, ListeningFuture,
 };
+#[cfg(unix)]
+pub use neatflow_actors::policy_sockets;
 pub use neatflow_actors::{
     Count, Credit, Measured, RaceRecord, Registry, name_resolver, placement, policy_manager, subscription,
     supervision,

@@ -14,6 +14,8 @@ mod metrics;
 pub mod name_resolver;
 pub mod placement;
 pub mod policy_manager;
+#[cfg(unix)]
+pub mod policy_sockets;
 mod registry;
 pub mod subscription;
 pub mod supervision;

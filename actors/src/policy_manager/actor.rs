@@ -6,6 +6,7 @@ use super::keeping::Keeping;
 use super::messages::{Eligibility, Eligible, Observe, Rank, Ranked, Where};
 use crate::registry::Registry;
 use actix::prelude::*;
+use neatflow_core::policy::daemon::InterfaceNodes;
 use neatflow_core::policy::learned::teach;
 use neatflow_core::policy::{
     Branch, Engine, InterfaceRow, Inventory, ListenSpec, Observation, Request, built_in,
@@ -59,9 +60,11 @@ impl fmt::Debug for Interfaces {
 pub struct PolicyManager {
     interfaces: Interfaces,
     pub(super) engine: Engine,
-    inventory: Inventory,
+    pub(super) inventory: Inventory,
     /// What races taught, network by network.
     history: History,
+    /// The interfaces as nodes, once somebody asks in NEAT's JSON.
+    pub(super) interface_nodes: InterfaceNodes,
     looked: Option<Instant>,
     pub(super) keeping: Keeping,
     pub(super) logger: Logger,
@@ -72,8 +75,8 @@ impl PolicyManager {
     pub fn new(registry: &Registry, interfaces: Interfaces, logger: Logger) -> Self {
         let inventory = Inventory { stacks: registry.rows(), ..Inventory::default() };
         let engine = Engine::with_pib(built_in::pib());
-        let (history, keeping) = (History::new(), Keeping::default());
-        Self { interfaces, engine, inventory, history, looked: None, keeping, logger }
+        let (history, keeping, interface_nodes) = Default::default();
+        Self { interfaces, engine, inventory, history, interface_nodes, looked: None, keeping, logger }
     }
 
     /// With what it is to read and to keep. Default: nothing.
@@ -86,6 +89,11 @@ impl PolicyManager {
     /// What is here now. A request that names interfaces or addresses of ours gets a fresh look.
     fn look(&mut self, request: &Request) {
         let particular = !request.locals.is_empty() || !request.properties.selection.interfaces().is_empty();
+        self.look_if(particular);
+    }
+
+    /// What is here now: a fresh look if need be, or if the last one is old.
+    pub(super) fn look_if(&mut self, particular: bool) {
         let stale = self.looked.is_none_or(|looked| looked.elapsed() > FRESH);
         if particular || stale {
             match (self.interfaces.0)() {

@@ -1,8 +1,9 @@
 //! What may be said to the policy manager.
 
 use actix::prelude::*;
+use neatflow_core::policy::daemon::Imported;
 use neatflow_core::policy::neat::PolicyError;
-use neatflow_core::policy::{Branch, ListenSpec, Observation, Request, Resolved, Roster};
+use neatflow_core::policy::{Branch, ListenSpec, LookupError, Observation, Request, Resolved, Roster};
 use neatflow_core::racing::{Memory, Network};
 use neatflow_core::{Candidate, EstablishmentFailure, ListenFailure};
 use std::path::PathBuf;
@@ -101,3 +102,77 @@ pub struct Where {
     /// What the application asked for.
     pub request: Arc<Request>,
 }
+
+// ---------- Said by whoever speaks NEAT's JSON: its sockets, an API
+
+/// One of NEAT's requests, in its JSON, for either of the two calls of its set-up.
+///
+/// Reply: candidates in NEAT's JSON, best first. Overflow: the asker waits.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<String, LookupError>")]
+pub struct Ask {
+    /// What came.
+    pub request: String,
+}
+
+/// Which of the two bases is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Base {
+    /// Policies and profiles.
+    Pib,
+    /// Nodes.
+    Cib,
+}
+
+/// Take in policies, or nodes; each in place of the one of its uid, all of them or none. What is pushed like this
+/// lives until it is removed, expires, or the policy manager ends.
+///
+/// Reply: their uids. Overflow: the asker waits.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<Imported, PolicyError>")]
+pub struct Import {
+    /// Into which base.
+    pub base: Base,
+    /// One object, or a list of them.
+    pub text: String,
+    /// The uid it is put as; it is one object then. Default: the uids they have.
+    pub uid: Option<String>,
+}
+
+/// What is in a base?
+///
+/// Reply: the uids, in the order in which they count. Overflow: the asker waits.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Vec<String>")]
+pub struct Uids(pub Base);
+
+/// What does an entry say?
+///
+/// Reply: its JSON, in NEAT's form; nothing if there is none. Overflow: the asker waits.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Option<String>")]
+pub struct Entry {
+    /// Of which base.
+    pub base: Base,
+    /// Its uid.
+    pub uid: String,
+}
+
+/// Take an entry out.
+///
+/// Reply: whether there was one. Overflow: the asker waits.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "bool")]
+pub struct Remove {
+    /// From which base.
+    pub base: Base,
+    /// Its uid.
+    pub uid: String,
+}
+
+/// Which rows follow from the nodes?
+///
+/// Reply: a list of their properties in NEAT's JSON. Overflow: the asker waits.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "String")]
+pub struct Rows;

@@ -12,6 +12,7 @@ mod config;
 pub mod files;
 mod keeping;
 pub mod messages;
+mod neat;
 
 pub use actor::{Interfaces, PolicyManager};
 pub use config::Config;

@@ -11,6 +11,7 @@
 mod annotate;
 pub mod built_in;
 pub mod cib;
+pub mod daemon;
 mod engine;
 mod files;
 mod fit;

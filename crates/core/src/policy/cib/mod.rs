@@ -123,6 +123,28 @@ impl Cib {
         self.add_all(new)
     }
 
+    /// Puts nodes in place of those of the same uids, all or none, and forms the rows once; how many were there before.
+    ///
+    /// *Errors*: the place in the list of the first that cannot be, and why. Everything is as before then.
+    pub fn put_all(&mut self, nodes: Vec<CibNode>) -> Result<usize, (usize, Fault)> {
+        if nodes.len() == 1 {
+            let inserted = nodes.into_iter().map(|node| self.insert(node)).next();
+            return inserted
+                .transpose()
+                .map(|earlier| usize::from(earlier.flatten().is_some()))
+                .map_err(|fault| (0, fault));
+        }
+        let before = self.clone();
+        let replaced = nodes.iter().filter(|node| self.nodes.contains_key(&node.uid)).count();
+        match self.exchange([], nodes).into_iter().next() {
+            None => Ok(replaced),
+            Some(refused) => {
+                *self = before;
+                Err(refused)
+            }
+        }
+    }
+
     /// Takes a node out.
     pub fn remove(&mut self, uid: &str) -> Option<CibNode> {
         let removed = self.unplace(uid)?;

@@ -17,6 +17,9 @@ use crate::policy::neat::{Precedence, Properties, Property};
 use crate::policy::pib::{Policy, PolicyKind};
 use std::cmp::Reverse;
 
+/// In which rows say how an attempt went.
+const OUTCOME: &str = "__he_candidate_success";
+
 /// How many candidates a lookup gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -90,7 +93,7 @@ pub(super) fn join(
 ) -> Vec<Draft> {
     let mut joined = vec![draft.clone()];
     let mut hold = |row: &Properties, source: &dyn Fn() -> Source| {
-        if !has_immutables(row, &draft.properties) {
+        if !has_immutables(row, &draft.properties) || is_of_another(row, &draft.properties) {
             return;
         }
         // The row is updated by the request, in the order of the request.
@@ -116,6 +119,19 @@ fn has_immutables(row: &Properties, request: &Properties) -> bool {
     immutables.all(|(key, wanted)| {
         row.get(key).is_some_and(|known| known.precedence != Precedence::Immutable || known.matches(wanted))
     })
+}
+
+/// What an attempt was about, when its outcome is reported.
+const ATTEMPT: &[&str] = &["transport", "remote_ip", "port", "interface", "local_ip", "domain_name"];
+
+/// Whether a row reports how another attempt went: one over another protocol, or to another address. libneat says none
+/// of it to be immutable, so a request would overrule what the report was about, and keep its score.
+fn is_of_another(row: &Properties, request: &Properties) -> bool {
+    let differs = |key: &&str| match (row.get(key), request.get(key)) {
+        (Some(known), Some(wanted)) => !known.matches(wanted),
+        _ => false,
+    };
+    row.get(OUTCOME).is_some() && ATTEMPT.iter().any(differs)
 }
 
 /// Best first; the sort is stable, so that what came first stays first among equals.

@@ -119,6 +119,11 @@ impl Engine {
         self.limits = Limits { candidates: limits.candidates.max(1), rows: limits.rows.max(1) };
     }
 
+    /// Lets go of what has expired, as every decision does first. `now` is measured from the Unix epoch.
+    pub fn expire(&mut self, now: Time) {
+        self.refresh(now);
+    }
+
     /// Lets go of what has expired.
     fn refresh(&mut self, now: Time) -> Generations {
         self.cib.expire(now);

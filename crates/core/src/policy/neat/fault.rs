@@ -119,6 +119,14 @@ pub enum Fault {
     /// Another entry has this uid already.
     #[error("the uid {0:?} is taken")]
     UidTaken(Arc<str>),
+    /// An entry that is put under one uid, and says that it has another.
+    #[error("its uid is {said:?}, and it is put as {named:?}")]
+    OtherUid {
+        /// What the text says.
+        said: Arc<str>,
+        /// What it is put as.
+        named: Arc<str>,
+    },
     /// A file whose ending says one kind, and whose policy_type says another.
     #[error("policy_type is {said}, and the file is a {kind}")]
     OtherKind {

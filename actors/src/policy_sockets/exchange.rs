@@ -1,0 +1,147 @@
+//! One client: its request is read, asked, and answered.
+
+use super::{CIB_SOCKET, Config, PM_SOCKET};
+use crate::policy_manager::PolicyManager;
+use crate::policy_manager::messages::{Ask, Base, Import};
+use actix::prelude::*;
+use futures::channel::oneshot;
+use futures::future::{Either, select};
+use neatflow_core::policy::daemon::{
+    Exchange, ExchangeFault, Shop, VisitorId, reply_candidates, reply_error, reply_imported,
+};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::pin::pin;
+use std::rc::Rc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+/// Who is telling a request, and how each can be sent away.
+#[derive(Clone, Debug)]
+pub(super) struct Visitors(Rc<RefCell<Inside>>);
+
+#[derive(Debug)]
+struct Inside {
+    shop: Shop,
+    /// Dropping its end sends one away.
+    doors: BTreeMap<VisitorId, oneshot::Sender<()>>,
+}
+
+impl Visitors {
+    pub(super) fn new(config: &Config) -> Self {
+        let shop = Shop::new(config.visitors, neatflow_core::policy::daemon::MAX_HELD);
+        Self(Rc::new(RefCell::new(Inside { shop, doors: BTreeMap::new() })))
+    }
+
+    /// One more, who may have to go later.
+    pub(super) fn enter(&self) -> Visitor {
+        let (go, gone) = oneshot::channel();
+        let Inside { shop, doors } = &mut *self.0.borrow_mut();
+        let (id, goes) = shop.enter();
+        goes.map(|goes| doors.remove(&goes));
+        doors.insert(id, go);
+        Visitor { id, gone: Some(gone), visitors: self.clone() }
+    }
+}
+
+/// One that is telling its request.
+pub(super) struct Visitor {
+    id: VisitorId,
+    gone: Option<oneshot::Receiver<()>>,
+    visitors: Visitors,
+}
+
+impl Visitor {
+    fn holds(&self, bytes: usize) {
+        let Inside { shop, doors } = &mut *self.visitors.0.borrow_mut();
+        shop.holds(self.id, bytes).map(|goes| doors.remove(&goes));
+    }
+}
+
+impl Drop for Visitor {
+    fn drop(&mut self) {
+        let Inside { shop, doors } = &mut *self.visitors.0.borrow_mut();
+        shop.leave(self.id);
+        doors.remove(&self.id);
+    }
+}
+
+/// Serves one client; false if there was nothing to be answered.
+pub(super) async fn serve(
+    socket: &'static str,
+    mut stream: UnixStream,
+    mut visitor: Visitor,
+    manager: Addr<PolicyManager>,
+    config: Config,
+) -> io::Result<()> {
+    let told = match visitor.gone.take() {
+        Some(gone) => {
+            let listening = pin!(timeout(config.patience, listen(&mut stream, &visitor)));
+            match select(listening, gone).await {
+                Either::Left((told, _)) => told.unwrap_or(Ok(Err(ExchangeFault::Slow)))?,
+                Either::Right(_) => Err(ExchangeFault::Crowded),
+            }
+        }
+        None => Err(ExchangeFault::Crowded),
+    };
+    drop(visitor);
+    let reply = match told {
+        Ok(request) if request.trim().is_empty() => return Ok(()),
+        Ok(request) => answer(socket, request, &manager).await,
+        Err(fault) => reply_error(&fault),
+    };
+    let answering = async {
+        stream.write_all(reply.as_bytes()).await?;
+        stream.shutdown().await?;
+        // What it still says is read and dropped, or the answer could be lost with it.
+        let mut rest = [0; 4096];
+        let mut dropped = 0;
+        while dropped < MOST_DROPPED {
+            match stream.read(&mut rest).await? {
+                0 => break,
+                read => dropped += read,
+            }
+        }
+        Ok(())
+    };
+    timeout(config.patience, answering).await.unwrap_or(Ok(()))
+}
+
+/// Of what is said after the request so much is read at most.
+const MOST_DROPPED: usize = 64 << 20;
+
+/// Reads the request.
+async fn listen(stream: &mut UnixStream, visitor: &Visitor) -> io::Result<Result<String, ExchangeFault>> {
+    let mut exchange = Exchange::new();
+    let mut buffer = vec![0; 16 << 10];
+    loop {
+        let told = match stream.read(&mut buffer).await? {
+            0 => exchange.finish().map(Some),
+            read => exchange.receive(&buffer[..read]),
+        };
+        match told {
+            Ok(None) => visitor.holds(exchange.held()),
+            Ok(Some(request)) => return Ok(Ok(request)),
+            Err(fault) => return Ok(Err(fault)),
+        }
+    }
+}
+
+async fn answer(socket: &'static str, request: String, manager: &Addr<PolicyManager>) -> String {
+    let gone = |_: MailboxError| reply_error("the policy manager is gone");
+    if socket == PM_SOCKET {
+        return match manager.send(Ask { request }).await {
+            Ok(Ok(candidates)) => reply_candidates(&candidates),
+            Ok(Err(error)) => reply_error(&error),
+            Err(error) => gone(error),
+        };
+    }
+    let base = if socket == CIB_SOCKET { Base::Cib } else { Base::Pib };
+    match manager.send(Import { base, text: request, uid: None }).await {
+        Ok(Ok(imported)) => reply_imported(&imported),
+        Ok(Err(error)) => reply_error(&error),
+        Err(error) => gone(error),
+    }
+}
