@@ -38,3 +38,7 @@ arrows:
 # See a race: the main job.
 demo *FLAGS:
     cargo run --release -- demo {{ FLAGS }}
+
+# Race to HOST PORT and draw it: race.svg.
+race HOST PORT *FLAGS:
+    cargo run --release -- race --plot race.svg {{ FLAGS }} {{ HOST }} {{ PORT }}

@@ -26,9 +26,10 @@ pub struct RaceRecord {
 }
 
 impl RaceRecord {
-    /// The candidate of this id.
+    /// The candidate of this id, if it is known or has failed.
     pub fn candidate(&self, id: CandidateId) -> Option<&Candidate> {
-        self.candidates.iter().find(|candidate| candidate.id == id)
+        let known = self.candidates.iter().find(|candidate| candidate.id == id);
+        known.or_else(|| self.failure(id).map(|attempt| &attempt.candidate))
     }
 
     /// Why this candidate failed, if it did: the last time, where it was tried in several rounds.
@@ -38,10 +39,7 @@ impl RaceRecord {
 
     /// Counts this race in a tally.
     pub fn count_in(&self, tally: &mut Tally, cancelled: bool) {
-        tally.note(&self.timeline, cancelled, |id| {
-            let failed = || self.failure(id).map(|attempt| &attempt.candidate);
-            self.candidate(id).or_else(failed).map(side)
-        });
+        tally.note(&self.timeline, cancelled, |id| self.candidate(id).map(side));
     }
 }
 

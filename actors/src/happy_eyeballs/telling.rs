@@ -16,11 +16,9 @@ pub(super) fn tell(log: &Logger, record: &RaceRecord, failure: Option<&Establish
     let (attempts, queries) = (timeline.attempts.len(), timeline.queries.len());
     match failure {
         None => {
-            let winner = timeline.winner();
-            let connected = winner.and_then(|id| timeline.attempts.iter().rfind(|record| record.id == id));
             info!(log, "race won";
-                "winner" => %Named(record, winner),
-                "ms" => %Millis(connected.and_then(|attempt| attempt.end).map(|end| end.at)),
+                "winner" => %Named(record, timeline.winner()),
+                "ms" => %Millis(timeline.connected()),
                 "attempts" => attempts, "failed" => failed, "queries" => queries);
         }
         Some(reason) => info!(log, "race lost";
@@ -72,8 +70,7 @@ struct Named<'a>(&'a RaceRecord, Option<CandidateId>);
 impl fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(record, Some(id)) = self else { return f.write_str("-") };
-        let failed = || record.failure(*id).map(|attempt| &attempt.candidate);
-        match record.candidate(*id).or_else(failed) {
+        match record.candidate(*id) {
             Some(candidate) => candidate.fmt(f),
             None => id.fmt(f),
         }

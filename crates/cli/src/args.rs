@@ -4,9 +4,9 @@ use crate::bench::args::Bench;
 use crate::wishes::Wishes;
 use clap::error::ErrorKind;
 use clap::{Args as Arguments, CommandFactory, Parser, Subcommand, value_parser};
-use neatflow::properties::PropertyError;
 use neatflow::{EndpointError, LocalEndpoint, RemoteEndpoint, TransportProperties};
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The port of name servers (RFC 1035 §4.2).
@@ -23,6 +23,7 @@ const EXAMPLES: &str = "\
 Examples:
   neatflow connect example.org 80          talk to a server
   neatflow listen --echo 7000              an echo server, TCP and UDP, IPv6 and IPv4
+  neatflow race example.org 443            who raced to a host, who won, and why
   neatflow bench server 7000               what `neatflow bench client localhost 7000` measures with
   neatflow properties                      what can be asked of a transport, and who offers it
   neatflow demo                            see a race, events, and actors that come back
@@ -52,6 +53,14 @@ Arguments:
 Options:
 {options}{after-help}";
 
+const RACE_EXAMPLES: &str = "\
+Examples:
+  neatflow race example.org 443
+  neatflow race --plot race.svg example.org 443      the same as a picture
+  neatflow race --count 20 example.org 443           how often IPv6, or a protocol, was beaten
+  neatflow race --json example.org 443 | jq '.record.timeline.attempts[] | {started_ms, end}'
+";
+
 const LISTEN_EXAMPLES: &str = "\
 Examples:
   neatflow listen --echo 7000              an echo server, TCP and UDP, IPv6 and IPv4
@@ -75,6 +84,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     Connect(Connect),
     Listen(Listen),
+    Race(Race),
     #[command(subcommand)]
     Bench(Bench),
     Properties(Properties),
@@ -100,6 +110,33 @@ pub(crate) struct Connect {
 
     #[command(flatten)]
     pub(crate) telling: Telling,
+}
+
+/// Race to a host, show how it went, and close the connection.
+///
+/// What was asked of the name servers and when they answered, the order of the candidates and what decided it, when
+/// each attempt started, why, and how it ended, and what the timers were for. Times are in milliseconds since the
+/// start. Nothing is sent to the host once the connection is established.
+#[derive(Debug, Arguments)]
+#[command(after_help = RACE_EXAMPLES, after_long_help = format!("{RACE_EXAMPLES}\n{EXIT_CODES}"))]
+pub(crate) struct Race {
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+
+    /// Race so many times, one after the other, and tell what that hid: how often IPv6 or a protocol was beaten.
+    ///
+    /// All of them are of one transport: what the first ones learned is known to those after them.
+    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true,
+          value_parser = value_parser!(u64).range(1..))]
+    pub(crate) count: u64,
+
+    /// Draw it: an SVG with a lane for each question and each attempt.
+    #[arg(long, value_name = "FILE.svg", conflicts_with = "count")]
+    pub(crate) plot: Option<PathBuf>,
+
+    /// Print JSON, one object in a line for each race, and with --count one with the tally.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Listen for connections: join the first one to standard input and output, or serve them all.
@@ -255,6 +292,7 @@ impl Args {
         let args = Self::parse();
         let (command, checked): (&[&str], _) = match &args.command {
             Command::Connect(connect) => (&["connect"], usable(&connect.reach.wishes)),
+            Command::Race(race) => (&["race"], usable(&race.reach.wishes)),
             Command::Listen(listen) => (&["listen"], listen.place.usable()),
             Command::Bench(Bench::Client(client)) => (&["bench", "client"], usable(&client.reach.wishes)),
             Command::Bench(Bench::Server(server)) => (&["bench", "server"], server.place.usable()),
@@ -295,12 +333,9 @@ impl Place {
     }
 }
 
-/// Whether all of it can be said. A contradiction can: what it leads to is an outcome.
+/// Whether all of it can be said.
 fn usable(wishes: &Wishes) -> Result<(), String> {
-    match wishes.on(TransportProperties::new()) {
-        Ok(_) | Err(PropertyError::Contradiction(_)) => Ok(()),
-        Err(error) => Err(error.to_string()),
-    }
+    wishes.on(TransportProperties::new()).map(drop).map_err(|error| error.to_string())
 }
 
 fn host(text: &str) -> Result<RemoteEndpoint, String> {

@@ -9,8 +9,10 @@ mod demo;
 mod exit;
 mod join;
 mod listen;
+mod plot;
 mod preconnections;
 mod properties;
+mod race;
 mod report;
 mod signals;
 mod stdio;
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
             match args.command {
                 Command::Connect(args) => connect::connect(args).await,
                 Command::Listen(args) => listen::listen(args).await,
+                Command::Race(args) => race::race(args).await,
                 Command::Bench(args) => bench::bench(args).await,
                 Command::Properties(args) => properties::properties(&args),
                 Command::Demo(args) => demo::demo(args).await,

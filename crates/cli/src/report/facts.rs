@@ -3,7 +3,7 @@
 use super::Report;
 use crate::advice::matters;
 use neatflow::events::Received;
-use neatflow::racing::{Reason, Record};
+use neatflow::racing::Record;
 use neatflow::{Candidate, CandidateId, Connection, Event, EventKind, RaceRecord, Status};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -99,12 +99,10 @@ pub(super) struct Outcome<'a> {
 
 /// Those that were tried in the order of their starts, then the others.
 pub(super) fn outcomes(record: &RaceRecord) -> Vec<Outcome<'_>> {
-    let failure = |id| record.failures.iter().find(|attempt| attempt.candidate.id == id);
+    let failure = |id| record.failure(id);
     let tried = record.timeline.attempts.iter().map(|attempt| Outcome {
         id: attempt.id,
-        candidate: record
-            .candidate(attempt.id)
-            .or_else(|| failure(attempt.id).map(|failed| &failed.candidate)),
+        candidate: record.candidate(attempt.id),
         attempt: Some(attempt),
         reason: failure(attempt.id).map(|failed| failed.reason.to_string()),
     });
@@ -121,26 +119,6 @@ pub(super) fn unresolved(record: &RaceRecord) -> impl Iterator<Item = String> {
     record.unresolved.iter().filter(move |one| matters(one, hosts())).map(ToString::to_string)
 }
 
-pub(super) fn end(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Won => "won",
-        Reason::Failed => "failed",
-        Reason::Cancelled => "cancelled",
-        _ => "ended",
-    }
-}
-
-pub(super) fn cause(record: &Record) -> &'static str {
-    use neatflow::racing::Cause;
-    match record.cause {
-        Cause::First => "first",
-        Cause::Timer => "timer",
-        Cause::Failure => "failure",
-        Cause::Late => "late",
-        _ => "other",
-    }
-}
-
-pub(super) fn millis(time: Duration) -> f64 {
+pub(crate) fn millis(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -1,7 +1,8 @@
 //! For programs: one object in a line, whose `type` says what it is. Times are in milliseconds.
 
-use super::facts::{Outcome, Seen, cause, end, millis, outcomes, unresolved};
+use super::facts::{Outcome, Seen, millis, outcomes, unresolved};
 use crate::advice::Trouble;
+use neatflow::racing::Reason;
 use neatflow::{Candidate, Protocol, RaceRecord};
 use serde_json::{Map, Value, json};
 use std::net::SocketAddr;
@@ -33,12 +34,12 @@ fn attempt(outcome: &Outcome<'_>) -> Map<String, Value> {
     line.extend(outcome.candidate.map(fields).unwrap_or_default());
     let Some(attempt) = outcome.attempt else { return line };
     let at = |time: neatflow::Time| json!(millis(time.since_origin()));
-    line.insert("cause".into(), json!(cause(attempt)));
+    line.insert("cause".into(), json!(attempt.cause));
     line.insert("started_ms".into(), at(attempt.started));
     line.insert("transport_ms".into(), attempt.transport.map_or(Value::Null, at));
     line.insert("security_ms".into(), attempt.security.map_or(Value::Null, at));
     line.insert("ended_ms".into(), attempt.end.map_or(Value::Null, |end| at(end.at)));
-    line.insert("end".into(), json!(attempt.end.map_or("cancelled", |ended| end(ended.reason))));
+    line.insert("end".into(), json!(attempt.end.map_or(Reason::Cancelled, |ended| ended.reason)));
     if let Some(reason) = &outcome.reason {
         line.insert("reason".into(), json!(reason));
     }

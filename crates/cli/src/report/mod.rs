@@ -12,8 +12,8 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-pub(crate) use facts::Seen;
-pub(crate) use text::table;
+pub(crate) use facts::{Seen, millis};
+pub(crate) use text::{race as race_table, table, time};
 
 /// Where it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

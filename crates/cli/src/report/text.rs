@@ -1,6 +1,6 @@
 //! For people: calm and aligned.
 
-use super::facts::{Outcome, Seen, cause, end, millis, outcomes, unresolved};
+use super::facts::{Outcome, Seen, millis, outcomes, unresolved};
 use crate::advice::Trouble;
 use neatflow::{Protocol, RaceRecord};
 use serde_json::Value;
@@ -15,7 +15,7 @@ pub(super) fn event(seen: &Seen) -> String {
     line.trim_end().to_owned()
 }
 
-pub(super) fn race(record: &RaceRecord) -> Vec<String> {
+pub(crate) fn race(record: &RaceRecord) -> Vec<String> {
     let head = ["", "candidate", "priority", "started", "cause", "ended", "how"].map(str::to_owned).to_vec();
     let rows = std::iter::once(head).chain(outcomes(record).iter().map(row)).collect();
     let unresolved = unresolved(record).map(|failure| format!("  {failure}"));
@@ -25,8 +25,8 @@ pub(super) fn race(record: &RaceRecord) -> Vec<String> {
 fn row(Outcome { id, candidate, attempt, reason }: &Outcome<'_>) -> Vec<String> {
     let ended = attempt.and_then(|attempt| attempt.end);
     let how = match (ended, reason) {
-        (Some(ended), Some(why)) => format!("{}: {why}", end(ended.reason)),
-        (Some(ended), None) => end(ended.reason).to_owned(),
+        (Some(ended), Some(why)) => format!("{}: {why}", ended.reason),
+        (Some(ended), None) => ended.reason.to_string(),
         (None, _) if attempt.is_some() => "cancelled".to_owned(),
         (None, _) => "not tried".to_owned(),
     };
@@ -35,7 +35,7 @@ fn row(Outcome { id, candidate, attempt, reason }: &Outcome<'_>) -> Vec<String> 
         candidate.map_or_else(|| "?".to_owned(), ToString::to_string),
         candidate.map(|candidate| candidate.priority.to_string()).unwrap_or_default(),
         attempt.map(|attempt| time(attempt.started.since_origin())).unwrap_or_default(),
-        attempt.map(cause).unwrap_or_default().to_owned(),
+        attempt.map(|attempt| attempt.cause.to_string()).unwrap_or_default(),
         ended.map(|ended| time(ended.at.since_origin())).unwrap_or_default(),
         how,
     ]
@@ -74,7 +74,7 @@ fn data(pairs: &[(&'static str, Value)]) -> String {
     pairs.iter().map(pair).collect::<Vec<_>>().join("  ")
 }
 
-fn time(time: Duration) -> String {
+pub(crate) fn time(time: Duration) -> String {
     format!("{:>8.1} ms", millis(time))
 }
 

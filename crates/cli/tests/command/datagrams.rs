@@ -184,10 +184,6 @@ fn a_need_that_nothing_meets_is_told_with_the_properties() {
         (&["connect", "--profile", "reliable-message", "127.0.0.1", "9"][..], &["preserveMsgBoundaries"][..]),
         (&["listen", "--require", "multistreaming", "0"], &["multistreaming"]),
         (
-            &["connect", "--require", "reliability", "--prohibit", "reliability", "127.0.0.1", "9"],
-            &["contradiction", "--require reliability", "--prohibit reliability"],
-        ),
-        (
             &["listen", "--require", "per-msg-reliability", "--prohibit", "reliability", "0"],
             &["contradiction", "perMsgReliability", "reliability"],
         ),

@@ -11,6 +11,7 @@ mod listening;
 mod pressure;
 mod programs;
 mod properties;
+mod racing;
 mod stopping;
 mod support;
 mod telling;

@@ -349,6 +349,29 @@ impl Silent {
     }
 }
 
+/// A black hole at 127.0.0.1, and at 127.0.0.2, on the same port, somebody who takes connections and says nothing.
+pub(crate) struct HalfSilent {
+    silent: Silent,
+    _listener: TcpListener,
+}
+
+impl HalfSilent {
+    pub(crate) fn new() -> Self {
+        for _ in 0..32 {
+            let silent = Silent::new();
+            let port = silent.port().parse::<u16>().unwrap();
+            if let Ok(_listener) = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), port)) {
+                return Self { silent, _listener };
+            }
+        }
+        panic!("no port is free at both addresses");
+    }
+
+    pub(crate) fn port(&self) -> String {
+        self.silent.port()
+    }
+}
+
 /// A name server that knows one name, `two.example`: 127.0.0.1 and 127.0.0.2.
 pub(crate) struct Names {
     pub(crate) address: String,

@@ -20,6 +20,13 @@ fn wrong_usage_is_told_with_code_2() {
         &["connect", "--timeout", "soon", "127.0.0.1", "80"],
         &["connect", "--dns", "dns.example", "127.0.0.1", "80"],
         &["connect", "--local", "[::1", "127.0.0.1", "80"],
+        &["connect", "--require", "reliability", "--prohibit", "reliability", "127.0.0.1", "80"],
+        &["listen", "--set", "connTimeout=1", "--set", "conn-timeout=2", "0"],
+        &["race", "127.0.0.1"],
+        &["race", "127.0.0.1", "0"],
+        &["race", "--count", "0", "127.0.0.1", "80"],
+        &["race", "--count", "2", "--plot", "x.svg", "127.0.0.1", "80"],
+        &["race", "--require", "relibility", "127.0.0.1", "80"],
         &["listen"],
         &["listen", "--echo", "--discard", "0"],
         &["listen", "--max", "1", "0"],
@@ -58,6 +65,15 @@ fn wrong_usage_is_told_with_code_2() {
 }
 
 #[test]
+fn to_say_two_things_of_one_property_is_wrong_usage_that_names_both() {
+    let said = ["connect", "--require", "reliability", "--prohibit", "reliability", "127.0.0.1", "9"];
+    let command = run(&said).expect(2);
+    for told in ["contradiction", "--require reliability", "--prohibit reliability"] {
+        assert!(command.stderr.contains(told), "{told} in: {}", command.stderr);
+    }
+}
+
+#[test]
 fn a_name_that_is_nearly_right_is_told_with_the_right_one() {
     for (args, nearest) in [
         (["connect", "--require", "relibility", "127.0.0.1", "80"], "did you mean reliability?"),
@@ -74,6 +90,7 @@ fn help_has_examples_and_exit_codes() {
         &["--help"][..],
         &["connect", "--help"],
         &["listen", "--help"],
+        &["race", "--help"],
         &["bench", "client", "--help"],
         &["bench", "server", "--help"],
         &["properties", "--help"],

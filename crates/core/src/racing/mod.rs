@@ -31,6 +31,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod words;
 
 pub use address::{Address, Family};
 pub use config::{Config, DelayFrom, MAX_LIST, MIN_SPACING, Mode, NextAfter, Ordering, Retry};

@@ -100,8 +100,8 @@ impl Tally {
             },
             1,
         );
-        if let Some(end) = winner.and_then(|winner| winner.end) {
-            self.connected.note(end.at.since_origin());
+        if let Some(at) = timeline.connected() {
+            self.connected.note(at.since_origin());
             add(&mut self.first_try, u64::from(timeline.attempts.first().is_some_and(|first| won(&first))));
         }
         let attempts = timeline.attempts.len() as u64;

@@ -60,6 +60,20 @@ impl Timeline {
         self.attempts.iter().find(won).map(|attempt| attempt.id)
     }
 
+    /// When it won, if anyone has.
+    pub fn connected(&self) -> Option<Time> {
+        let mut ends = self.attempts.iter().filter_map(|attempt| attempt.end);
+        ends.find(|end| end.reason == Reason::Won).map(|end| end.at)
+    }
+
+    /// The last moment at which anything happened; what was set for later has not come.
+    pub fn latest(&self) -> Time {
+        let attempts = self.attempts.iter().map(|attempt| attempt.end.map_or(attempt.started, |end| end.at));
+        let queries = self.queries.iter().map(|query| query.answered.unwrap_or(query.sent));
+        let lists = self.lists.iter().map(|list| list.at);
+        attempts.chain(queries).chain(lists).max().unwrap_or_default()
+    }
+
     /// The attempts that have not ended, in the order of their starts.
     pub fn running(&self) -> impl Iterator<Item = &Record> {
         self.attempts.iter().filter(|attempt| attempt.end.is_none())
@@ -321,7 +335,7 @@ mod tests {
         assert_eq!(timeline.winner(), None);
         assert_eq!(timeline.running().count(), 1);
         timeline.attempts[0].end = Some(End::new(Time::ZERO, Reason::Won));
-        assert_eq!(timeline.winner(), Some(CandidateId(0)));
+        assert_eq!((timeline.winner(), timeline.connected()), (Some(CandidateId(0)), Some(Time::ZERO)));
         assert_eq!(timeline.running().count(), 0);
     }
 
