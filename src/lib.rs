@@ -31,7 +31,7 @@ pub use neatflow_core::{
     Attempt, Candidate, CandidateId, ConnectionFailure, EndpointError, Error, EstablishmentFailure, Failure,
     ListenFailure, LocalEndpoint, Message, MessageContext, MessageId, Messages, Offer, Offers, Preference,
     Protocol, ReceiveFailure, ReceiveId, RemoteEndpoint, ResolutionFailure, SelectionProperty, SendFailure,
-    Status, Time, TransportProperties, framing, policy, properties, racing, security,
+    Status, Time, TransportProperties, framing, policy, properties, racing, resolution, security,
 };
 pub use neatflow_stacks as stacks;
 pub use preconnection::{IntoLocal, IntoRemote, Preconnection};

@@ -86,6 +86,14 @@ pub(crate) fn not_established(peer: &str, failure: &EstablishmentFailure) -> Tro
     trouble
 }
 
+pub(crate) fn not_resolved(name: &str, failures: &[ResolutionFailure]) -> Trouble {
+    let mut trouble = Trouble::new(format!("cannot resolve {name}"));
+    for failure in failures {
+        trouble.advise(Some(advice_on_name(failure)));
+    }
+    trouble
+}
+
 pub(crate) fn not_listening(failure: &ListenFailure) -> Trouble {
     use ListenFailure as L;
     let mut trouble = Trouble::new(format!("cannot listen: {failure}")).status(failure.status());

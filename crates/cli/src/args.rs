@@ -4,6 +4,8 @@ use crate::bench::args::Bench;
 use crate::wishes::Wishes;
 use clap::error::ErrorKind;
 use clap::{Args as Arguments, CommandFactory, Parser, Subcommand, value_parser};
+use neatflow::racing::RecordKind;
+use neatflow::resolution::Kinds;
 use neatflow::{EndpointError, LocalEndpoint, RemoteEndpoint, TransportProperties};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -24,6 +26,7 @@ Examples:
   neatflow connect example.org 80          talk to a server
   neatflow listen --echo 7000              an echo server, TCP and UDP, IPv6 and IPv4
   neatflow race example.org 443            who raced to a host, who won, and why
+  neatflow resolve example.org             who answers what, and when
   neatflow bench server 7000               what `neatflow bench client localhost 7000` measures with
   neatflow properties                      what can be asked of a transport, and who offers it
   neatflow demo                            see a race, events, and actors that come back
@@ -61,6 +64,19 @@ Examples:
   neatflow race --json example.org 443 | jq '.record.timeline.attempts[] | {started_ms, end}'
 ";
 
+const RESOLVE_EXAMPLES: &str = "\
+Examples:
+  neatflow resolve example.org
+  neatflow resolve --type aaaa --type a --dns 9.9.9.9 example.org
+  neatflow resolve --json example.org | jq -r '.addresses[]'
+";
+
+const RESOLVE_CODES: &str = "\
+Exit codes:
+  0  there is at least one record
+  1  there is none; standard error has the reasons
+  2  wrong usage";
+
 const LISTEN_EXAMPLES: &str = "\
 Examples:
   neatflow listen --echo 7000              an echo server, TCP and UDP, IPv6 and IPv4
@@ -85,6 +101,7 @@ pub(crate) enum Command {
     Connect(Connect),
     Listen(Listen),
     Race(Race),
+    Resolve(Resolve),
     #[command(subcommand)]
     Bench(Bench),
     Properties(Properties),
@@ -137,6 +154,47 @@ pub(crate) struct Race {
     /// Print JSON, one object in a line for each race, and with --count one with the tally.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Resolve a name as a connection would: each answer as it comes, its time, and who gave it.
+///
+/// A literal address, the hosts file and the name servers are asked in that order; of name servers, HTTPS, AAAA and A
+/// back to back.
+#[derive(Debug, Arguments)]
+#[command(after_help = RESOLVE_EXAMPLES, after_long_help = format!("{RESOLVE_EXAMPLES}\n{RESOLVE_CODES}"))]
+pub(crate) struct Resolve {
+    /// A host name, or an address.
+    #[arg(value_parser = name)]
+    pub(crate) name: String,
+
+    /// What to ask for; may be given several times. Default: all of them.
+    #[arg(id = "type", long = "type", value_name = "TYPE", value_parser = kind, ignore_case = true)]
+    of: Vec<RecordKind>,
+
+    /// Over which interface to ask the name servers. Default: as the system routes.
+    #[arg(long, value_name = "IF")]
+    pub(crate) interface: Option<String>,
+
+    /// A name server to ask; may be given several times.
+    ///
+    /// Default port: 53. Default: the name servers of the system.
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = name_server)]
+    pub(crate) dns: Vec<SocketAddr>,
+
+    /// How long it may take, in seconds; fractions are fine. Default: 5.
+    #[arg(long, value_name = "SECONDS", value_parser = some_time)]
+    pub(crate) timeout: Option<Duration>,
+
+    /// Print JSON, one object in a line for each answer.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Resolve {
+    /// What is asked for.
+    pub(crate) fn kinds(&self) -> Kinds {
+        if self.of.is_empty() { Kinds::ALL } else { self.of.iter().copied().collect() }
+    }
 }
 
 /// Listen for connections: join the first one to standard input and output, or serve them all.
@@ -296,7 +354,7 @@ impl Args {
             Command::Listen(listen) => (&["listen"], listen.place.usable()),
             Command::Bench(Bench::Client(client)) => (&["bench", "client"], usable(&client.reach.wishes)),
             Command::Bench(Bench::Server(server)) => (&["bench", "server"], server.place.usable()),
-            Command::Properties(_) | Command::Demo(_) => return args,
+            Command::Resolve(_) | Command::Properties(_) | Command::Demo(_) => return args,
         };
         if let Err(why) = checked {
             Self::wrong(command, &why).exit();
@@ -336,6 +394,20 @@ impl Place {
 /// Whether all of it can be said.
 fn usable(wishes: &Wishes) -> Result<(), String> {
     wishes.on(TransportProperties::new()).map(drop).map_err(|error| error.to_string())
+}
+
+/// What a host name is, and what an address is, the library says.
+fn name(text: &str) -> Result<String, String> {
+    let host: RemoteEndpoint = text.parse().map_err(|error: EndpointError| error.to_string())?;
+    match host.port {
+        Some(_) => Err("a name has no port here".to_owned()),
+        None => Ok(text.to_owned()),
+    }
+}
+
+fn kind(text: &str) -> Result<RecordKind, String> {
+    let kinds = Kinds::ALL.iter().find(|kind| kind.to_string().eq_ignore_ascii_case(text));
+    kinds.ok_or_else(|| "not one of HTTPS, AAAA, A".to_owned())
 }
 
 fn host(text: &str) -> Result<RemoteEndpoint, String> {

@@ -14,6 +14,7 @@ mod preconnections;
 mod properties;
 mod race;
 mod report;
+mod resolve;
 mod signals;
 mod stdio;
 mod wishes;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
                 Command::Connect(args) => connect::connect(args).await,
                 Command::Listen(args) => listen::listen(args).await,
                 Command::Race(args) => race::race(args).await,
+                Command::Resolve(args) => resolve::resolve(args).await,
                 Command::Bench(args) => bench::bench(args).await,
                 Command::Properties(args) => properties::properties(&args),
                 Command::Demo(args) => demo::demo(args).await,

@@ -12,6 +12,7 @@ mod pressure;
 mod programs;
 mod properties;
 mod racing;
+mod resolving;
 mod stopping;
 mod support;
 mod telling;

@@ -372,7 +372,8 @@ impl HalfSilent {
     }
 }
 
-/// A name server that knows one name, `two.example`: 127.0.0.1 and 127.0.0.2.
+/// A name server that knows two names: `two.example`, 127.0.0.1 and 127.0.0.2, and `slow.example`, 192.0.2.1, and
+/// 150 ms later 2001:db8::1.
 pub(crate) struct Names {
     pub(crate) address: String,
     _stop: mpsc::Sender<()>,
@@ -388,6 +389,10 @@ impl Names {
                 let server = DnsServer::start().await.unwrap();
                 server.on("two.example", RecordType::A, Reply::addresses(["127.0.0.1", "127.0.0.2"]));
                 server.on("two.example", RecordType::AAAA, Reply::no_data());
+                server.on("slow.example", RecordType::A, Reply::addresses(["192.0.2.1"]));
+                let late = Reply::addresses(["2001:db8::1"]).after(Duration::from_millis(150));
+                server.on("slow.example", RecordType::AAAA, late);
+                server.on("slow.example", RecordType::HTTPS, Reply::no_data());
                 tell.send(server.address().to_string()).unwrap();
                 while stopped.try_recv() == Err(mpsc::TryRecvError::Empty) {
                     tokio::time::sleep(Duration::from_millis(5)).await;
