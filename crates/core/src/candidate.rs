@@ -83,6 +83,11 @@ pub struct Candidate {
     pub properties: Arc<TransportProperties>,
     /// The host name the address came from, if any.
     pub host: Option<Arc<str>>,
+    /// The application protocols that both sides speak, as far as a service binding told, best first; for the stack's
+    /// security handshake.
+    pub alpn: Vec<Arc<str>>,
+    /// The configuration for Encrypted Client Hello (RFC 9849), if it is to be used. May come while the attempt is held.
+    pub ech: Option<Arc<[u8]>>,
     /// What the policy lookup made of it: its properties in NEAT's language, socket options (`so/...`) among them.
     pub policy: Arc<Properties>,
 }
@@ -104,6 +109,8 @@ impl Candidate {
             priority: 0,
             properties,
             host: None,
+            alpn: Vec::new(),
+            ech: None,
             policy: Arc::default(),
         }
     }

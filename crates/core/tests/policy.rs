@@ -65,7 +65,7 @@ fn from(locals: &[&str], properties: TransportProperties) -> Request {
 }
 
 fn answers(remote: usize, addresses: &[&str]) -> Resolved {
-    Resolved { remote, addresses: addresses.iter().filter_map(|text| text.parse().ok()).collect() }
+    Resolved::addresses(remote, addresses.iter().filter_map(|text| text.parse().ok()))
 }
 
 /// The interfaces of the branches, `*` where the routing table chooses.

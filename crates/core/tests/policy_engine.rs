@@ -80,8 +80,8 @@ fn branches_at(engine: &mut Engine, request: &Request, now: Time) -> String {
 
 fn race(engine: &mut Engine, request: &Request, addresses: &[&str]) -> Vec<Candidate> {
     let branches = engine.branches(request, &laptop(), NOW).unwrap();
-    let addresses = addresses.iter().filter_map(|text| text.parse().ok()).collect();
-    engine.candidates(&mut Roster::new(), request, &branches, &[Resolved { remote: 0, addresses }], &laptop())
+    let addresses = addresses.iter().filter_map(|text| text.parse().ok());
+    engine.candidates(&mut Roster::new(), request, &branches, &[Resolved::addresses(0, addresses)], &laptop())
 }
 
 fn lines(candidates: &[Candidate]) -> Vec<String> {
@@ -320,9 +320,8 @@ fn an_address_that_failed_is_tried_after_the_others_and_one_that_worked_before()
     inventory.stacks.truncate(1);
     let request = to("example.org:443", wish());
     let branches = engine.branches(&request, &inventory, NOW).unwrap();
-    let addresses =
-        ["192.0.2.1", "192.0.2.2", "2001:db8::1"].iter().filter_map(|text| text.parse().ok()).collect();
-    let resolved = [Resolved { remote: 0, addresses }];
+    let addresses = ["192.0.2.1", "192.0.2.2", "2001:db8::1"];
+    let resolved = [Resolved::addresses(0, addresses.iter().filter_map(|text| text.parse().ok()))];
     let found = engine.candidates(&mut Roster::new(), &request, &branches, &resolved, &inventory);
     assert_eq!(lines(&found), ["tcp 192.0.2.2:443", "tcp 192.0.2.1:443", "tcp [2001:db8::1]:443"]);
 }

@@ -157,9 +157,8 @@ impl World {
 
     /// The answers, after the first of them, after the second, and so on.
     fn growing(&self) -> impl Iterator<Item = Vec<Resolved>> + '_ {
-        let resolved = |(remote, addresses): &(usize, Vec<&str>)| Resolved {
-            remote: *remote,
-            addresses: addresses.iter().filter_map(|text| text.parse().ok()).collect(),
+        let resolved = |(remote, addresses): &(usize, Vec<&str>)| {
+            Resolved::addresses(*remote, addresses.iter().filter_map(|text| text.parse().ok()))
         };
         (0..=self.answers.len()).map(move |known| self.answers[..known].iter().map(resolved).collect())
     }
@@ -476,7 +475,7 @@ fn within_a_branch_and_an_endpoint_the_families_take_turns() {
         let Ok(branches) = branches(&request, &inventory) else { return false };
         let v6 = v6.iter().map(|n| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, n | 1]));
         let v4 = v4.iter().map(|n| IpAddr::from([192, 0, 2, n.to_be_bytes()[0] | 1]));
-        let resolved = [Resolved { remote: 0, addresses: v4.chain(v6).collect() }];
+        let resolved = [Resolved::addresses(0, v4.chain(v6))];
         let race = candidates(&mut Roster::new(), &request, &branches, &resolved, &inventory);
         let families: Vec<bool> = race.iter().map(|c| c.remote.is_ipv6()).collect();
         let pairs =

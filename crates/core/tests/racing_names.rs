@@ -126,10 +126,8 @@ fn somebody_else_may_rank_what_is_found() {
     let race =
         Race::to([host()], Network::default(), Memory::default(), Config::default()).ranked_elsewhere();
     let mut race = Driven::new(race);
-    // The first ranking, of nothing.
-    race.tell(0, Input::Candidates(Vec::new()));
     assert_eq!(race.answer(10, HOST, RecordKind::A, addresses(&["192.0.2.1"])), ["Rank"]);
-    let found: Vec<_> = race.race.found(0).iter().map(ToString::to_string).collect();
+    let found: Vec<_> = race.race.found(0).iter().map(|found| found.endpoint.to_string()).collect();
     assert_eq!(found, ["tcp 192.0.2.1:7000"]);
     let entries = |ids: &[u32]| {
         Input::Candidates(

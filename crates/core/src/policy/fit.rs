@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
 
 /// The two ends and the interface of a path that leads to an address.
+#[derive(Clone)]
 pub(super) struct Fit {
     pub(super) interface: Option<Arc<str>>,
     pub(super) local: Option<SocketAddr>,

@@ -42,6 +42,6 @@ pub use learned::{Learned, Observation, Outcome};
 pub use listen::{ListenSpec, MAX_LISTEN_SPECS, listen_plan};
 pub use paths::Path;
 pub use pib::{Pib, Policy, PolicyKind};
-pub use request::{Request, Resolved};
+pub use request::{Application, Known, Request, Resolved};
 pub use roster::{MAX_CANDIDATES, MAX_CANDIDATES_PER_FAMILY, Roster};
 pub use select::{Branch, MAX_ADDRESSES_PER_FAMILY, MAX_BRANCHES, branches, candidates, explain};

@@ -2,9 +2,11 @@
 
 use super::inventory::Inventory;
 use super::refusal::Refusal;
+use crate::candidate::Protocol;
 use crate::endpoint::{LocalEndpoint, RemoteEndpoint};
 use crate::framing::Framers;
 use crate::properties::{Offer, Offers, SelectionProperty, TransportProperties};
+use crate::racing::{Ech, Endpoint};
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,15 +24,82 @@ pub struct Request {
     pub properties: Arc<TransportProperties>,
     /// What makes messages of bytes. Default: nothing does. RFC 9622 §9.1.2.1.
     pub framers: Framers,
+    /// What is spoken over it, where service bindings tell how (RFC 9460). Default: they are not asked for.
+    pub application: Option<Arc<Application>>,
+}
+
+/// What is spoken over a connection, for service bindings (SVCB and HTTPS records, RFC 9460).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Application {
+    /// The application protocols, by their ALPN names. Default: none, so that no service is used.
+    pub alpn: Vec<Arc<str>>,
+    /// What is tried where no service says what the peer speaks, as far as it is eligible. Default: TCP.
+    pub transports: Vec<Protocol>,
+    /// What Encrypted Client Hello is worth. Default: nothing.
+    pub ech: Ech,
+}
+
+impl Application {
+    /// These protocols, over TCP where no service says otherwise.
+    pub fn new<'a>(alpn: impl IntoIterator<Item = &'a str>) -> Self {
+        let alpn = alpn.into_iter().map(Into::into).collect();
+        Self { alpn, transports: vec![Protocol::TCP], ech: Ech::Off }
+    }
+
+    /// Over these, where no service says what the peer speaks.
+    #[must_use]
+    pub fn transports(mut self, transports: Vec<Protocol>) -> Self {
+        self.transports = transports;
+        self
+    }
+
+    /// What Encrypted Client Hello is worth.
+    #[must_use]
+    pub fn ech(mut self, ech: Ech) -> Self {
+        self.ech = ech;
+        self
+    }
 }
 
 /// The addresses of one remote endpoint, as far as they are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Resolved {
     /// Which one, by its place in [`Request::remotes`].
     pub remote: usize,
-    /// Its addresses, in the order of preference within each family (RFC 6724).
-    pub addresses: Vec<IpAddr>,
+    /// The interface over which it was resolved; `None` serves every path that has no answer of its own.
+    pub interface: Option<Arc<str>>,
+    /// What is known of it.
+    pub known: Known,
+}
+
+/// What is known of a remote endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Addresses, in the order of preference within each family (RFC 6724): the families take turns.
+    Addresses(Vec<IpAddr>),
+    /// What a race [found](crate::racing::Race::found), each for one transport; its order holds.
+    Endpoints(Vec<Endpoint>),
+}
+
+impl Resolved {
+    /// This remote endpoint has these addresses.
+    pub fn addresses(remote: usize, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        Self { remote, interface: None, known: Known::Addresses(addresses.into_iter().collect()) }
+    }
+
+    /// This was found of this remote endpoint.
+    pub fn endpoints(remote: usize, endpoints: Vec<Endpoint>) -> Self {
+        Self { remote, interface: None, known: Known::Endpoints(endpoints) }
+    }
+
+    /// Over this interface.
+    #[must_use]
+    pub fn over(mut self, interface: impl Into<Option<Arc<str>>>) -> Self {
+        self.interface = interface.into();
+        self
+    }
 }
 
 impl Request {

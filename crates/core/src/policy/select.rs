@@ -7,23 +7,24 @@ use super::learned::About;
 use super::neat::{Properties, Property, Score, Text, Value};
 use super::paths::Path;
 use super::refusal::Refusal;
-use super::request::{Request, Resolved};
+use super::request::{Known, Request, Resolved};
 use super::roster::{Key, Roster};
 use crate::candidate::{Candidate, CandidateId, Protocol};
 use crate::endpoint::RemoteEndpoint;
 use crate::failure::EstablishmentFailure;
 use crate::properties::{Role, SelectionProperty};
+use crate::racing::Endpoint;
 use crate::time::Time;
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 /// An establishment has at most this many branches; those that were wanted least are left out.
 pub const MAX_BRANCHES: usize = 64;
 
-/// A remote endpoint contributes at most this many addresses of each family to a branch.
-pub const MAX_ADDRESSES_PER_FAMILY: usize = 8;
+/// A remote endpoint contributes at most this many addresses of each family to a branch: half of what a race tries.
+pub const MAX_ADDRESSES_PER_FAMILY: usize = 32;
 
 /// An explanation gives at most this many reasons.
 const MAX_REASONS: usize = 4;
@@ -104,9 +105,10 @@ impl Engine {
     /// Call 2, after resolution, and again whenever more answers are in (with the earlier ones): the candidates in
     /// order.
     ///
-    /// By branch, then by remote endpoint in the order given, its addresses with the families taking turns, IPv6 first
-    /// (RFC 8305 §4); what policies score higher before, and what failed lately after the others (RFC 9623 §9.2). No
-    /// duplicates; only what fits together, and what no policy rules out. The priority is the place in the order.
+    /// By path, then by remote endpoint in the order given, those for a better protocol first. What a race found of it
+    /// keeps the order of the race, over all protocols of the path; of mere addresses each protocol has its own list,
+    /// with the families taking turns, IPv6 first (RFC 8305 §4). What policies score higher comes before, and what failed
+    /// lately after the others of its protocol (RFC 9623 §9.2). No duplicates; only what fits together, and what no policy rules out. The priority is the place in the order.
     /// Candidates keep their ids, and are never dropped in favour of later ones. Addresses of endpoints that need no
     /// resolution are there in any case.
     pub fn candidates(
@@ -119,15 +121,24 @@ impl Engine {
     ) -> Vec<Candidate> {
         let mut candidates: Vec<Candidate> = Vec::new();
         let mut seen: BTreeSet<CandidateId> = BTreeSet::new();
-        for branch in branches {
-            for (place, remote) in remotes_of(request, branch) {
-                for reached in self.reached(request, branch, (place, remote), resolved, inventory) {
-                    let Reached { turn, fit: Fit { interface, local, remote: to }, properties, .. } = reached;
+        for branches in by_path(branches) {
+            for (place, remote) in remotes_of(request, &branches) {
+                let reached = self.reached(request, &branches, (place, remote), resolved, inventory);
+                for Reached {
+                    branch,
+                    turn,
+                    spot,
+                    fit: Fit { interface, local, remote: to },
+                    properties,
+                    ..
+                } in reached
+                {
                     let key = Key { transport: branch.protocol.clone(), interface, local, remote: to };
                     if turn >= MAX_ADDRESSES_PER_FAMILY && roster.known(&key).is_none() {
                         continue;
                     }
-                    let Some(member) = roster.admit(key.clone(), remote.host.as_ref()) else { continue };
+                    let host = spot.endpoint.and_then(|found| found.name.as_ref()).or(remote.host.as_ref());
+                    let Some(member) = roster.admit(key.clone(), host) else { continue };
                     if !seen.insert(member.id) {
                         continue;
                     }
@@ -137,6 +148,10 @@ impl Engine {
                     candidate.local = key.local;
                     candidate.host = member.host;
                     candidate.policy = properties;
+                    if let Some(found) = spot.endpoint {
+                        candidate.alpn.clone_from(&found.alpn);
+                        candidate.ech.clone_from(&found.ech);
+                    }
                     candidate.priority = u32::try_from(candidates.len()).unwrap_or(u32::MAX);
                     candidates.push(candidate);
                 }
@@ -145,31 +160,40 @@ impl Engine {
         candidates
     }
 
-    /// The addresses of a remote endpoint that a branch leads to, in order.
-    fn reached(
+    /// How a path leads to a remote endpoint, in order. What policies score higher goes before, and what failed lately
+    /// behind, what its protocol reaches besides: the turns of the protocols stay as they are.
+    fn reached<'a>(
         &self,
         request: &Request,
-        branch: &Branch,
+        branches: &[&'a Branch],
         (place, remote): (usize, &RemoteEndpoint),
-        resolved: &[Resolved],
+        resolved: &'a [Resolved],
         inventory: &Inventory,
-    ) -> Vec<Reached> {
-        let mut reached: Vec<Reached> = Vec::new();
-        for (turn, address) in in_turns(addresses(place, remote, resolved)) {
-            let Ok(fit) = fit_branch(branch, remote, address, inventory) else { continue };
-            let Some((properties, score)) = self.known_of(branch, remote, address) else { continue };
+    ) -> Vec<Reached<'a>> {
+        let mut reached: Vec<Reached<'a>> = Vec::new();
+        for (branch, turn, spot) in spots(branches, place, remote, resolved) {
+            let Ok(fit) = fit_branch(branch, remote, &spot, inventory) else { continue };
+            let Some((properties, score)) = self.known_of(branch, remote, &spot) else { continue };
             let about = About {
                 network: branch.path.interface.as_deref(),
                 host: None,
-                address: Some(address),
-                port: remote.port,
+                address: Some(spot.address),
+                port: spot.port,
             };
             let standing = self.standing(request, &about, &branch.protocol);
             let order = (Reverse(score), standing.map_or(1, |standing| 2 - 2 * standing as u8));
-            reached.push(Reached { order, turn, fit, properties });
+            reached.push(Reached { branch, order, turn, spot, fit, properties });
         }
-        // The sort is stable: families keep their turns among equals.
-        reached.sort_by_key(|reached| reached.order);
+        for branch in branches {
+            let of_branch = |reached: &Reached<'_>| std::ptr::eq(reached.branch, *branch);
+            let slots: Vec<usize> = (0..reached.len()).filter(|place| of_branch(&reached[*place])).collect();
+            let mut turns: Vec<Reached<'a>> = slots.iter().map(|place| reached[*place].clone()).collect();
+            // The sort is stable: families keep their turns among equals.
+            turns.sort_by_key(|reached| reached.order);
+            for (slot, turn) in slots.into_iter().zip(turns) {
+                reached[slot] = turn;
+            }
+        }
         reached
     }
 
@@ -178,14 +202,14 @@ impl Engine {
         &self,
         branch: &Branch,
         remote: &RemoteEndpoint,
-        address: IpAddr,
+        spot: &Spot<'_>,
     ) -> Option<(Arc<Properties>, Option<Score>)> {
         let Some(basis) = &branch.basis else { return Some((branch.properties.clone(), None)) };
-        let fact = |value: Value| Property::immutable(value);
+        let (fact, address) = (|value: Value| Property::immutable(value), spot.address);
         let mut peer = Properties::new();
         peer.insert("remote_ip", fact(Text::from(address.to_string()).into()));
         peer.insert("ip_version", fact(Value::from(if address.is_ipv4() { 4_i64 } else { 6 })));
-        if let Some(port) = remote.port {
+        if let Some(port) = spot.port {
             peer.insert("port", fact(i64::from(port).into()));
         }
         if let Some(host) = &remote.host {
@@ -207,17 +231,17 @@ impl Engine {
         let mut reasons: Vec<String> = Vec::new();
         let mut properties = Vec::new();
         for branch in branches {
-            for (place, remote) in remotes_of(request, branch) {
-                for address in addresses(place, remote, resolved) {
-                    let misfit = match fit_branch(branch, remote, address, inventory) {
+            for (place, remote) in remotes_of(request, &[branch]) {
+                for (_, _, spot) in spots(&[branch], place, remote, resolved) {
+                    let misfit = match fit_branch(branch, remote, &spot, inventory) {
                         Err(misfit) => misfit,
-                        Ok(_) if self.known_of(branch, remote, address).is_none() => Misfit::RuledOut,
+                        Ok(_) if self.known_of(branch, remote, &spot).is_none() => Misfit::RuledOut,
                         Ok(_) => continue,
                     };
                     if misfit == Misfit::NoTemporaryAddress {
                         properties = vec![SelectionProperty::UseTemporaryLocalAddress];
                     }
-                    let reason = format!("{address}: {misfit}");
+                    let reason = format!("{}: {misfit}", spot.address);
                     if reasons.len() < MAX_REASONS && !reasons.contains(&reason) {
                         reasons.push(reason);
                     }
@@ -231,47 +255,115 @@ impl Engine {
     }
 }
 
-/// An address that a branch leads to.
-struct Reached {
+/// Where a remote endpoint is.
+#[derive(Clone, Copy)]
+struct Spot<'a> {
+    address: IpAddr,
+    port: Option<u16>,
+    /// What a race found out about it.
+    endpoint: Option<&'a Endpoint>,
+}
+
+/// A spot that a branch leads to.
+#[derive(Clone)]
+struct Reached<'a> {
+    branch: &'a Branch,
     order: (Reverse<Option<Score>>, u8),
-    /// Its turn within its family.
+    /// Its turn within its family, and its protocol.
     turn: usize,
+    spot: Spot<'a>,
     fit: Fit,
     properties: Arc<Properties>,
 }
 
-/// The remote endpoints that the protocol of a branch may use, with their places.
-fn remotes_of<'a>(
-    request: &'a Request,
-    branch: &'a Branch,
-) -> impl Iterator<Item = (usize, &'a RemoteEndpoint)> {
-    request.remotes.iter().enumerate().filter(|(_, remote)| remote.is_for(&branch.protocol))
+/// The branches of each path, in the order of the paths, and of their protocols within.
+fn by_path(branches: &[Branch]) -> Vec<Vec<&Branch>> {
+    let mut paths: Vec<Vec<&Branch>> = Vec::new();
+    for branch in branches {
+        match paths.iter_mut().find(|path| path.first().is_some_and(|first| first.path == branch.path)) {
+            Some(path) => path.push(branch),
+            None => paths.push(vec![branch]),
+        }
+    }
+    paths
+}
+
+/// The remote endpoints that the protocols of a path may use, with their places: those that may use a better protocol
+/// first, and among these as they were given.
+fn remotes_of<'a>(request: &'a Request, branches: &[&Branch]) -> Vec<(usize, &'a RemoteEndpoint)> {
+    let best = |remote: &RemoteEndpoint| branches.iter().position(|branch| remote.is_for(&branch.protocol));
+    let mut remotes: Vec<_> = request
+        .remotes
+        .iter()
+        .enumerate()
+        .filter_map(|(place, remote)| Some((best(remote)?, (place, remote))))
+        .collect();
+    remotes.sort_by_key(|(best, _)| *best);
+    remotes.into_iter().map(|(_, remote)| remote).collect()
 }
 
 fn fit_branch(
     branch: &Branch,
     remote: &RemoteEndpoint,
-    address: IpAddr,
+    spot: &Spot<'_>,
     inventory: &Inventory,
 ) -> Result<Fit, Misfit> {
-    if branch.temporary && address.is_ipv4() {
+    if branch.temporary && spot.address.is_ipv4() {
         return Err(Misfit::NoTemporaryAddress);
     }
     if let Some(service) = remote.unresolved_service() {
         return Err(Misfit::NoPort { service: service.clone() });
     }
-    fit(&branch.path, address, remote.port.unwrap_or(0), remote.interface.as_ref(), inventory)
+    fit(&branch.path, spot.address, spot.port.unwrap_or(0), remote.interface.as_ref(), inventory)
 }
 
-/// The addresses of a remote endpoint, as far as they are known.
-fn addresses<'a>(
+/// The spots of a remote endpoint, as far as they are known, that the protocols of a path may lead to, in order; with
+/// each goes its turn within its family and protocol.
+fn spots<'a>(
+    branches: &[&'a Branch],
     place: usize,
     remote: &RemoteEndpoint,
     resolved: &'a [Resolved],
-) -> impl Iterator<Item = IpAddr> + use<'a> {
+) -> Vec<(&'a Branch, usize, Spot<'a>)> {
+    let interface = branches.first().and_then(|branch| branch.path.interface.as_ref());
+    let of_remote = || resolved.iter().filter(move |answer| answer.remote == place);
+    let of_path = |answer: &&Resolved| answer.interface.as_ref() == interface;
+    let own = of_remote().any(|answer| of_path(&answer));
+    let answers =
+        || of_remote().filter(move |answer| if own { of_path(answer) } else { answer.interface.is_none() });
+    let usable = || branches.iter().copied().filter(|branch| remote.is_for(&branch.protocol));
+    let mut spots = Vec::new();
+    let mut turns: BTreeMap<(&Protocol, bool), usize> = BTreeMap::new();
+    let mut endpoints = false;
+    for answer in answers() {
+        let Known::Endpoints(found) = &answer.known else { continue };
+        endpoints = true;
+        for endpoint in found {
+            let Some(branch) = usable().find(|branch| branch.protocol == endpoint.transport) else {
+                continue;
+            };
+            let address = endpoint.address.ip();
+            let turn = turns.entry((&branch.protocol, address.is_ipv6())).or_default();
+            let port = (endpoint.port != 0).then_some(endpoint.port).or(remote.port);
+            spots.push((branch, *turn, Spot { address, port, endpoint: Some(endpoint) }));
+            *turn += 1;
+        }
+    }
+    if endpoints {
+        return spots;
+    }
     let literal = remote.literal();
-    let answers = resolved.iter().filter(move |answer| literal.is_none() && answer.remote == place);
-    literal.into_iter().chain(answers.flat_map(|answer| answer.addresses.iter().map(IpAddr::to_canonical)))
+    let told = answers().filter(|_| literal.is_none()).flat_map(|answer| match &answer.known {
+        Known::Addresses(addresses) => addresses.as_slice(),
+        Known::Endpoints(_) => &[],
+    });
+    let addresses = in_turns(literal.into_iter().chain(told.map(IpAddr::to_canonical)));
+    for branch in usable() {
+        for &(turn, address) in &addresses {
+            spots.push((branch, turn, Spot { address, port: remote.port, endpoint: None }));
+        }
+    }
+    spots
 }
 
 /// Lets the families take turns, IPv6 first, each in its own order and without duplicates; with each address goes its

@@ -16,6 +16,8 @@ pub struct QueryId(pub u32);
 pub struct Query {
     /// Names it.
     pub id: QueryId,
+    /// For which of the race's targets, by its place.
+    pub target: usize,
     /// About whom.
     pub name: Arc<str>,
     /// What is asked for.
@@ -23,8 +25,8 @@ pub struct Query {
 }
 
 impl Query {
-    pub(super) fn new(id: QueryId, name: Arc<str>, kind: RecordKind) -> Self {
-        Self { id, name, kind }
+    pub(super) fn new(id: QueryId, target: usize, name: Arc<str>, kind: RecordKind) -> Self {
+        Self { id, target, name, kind }
     }
 }
 

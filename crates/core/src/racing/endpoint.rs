@@ -1,12 +1,14 @@
 //! One way to reach a target, and its number.
 
 use super::address::Address;
+use super::order::Rule;
 use super::resolution::Group;
 use super::rfc6724::Destination;
 use crate::candidate::{CandidateId, Protocol};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One way to reach a target, as the race formed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,18 @@ pub struct Endpoint {
     pub alpn: Vec<Arc<str>>,
     /// The configuration for Encrypted Client Hello, if it is to be used. May come while an attempt is held.
     pub ech: Option<Arc<[u8]>>,
+}
+
+/// An endpoint on the list of what was found of a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Found {
+    /// What was found.
+    pub endpoint: Endpoint,
+    /// What put it after the one before it.
+    pub rule: Rule,
+    /// How long an attempt there runs alone, if that was learned.
+    pub delay: Option<Duration>,
 }
 
 /// What makes an endpoint the same one: what goes over the wire.
@@ -49,8 +63,8 @@ impl Endpoint {
     }
 
     /// Whether its first packet begins the security handshake.
-    pub(super) fn secures_at_once(&self) -> bool {
-        self.transport.as_str() == "quic"
+    pub fn secures_at_once(&self) -> bool {
+        secures_at_once(&self.transport)
     }
 }
 
@@ -62,6 +76,11 @@ impl fmt::Display for Endpoint {
             write!(f, "{} {}:{}", self.transport, self.address, self.port)
         }
     }
+}
+
+/// Whether the first packet of this transport begins the security handshake.
+pub(super) fn secures_at_once(transport: &Protocol) -> bool {
+    transport.as_str() == "quic"
 }
 
 /// A race has at most this many endpoints in all, those no longer listed included.

@@ -1,7 +1,9 @@
 //! What a race is told, and what it wants done.
 
 use super::dns::{Answer, Query, QueryId};
+use super::endpoint::secures_at_once;
 use super::network::Network;
+use super::order::Rule;
 use super::timeline::AttemptId;
 use crate::candidate::{Candidate, CandidateId};
 use crate::time::Time;
@@ -32,12 +34,30 @@ pub struct Entry {
     pub interface: Option<Arc<str>>,
     /// How long it runs alone, before that is clamped. Default: as the configuration says.
     pub delay: Option<Duration>,
+    /// What put it after the one before it, for the record. Default: whoever ranked it.
+    pub rule: Rule,
+    /// Whether its first packet begins its security handshake, so that it cannot start while that is held. Default: no.
+    pub secures_at_once: bool,
 }
 
 impl Entry {
     /// This candidate with this priority, on no particular interface.
     pub fn new(id: CandidateId, priority: u32) -> Self {
-        Self { id, priority, interface: None, delay: None }
+        Self { id, priority, interface: None, delay: None, rule: Rule::Given, secures_at_once: false }
+    }
+
+    /// Put after the one before it by this rule.
+    #[must_use]
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.rule = rule;
+        self
+    }
+
+    /// Whether its first packet begins its security handshake.
+    #[must_use]
+    pub fn secures_at_once(mut self, at_once: bool) -> Self {
+        self.secures_at_once = at_once;
+        self
     }
 
     /// On this interface.
@@ -57,7 +77,9 @@ impl Entry {
 
 impl From<&Candidate> for Entry {
     fn from(candidate: &Candidate) -> Self {
-        Self::new(candidate.id, candidate.priority).on(candidate.interface.clone())
+        Self::new(candidate.id, candidate.priority)
+            .on(candidate.interface.clone())
+            .secures_at_once(secures_at_once(&candidate.transport))
     }
 }
 

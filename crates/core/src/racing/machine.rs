@@ -22,7 +22,7 @@
 //   rounds.rs      whether all of it is tried again
 
 use super::config::{Config, Mode};
-use super::endpoint::{Endpoint, Field};
+use super::endpoint::{Endpoint, Field, Found};
 use super::input::{Entry, Fault, Input, Loss, Output, Stage};
 use super::memory::Memory;
 use super::network::Network;
@@ -233,7 +233,7 @@ impl Race {
     }
 
     /// What was found of a target, by its place, best first. For whoever makes candidates of it.
-    pub fn found(&self, target: usize) -> Vec<Endpoint> {
+    pub fn found(&self, target: usize) -> Vec<Found> {
         match &self.source {
             Source::Names(names) => names.found(target, &self.config),
             Source::Given { .. } => Vec::new(),
@@ -275,8 +275,8 @@ impl Race {
         let mut seen = BTreeSet::new();
         list.retain(|entry| seen.insert(entry.id));
         list.truncate(super::config::MAX_LIST);
-        let rule = |place| if place == 0 { Rule::First } else { Rule::Given };
-        let rules = (0..list.len()).map(rule).collect();
+        let rule = |(place, entry): (usize, &Entry)| if place == 0 { Rule::First } else { entry.rule };
+        let rules = list.iter().enumerate().map(rule).collect();
         self.rank(list, rules, now);
     }
 
@@ -288,21 +288,22 @@ impl Race {
         }
         let arranged = names.arrange(&self.config, now);
         if names.ranked_elsewhere {
-            names.rankings += 1;
-            self.undrained.push_back(Output::Rank);
+            if !arranged.is_empty() || !self.list.is_empty() {
+                names.rankings += 1;
+                self.undrained.push_back(Output::Rank);
+            }
             return;
         }
-        let delays = names.memory.delays.clone();
         let (mut list, mut rules) = (Vec::new(), Vec::new());
         for (endpoint, rule) in arranged {
-            let learned = delays.get(&endpoint.address.ip()).or_else(|| delays.get(&endpoint.logical.ip()));
-            let (delay, words) = (learned.copied(), endpoint.to_string());
+            let (delay, words) = (names.delay(&endpoint), endpoint.to_string());
+            let at_once = endpoint.secures_at_once();
             let Some(id) = self.field.admit(endpoint) else { continue };
             if self.timeline.endpoints.len() == id.0 as usize {
                 self.timeline.endpoints.push(words);
             }
             let priority = u32::try_from(list.len()).unwrap_or(u32::MAX);
-            list.push(Entry::new(id, priority).delay(delay));
+            list.push(Entry::new(id, priority).delay(delay).secures_at_once(at_once));
             rules.push(rule);
         }
         self.rank(list, rules, now);
@@ -358,7 +359,7 @@ impl Race {
 
     /// Opens the gate, for good, when enough is known.
     fn open(&mut self, now: Time) {
-        if self.open || self.untried.is_empty() {
+        if self.open || self.untried.is_empty() || self.is_ranking() {
             return;
         }
         match self.gate() {
@@ -396,6 +397,11 @@ impl Race {
         }
     }
 
+    /// Whether the list does not show yet what is known: nothing starts until it does.
+    fn is_ranking(&self) -> bool {
+        matches!(&self.source, Source::Names(names) if names.rankings > 0)
+    }
+
     fn holds_security(&self) -> bool {
         matches!(&self.source, Source::Names(names) if names.holds_security())
     }
@@ -425,7 +431,7 @@ impl Race {
             return None;
         }
         let holds = self.holds_security();
-        let waits = |entry: &Entry| holds && self.field.get(entry.id).is_some_and(Endpoint::secures_at_once);
+        let waits = |entry: &Entry| holds && entry.secures_at_once;
         self.untried.iter().position(|entry| !waits(entry))
     }
 
@@ -434,7 +440,7 @@ impl Race {
     }
 
     fn start_next(&mut self, now: Time) -> Option<Output> {
-        let place = self.next().filter(|_| self.open)?;
+        let place = self.next().filter(|_| self.open && !self.is_ranking())?;
         let (due, cause) = self.pace.due(self.untried.get(place)?, &self.config);
         if now < due {
             return None;
@@ -586,12 +592,12 @@ impl Race {
         if self.state != State::Racing {
             return None;
         }
-        let waits = !self.open && !self.untried.is_empty();
+        let waits = !self.open && !self.untried.is_empty() && !self.is_ranking();
         let gate = match waits.then(|| self.gate()) {
             Some(Gate::At(at)) => Some(at),
             _ => None,
         };
-        let next = self.next().filter(|_| self.open && self.has_slot());
+        let next = self.next().filter(|_| self.open && self.has_slot() && !self.is_ranking());
         let start = next.and_then(|place| Some(self.pace.due(self.untried.get(place)?, &self.config).0));
         let expiry = self
             .config

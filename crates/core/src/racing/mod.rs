@@ -36,7 +36,7 @@ mod words;
 pub use address::{Address, Family};
 pub use config::{Config, DelayFrom, MAX_LIST, MIN_SPACING, Mode, NextAfter, Ordering, Retry};
 pub use dns::{Answer, NoAnswer, Query, QueryId, RecordKind};
-pub use endpoint::{Endpoint, MAX_ENDPOINTS};
+pub use endpoint::{Endpoint, Found, MAX_ENDPOINTS};
 pub use histogram::Histogram;
 pub use history::{FRESH_EVERY, History, MAX_NETWORKS, MAX_REMEMBERED};
 pub use input::{Entry, Fault, Input, Loss, Output, Stage};

@@ -30,6 +30,10 @@ pub enum Rule {
     Penalty,
     /// The winner of an earlier race went before it.
     Cached,
+    /// It leaves this host over another path, which the policy manager likes less.
+    Path,
+    /// It belongs to another of the remote endpoints.
+    Target,
     /// Whoever ranked the candidates.
     Given,
 }

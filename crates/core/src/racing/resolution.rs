@@ -113,11 +113,11 @@ impl Resolution {
         resolution
     }
 
-    /// The next question to ask, under this id.
-    pub(super) fn ask(&mut self, id: QueryId) -> Option<Query> {
+    /// The next question to ask, under this id, for the target of this place.
+    pub(super) fn ask(&mut self, id: QueryId, target: usize) -> Option<Query> {
         let (place, kind) = self.unasked.pop_front()?;
         self.asked.insert(id, (place, kind));
-        Some(Query::new(id, self.names.get(place)?.name.clone(), kind))
+        Some(Query::new(id, target, self.names.get(place)?.name.clone(), kind))
     }
 
     /// Takes note of an answer; false if it is to no question of this target.

@@ -2,13 +2,14 @@
 
 use super::config::Config;
 use super::dns::{Answer, Query, QueryId};
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, Found};
 use super::memory::Memory;
 use super::network::Network;
 use super::order::{self, Rule};
 use super::resolution::{Gate, Group, Resolution};
 use super::target::Target;
 use crate::time::Time;
+use std::time::Duration;
 
 /// A race has at most this many targets; the later ones are left out.
 pub const MAX_TARGETS: usize = 16;
@@ -53,7 +54,8 @@ impl Names {
 
     pub(super) fn ask(&mut self) -> Option<Query> {
         let id = QueryId(self.asked);
-        let query = self.resolutions.iter_mut().find_map(|resolution| resolution.ask(id))?;
+        let query =
+            (0..).zip(&mut self.resolutions).find_map(|(place, resolution)| resolution.ask(id, place))?;
         self.asked += 1;
         Some(query)
     }
@@ -112,11 +114,18 @@ impl Names {
     }
 
     /// What is known of one target, in order; the last winner and penalties are left to whoever ranks.
-    pub(super) fn found(&self, place: usize, config: &Config) -> Vec<Endpoint> {
+    pub(super) fn found(&self, place: usize, config: &Config) -> Vec<Found> {
         let Some(resolution) = self.resolutions.get(place) else { return Vec::new() };
         let memory = Memory { winner: None, penalties: Vec::new(), ..self.memory.clone() };
         let arranged = order::arrange(&resolution.groups(config), &self.network, &memory, config);
-        arranged.into_iter().map(|(endpoint, _)| endpoint).collect()
+        let found = |(endpoint, rule)| Found { delay: self.delay(&endpoint), endpoint, rule };
+        arranged.into_iter().map(found).collect()
+    }
+
+    /// How long an attempt there runs alone, as far as that was learned.
+    pub(super) fn delay(&self, endpoint: &Endpoint) -> Option<Duration> {
+        let delays = &self.memory.delays;
+        delays.get(&endpoint.address.ip()).or_else(|| delays.get(&endpoint.logical.ip())).copied()
     }
 }
 
