@@ -129,7 +129,7 @@ impl HappyEyeballs {
         self.request = request.clone();
         for (index, remote) in request.remotes.iter().enumerate() {
             if let Some(address) = remote.literal() {
-                self.resolved.push(Resolved { remote: index, addresses: vec![address] });
+                self.resolved.push(Resolved::addresses(index, [address]));
             } else if let Some(host) = remote.unresolved() {
                 self.ask(QueryId(index as u64), host.clone(), ctx);
             }
@@ -175,11 +175,7 @@ impl HappyEyeballs {
         match answer.result {
             Ok(records) => {
                 let addresses = records.addresses().iter().map(Address::ip);
-                let remote = answer.query.0 as usize;
-                match self.resolved.iter_mut().find(|known| known.remote == remote) {
-                    Some(known) => known.addresses.extend(addresses),
-                    None => self.resolved.push(Resolved { remote, addresses: addresses.collect() }),
-                }
+                self.resolved.push(Resolved::addresses(answer.query.0 as usize, addresses));
             }
             Err(failure) => {
                 debug!(self.logger, "name not resolved"; "reason" => %failure);
