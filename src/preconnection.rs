@@ -9,8 +9,8 @@ use neatflow_actors::subscription::{EventSet, Subscriber};
 use neatflow_actors::transport::Transport as Root;
 use neatflow_actors::transport::messages::{Initiate, Listen, ResolveEndpoints};
 use neatflow_core::framing::{Framer, Framers, Limits};
-use neatflow_core::policy::Request;
 use neatflow_core::policy::neat::Alternatives;
+use neatflow_core::policy::{Application, Request};
 use neatflow_core::properties::{Selector, Value};
 use neatflow_core::security::{Security, SecurityParameters};
 use neatflow_core::{
@@ -320,6 +320,7 @@ impl Preconnection {
             remotes: self.remotes.clone(),
             properties: Arc::new(self.properties.clone()),
             framers: self.framers.clone(),
+            application: Application::secured(&self.security).map(Arc::new),
         }))
     }
 

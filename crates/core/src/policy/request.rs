@@ -7,6 +7,7 @@ use crate::endpoint::{LocalEndpoint, RemoteEndpoint};
 use crate::framing::Framers;
 use crate::properties::{Offer, Offers, SelectionProperty, TransportProperties};
 use crate::racing::{Ech, Endpoint};
+use crate::security::{Security, SecurityParameters};
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -45,6 +46,13 @@ impl Application {
     pub fn new<'a>(alpn: impl IntoIterator<Item = &'a str>) -> Self {
         let alpn = alpn.into_iter().map(Into::into).collect();
         Self { alpn, transports: vec![Protocol::TCP], ech: Ech::Off }
+    }
+
+    /// What these security parameters name; nothing if they name no application protocol, or want no security.
+    pub fn secured(security: &SecurityParameters) -> Option<Self> {
+        let alpn = security.alpn.as_ref().filter(|_| security.security != Security::Disabled)?;
+        // Names that are no text are in no record that could be compared.
+        Some(Self::new(alpn.iter().filter_map(|name| std::str::from_utf8(name).ok())))
     }
 
     /// Over these, where no service says what the peer speaks.
@@ -165,5 +173,20 @@ impl Request {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_are_asked_for_where_security_names_application_protocols() {
+        let security = SecurityParameters::new();
+        assert_eq!(Application::secured(&security), None);
+        let security = security.alpn(["h2", "http/1.1"]);
+        assert_eq!(Application::secured(&security), Some(Application::new(["h2", "http/1.1"])));
+        let disabled = SecurityParameters { security: Security::Disabled, ..security };
+        assert_eq!(Application::secured(&disabled), None);
     }
 }
