@@ -23,8 +23,8 @@ pub use neatflow_actors::listener::{
 #[cfg(unix)]
 pub use neatflow_actors::policy_sockets;
 pub use neatflow_actors::{
-    Count, Credit, Measured, RaceRecord, Registry, name_resolver, placement, policy_manager, subscription,
-    supervision,
+    Count, Credit, Measured, RaceEnd, RaceRecord, Registry, name_resolver, placement, policy_manager,
+    subscription, supervision,
 };
 pub use neatflow_core::connection::{ReceiveLimits, State};
 pub use neatflow_core::{

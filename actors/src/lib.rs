@@ -24,6 +24,6 @@ mod watchers;
 
 pub use census::Count;
 pub use credit::Credit;
-pub use happy_eyeballs::RaceRecord;
+pub use happy_eyeballs::{RaceEnd, RaceRecord};
 pub use metrics::Measured;
 pub use registry::Registry;

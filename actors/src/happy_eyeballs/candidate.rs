@@ -1,5 +1,6 @@
 //! One attempt.
 
+use super::actor::HappyEyeballs;
 use super::framing::start_framers;
 use super::messages::{Landed, Reached};
 use crate::census::Counted;
@@ -8,7 +9,7 @@ use actix::prelude::*;
 use neatflow_core::policy::Request;
 use neatflow_core::racing::AttemptId;
 use neatflow_core::{Candidate, Failure};
-use neatflow_stacks::{Established, Progress, Stack};
+use neatflow_stacks::{Established, Permit, Progress, Stack};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -22,11 +23,12 @@ pub(super) type Landing = Rc<RefCell<BTreeMap<AttemptId, Result<Obtained, Failur
 pub(super) struct Attempt {
     pub(super) id: AttemptId,
     pub(super) candidate: Candidate,
+    /// Whether security may begin, and with what; the same through all restarts.
+    pub(super) permit: Permit,
     pub(super) request: Arc<Request>,
     pub(super) stack: Arc<dyn Stack>,
     pub(super) landing: Landing,
-    pub(super) reached: Recipient<Reached>,
-    pub(super) landed: Recipient<Landed>,
+    pub(super) race: Addr<HappyEyeballs>,
     pub(super) _counted: Counted,
 }
 
@@ -34,13 +36,13 @@ impl Actor for Attempt {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let (reached, id) = (self.reached.clone(), self.id);
-        let progress = Progress::new(move |stage| {
+        let (race, id) = (self.race.clone(), self.id);
+        let progress = Progress::with(self.permit.clone(), move |stage| {
             #[expect(
                 clippy::disallowed_methods,
                 reason = "each stage once for each try, and tries have a budget"
             )]
-            reached.do_send(Reached { id, stage });
+            race.do_send(Reached { id, stage });
         });
         let connecting = self.stack.connect(&self.candidate, progress);
         let (candidate, request) = (self.candidate.clone(), self.request.clone());
@@ -64,7 +66,7 @@ impl Attempt {
         let id = self.id;
         self.landing.borrow_mut().insert(id, result);
         #[expect(clippy::disallowed_methods, reason = "one for each attempt")]
-        self.landed.do_send(Landed { id });
+        self.race.do_send(Landed { id });
         ctx.stop();
     }
 }

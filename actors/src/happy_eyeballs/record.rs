@@ -1,12 +1,12 @@
 //! What a race did, kept for inspection.
 
-use neatflow_core::racing::{Family, Tally, Timeline};
+use neatflow_core::racing::{Family, Loss, Tally, Timeline};
 use neatflow_core::{Attempt, Candidate, CandidateId, EstablishmentFailure, Protocol, ResolutionFailure};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-/// What a race did: who took part, who started when and why, and how it ended for each. Times count from the
-/// start of the establishment.
+/// What a race did: what was asked, who took part in which order, who started when and why, and how it ended for each.
+/// Times count from the start of the establishment.
 ///
 /// In JSON (serde) an object: `candidates`, objects with `id`, `protocol`, `remote`, `local`, `interface`, `host` and
 /// `priority`; `timeline`, as [`Timeline`] has it, in milliseconds; `failures`, objects with `candidate`, its id, and
@@ -15,14 +15,31 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct RaceRecord {
+    /// How it ended.
+    pub end: RaceEnd,
     /// The candidates as last ranked, best first; after them those that were known earlier.
     pub candidates: Vec<Candidate>,
-    /// The attempts, in the order of their starts.
+    /// The candidates that were known at the end and never tried, best first.
+    pub untried: Vec<CandidateId>,
+    /// The questions with their answers, the lists, the attempts in the order of their starts, the timers.
     pub timeline: Timeline,
     /// The attempts that failed, with their reasons.
     pub failures: Vec<Attempt>,
     /// The names that could not be resolved.
     pub unresolved: Vec<ResolutionFailure>,
+}
+
+/// How a race ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RaceEnd {
+    /// It was cancelled, or nothing could be raced.
+    #[default]
+    Abandoned,
+    /// Somebody won: the [winner](Timeline::winner) of the timeline.
+    Won,
+    /// Nobody could win any more.
+    Lost(Loss),
 }
 
 impl RaceRecord {

@@ -8,6 +8,7 @@
 
 mod actor;
 mod cache;
+mod calls;
 mod config;
 pub mod files;
 mod keeping;
@@ -15,4 +16,5 @@ pub mod messages;
 mod neat;
 
 pub use actor::{Interfaces, PolicyManager};
+pub use calls::Calls;
 pub use config::Config;

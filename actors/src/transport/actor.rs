@@ -9,7 +9,7 @@ use crate::listener::{self, Setup};
 use crate::metrics::Metrics;
 use crate::name_resolver::{NameResolver, Resolve, settle, settle_remotes};
 use crate::placement::{Placement, Pool, Threads, spin};
-use crate::policy_manager::PolicyManager;
+use crate::policy_manager::{Calls, PolicyManager};
 use crate::registry::Registry;
 use crate::supervision::{ChildEvent, ChildEventKind, ChildId, Plan, Supervise, finish};
 use actix::WeakRecipient;
@@ -29,9 +29,13 @@ const GRACE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Services {
     pub(crate) policy: Addr<PolicyManager>,
+    /// Who answers the calls of races.
+    pub(crate) calls: Calls,
     pub(crate) resolver: Recipient<Resolve>,
     pub(crate) registry: Registry,
     pub(crate) racing: racing::Config,
+    /// Whether races may rely on what the resolver says.
+    pub(crate) secure_dns: bool,
     pub(crate) candidate_plan: Plan,
     /// How long a race waits for the answer to one question.
     pub(crate) patience: Duration,
@@ -114,6 +118,8 @@ impl Transport {
             registry,
             resolver,
             other_resolver,
+            other_policy,
+            secure_dns,
             interfaces,
             policy,
             racing,
@@ -139,10 +145,12 @@ impl Transport {
             resolver.addr().clone().recipient()
         });
         Services {
+            calls: other_policy.unwrap_or_else(|| Calls::from(policy.addr())),
             policy: policy.addr().clone(),
             resolver,
             registry,
             racing,
+            secure_dns,
             candidate_plan: Plan::transient().intensity(candidate_restarts),
             patience,
             census: self.census.clone(),

@@ -1,7 +1,7 @@
 //! How a transport is set up.
 
 use crate::name_resolver::{self, Resolve};
-use crate::policy_manager::{self, Interfaces};
+use crate::policy_manager::{self, Calls, Interfaces};
 use crate::registry::Registry;
 use crate::supervision::Intensity;
 use actix::prelude::*;
@@ -20,6 +20,11 @@ pub struct Config {
     /// Who resolves names, in place of the name resolver. Default: nobody. It has one second longer than
     /// `resolver.timeout`; what it has not answered by then counts as failed.
     pub other_resolver: Option<Recipient<Resolve>>,
+    /// Who answers the calls of races, in place of the policy manager, which goes on to serve listeners. Default: nobody.
+    pub other_policy: Option<Calls>,
+    /// Whether what the resolver says cannot be forged on the way, so that races may rely on it
+    /// (draft-ietf-happy-happyeyeballs-v3 §6.3). Default: no.
+    pub secure_dns: bool,
     /// Where interfaces are looked up. Default: the system.
     pub interfaces: Interfaces,
     /// What its policy manager reads and keeps. Default: nothing.
@@ -45,6 +50,8 @@ impl Config {
             registry: Registry::built_in(),
             resolver: name_resolver::Config::default(),
             other_resolver: None,
+            other_policy: None,
+            secure_dns: false,
             interfaces: Interfaces::system(),
             policy: policy_manager::Config::default(),
             racing: racing::Config::default(),

@@ -17,7 +17,7 @@ pub mod udp;
 mod wire;
 
 pub use interfaces::{Interface, interface_index, interfaces};
-pub use progress::{Progress, Stage};
+pub use progress::{Handshake, Permit, Progress, Stage};
 pub use read::read_some;
 pub use stack::{Acceptor, Association, Established, ListenOn, Stack};
 pub use wire::{MessageWire, NotSent, Path, Portable, Report, StreamWire, Wire, WireControl};

@@ -134,7 +134,7 @@ impl Race {
     }
 
     /// Leaves it to others to make candidates of what is found: [`Output::Rank`] asks for them, and each is answered by
-    /// one [`Input::Candidates`].
+    /// one [`Input::Candidates`]. Nothing starts meanwhile, nor is another ranking asked for.
     #[must_use]
     pub fn ranked_elsewhere(mut self) -> Self {
         if let Source::Names(names) = &mut self.source {
@@ -227,6 +227,19 @@ impl Race {
         &self.timeline
     }
 
+    /// What has happened, when it is over.
+    pub fn into_timeline(self) -> Timeline {
+        self.timeline
+    }
+
+    /// What it was told of earlier races; `None` for one that is given its candidates.
+    pub fn memory(&self) -> Option<&Memory> {
+        match &self.source {
+            Source::Names(names) => Some(&names.memory),
+            Source::Given { .. } => None,
+        }
+    }
+
     /// What a candidate of the race's own forming is.
     pub fn endpoint(&self, id: CandidateId) -> Option<&Endpoint> {
         self.field.get(id)
@@ -268,7 +281,7 @@ impl Race {
             if !names.ranked_elsewhere {
                 return;
             }
-            names.rankings = names.rankings.saturating_sub(1);
+            names.is_ranking = false;
         }
         let mut list = list;
         list.sort_by_key(|entry| entry.priority); // stable: among equals, the one listed first
@@ -283,17 +296,19 @@ impl Race {
     /// Makes the list anew after something was learned.
     fn relist(&mut self, now: Time) {
         let Source::Names(names) = &mut self.source else { return };
-        if !std::mem::take(&mut names.changed) {
+        // Of rankings one is under way at a time; what is learned meanwhile is for the next.
+        if names.is_ranking || !std::mem::take(&mut names.changed) {
             return;
         }
-        let arranged = names.arrange(&self.config, now);
+        let known = names.note_addresses(&self.config, now);
         if names.ranked_elsewhere {
-            if !arranged.is_empty() || !self.list.is_empty() {
-                names.rankings += 1;
+            if known || !self.list.is_empty() {
+                names.is_ranking = true;
                 self.undrained.push_back(Output::Rank);
             }
             return;
         }
+        let arranged = names.arrange(&self.config);
         let (mut list, mut rules) = (Vec::new(), Vec::new());
         for (endpoint, rule) in arranged {
             let (delay, words) = (names.delay(&endpoint), endpoint.to_string());
@@ -399,7 +414,7 @@ impl Race {
 
     /// Whether the list does not show yet what is known: nothing starts until it does.
     fn is_ranking(&self) -> bool {
-        matches!(&self.source, Source::Names(names) if names.rankings > 0)
+        matches!(&self.source, Source::Names(names) if names.is_ranking)
     }
 
     fn holds_security(&self) -> bool {

@@ -31,8 +31,8 @@ pub(super) struct Names {
     pub(super) memory: Memory,
     /// Whether somebody else makes candidates of what is found.
     pub(super) ranked_elsewhere: bool,
-    /// Rankings that are asked for and not there yet.
-    pub(super) rankings: usize,
+    /// Whether a ranking is asked for and not there yet.
+    pub(super) is_ranking: bool,
     /// Whether something was learned that the list does not show yet.
     pub(super) changed: bool,
     asked: u32,
@@ -46,7 +46,7 @@ impl Names {
             network,
             memory,
             ranked_elsewhere: false,
-            rankings: 0,
+            is_ranking: false,
             changed: true,
             asked: 0,
         }
@@ -78,7 +78,7 @@ impl Names {
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.rankings > 0 || self.resolutions.iter().any(Resolution::is_open)
+        self.is_ranking || self.resolutions.iter().any(Resolution::is_open)
     }
 
     pub(super) fn is_fatal(&self) -> bool {
@@ -100,16 +100,22 @@ impl Names {
         })
     }
 
-    /// What is known now, in order. The targets come one after the other, as they were given.
-    pub(super) fn arrange(&mut self, config: &Config, now: Time) -> Vec<(Endpoint, Rule)> {
-        let mut groups = Vec::new();
+    /// Notes of which targets addresses are known now; true if there are any.
+    pub(super) fn note_addresses(&mut self, config: &Config, now: Time) -> bool {
+        let mut known = false;
         for resolution in &mut self.resolutions {
-            let of_target = resolution.groups(config);
-            if of_target.iter().any(|group| reachable(group, &self.network)) {
+            if resolution.groups(config).iter().any(|group| reachable(group, &self.network)) {
                 resolution.addresses_are_known(now);
+                known = true;
             }
-            groups.extend(of_target);
         }
+        known
+    }
+
+    /// What is known now, in order. The targets come one after the other, as they were given.
+    pub(super) fn arrange(&self, config: &Config) -> Vec<(Endpoint, Rule)> {
+        let groups: Vec<Group> =
+            self.resolutions.iter().flat_map(|resolution| resolution.groups(config)).collect();
         order::arrange(&groups, &self.network, &self.memory, config)
     }
 

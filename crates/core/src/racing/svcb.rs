@@ -71,7 +71,7 @@ impl ServiceRecord {
 }
 
 /// What carries an application protocol: HTTP/3 and DNS over QUIC are carried by QUIC, all else by TCP.
-fn carrier(alpn: &str) -> Protocol {
+pub(super) fn carrier(alpn: &str) -> Protocol {
     let quic = alpn == "doq" || alpn == "h3" || alpn.starts_with("h3-");
     if quic { Protocol::named("quic") } else { Protocol::TCP }
 }

@@ -1,6 +1,7 @@
 //! Whom a race is to reach.
 
 use super::address::Address;
+use super::svcb::carrier;
 use crate::candidate::Protocol;
 use std::fmt;
 use std::sync::Arc;
@@ -50,7 +51,11 @@ pub enum Ech {
 impl Target {
     /// A name, or an address in text.
     pub fn named(host: &str, port: u16) -> Self {
-        let host = host.parse().map_or_else(|_| Host::Name(host.into()), Host::Literal);
+        Self::at(host.parse().map_or_else(|_| Host::Name(host.into()), Host::Literal), port)
+    }
+
+    /// A name, or an address.
+    pub fn at(host: Host, port: u16) -> Self {
         Self {
             host,
             port,
@@ -80,6 +85,13 @@ impl Target {
     #[must_use]
     pub fn alpn<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         self.alpn = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Without the application protocols that none of these transports carries.
+    #[must_use]
+    pub fn carried_by(mut self, transports: &[Protocol]) -> Self {
+        self.alpn.retain(|name| transports.contains(&carrier(name)));
         self
     }
 

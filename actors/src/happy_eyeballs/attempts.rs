@@ -1,0 +1,163 @@
+//! The attempts of a race.
+
+use super::actor::HappyEyeballs;
+use super::candidate::{Attempt as Attempting, Landing};
+use crate::census::Kind;
+use crate::supervision::{Child, ChildId, ExitReason, Supervise};
+use actix::prelude::*;
+use neatflow_core::racing::{AttemptId, Fault, Input, Stage};
+use neatflow_core::{Attempt, Candidate, CandidateId, Failure};
+use neatflow_stacks::{Handshake, Permit};
+use slog::{debug, o};
+
+/// Who runs, what became of the others.
+#[derive(Default)]
+pub(super) struct Attempts {
+    /// Few at a time, in the order of their starts.
+    running: Vec<Running>,
+    pub(super) landing: Landing,
+    pub(super) failures: Vec<(AttemptId, Attempt)>,
+}
+
+struct Running {
+    id: AttemptId,
+    candidate: CandidateId,
+    child: Child<Attempting>,
+    permit: Permit,
+}
+
+impl Attempts {
+    /// Whatever it had obtained is dropped, and so closed.
+    pub(super) fn cancel(&mut self, id: AttemptId) {
+        if let Some(running) = self.take(id) {
+            running.child.stop();
+        }
+        let obtained = self.landing.borrow_mut().remove(&id);
+        drop(obtained);
+    }
+
+    /// Stops everybody.
+    pub(super) fn stop(&mut self) {
+        self.running.drain(..).for_each(|running| running.child.stop());
+        let obtained = std::mem::take(&mut *self.landing.borrow_mut());
+        drop(obtained);
+    }
+
+    /// The candidate of an attempt that runs no more.
+    pub(super) fn end(&mut self, id: AttemptId) -> Option<CandidateId> {
+        self.take(id).map(|running| running.candidate)
+    }
+
+    fn take(&mut self, id: AttemptId) -> Option<Running> {
+        let place = self.running.iter().position(|running| running.id == id)?;
+        Some(self.running.remove(place))
+    }
+
+    fn find(&self, is_it: impl Fn(&Running) -> bool) -> Option<&Running> {
+        self.running.iter().find(|running| is_it(running))
+    }
+}
+
+impl HappyEyeballs {
+    pub(super) fn attempt(&mut self, id: AttemptId, of: CandidateId, held: bool, ctx: &mut Context<Self>) {
+        let Some(candidate) = self.ranking.candidate(of).cloned() else { return };
+        let Some(stack) = self.services.registry.get(&candidate.transport).cloned() else {
+            let reason = Failure::NoSuchStack(candidate.transport.as_str().into());
+            return self.failed(id, of, reason);
+        };
+        debug!(self.logger, "attempt"; "candidate" => %candidate, "id" => %of, "held" => held);
+        let permit = if held { Permit::held() } else { Permit::granted(handshake(&candidate)) };
+        let attempting = Attempting {
+            id,
+            candidate,
+            permit: permit.clone(),
+            request: self.request.clone(),
+            stack,
+            landing: self.attempts.landing.clone(),
+            race: ctx.address(),
+            _counted: self.services.census.count(Kind::Candidate),
+        };
+        let child = Supervise::new(self.services.candidate_plan)
+            .name("candidate")
+            .parent(ctx.address().downgrade().recipient())
+            .logger(self.logger.new(o!("candidate" => of.0)))
+            .start(|_| attempting);
+        self.attempts.running.push(Running { id, candidate: of, child, permit });
+    }
+
+    /// Its security handshake may begin, with what is known now.
+    pub(super) fn secure(&mut self, id: AttemptId) {
+        let Some(running) = self.attempts.find(|running| running.id == id) else { return };
+        let Some(candidate) = self.ranking.candidate(running.candidate) else { return };
+        let found = self.race.as_ref().and_then(|race| self.ranking.find(race, candidate));
+        let handshake = match found {
+            Some(found) => Handshake::default().alpn(found.alpn).ech(found.ech),
+            None => handshake(candidate),
+        };
+        running.permit.grant(handshake);
+    }
+
+    pub(super) fn reached(&mut self, id: AttemptId, stage: Stage) {
+        self.tell(Input::Reached(id, stage));
+    }
+
+    /// An attempt has ended; how is in the landing.
+    pub(super) fn landed(&mut self, id: AttemptId) {
+        let failure = match self.attempts.landing.borrow().get(&id) {
+            Some(Ok(_)) => None,
+            Some(Err(failure)) => Some(failure.clone()),
+            // Cancelled meanwhile.
+            None => return,
+        };
+        let Some(failure) = failure else { return self.tell(Input::Connected(id)) };
+        self.attempts.landing.borrow_mut().remove(&id);
+        if let Some(candidate) = self.attempts.end(id) {
+            self.failed(id, candidate, failure);
+        }
+    }
+
+    /// The code of a stack panicked once too often.
+    pub(super) fn gave_up(&mut self, child: ChildId, reason: ExitReason) {
+        let Some(running) = self.attempts.find(|running| running.child.id() == child) else { return };
+        let (id, candidate) = (running.id, running.candidate);
+        let what = match reason {
+            ExitReason::Panicked(what) => what,
+            ExitReason::Stopped => "the attempt stopped without a result".into(),
+        };
+        self.attempts.end(id);
+        self.failed(id, candidate, Failure::Panicked(what));
+    }
+
+    pub(super) fn failed(&mut self, id: AttemptId, of: CandidateId, reason: Failure) {
+        let words = reason.to_string();
+        let fault = if is_local(&reason) { Fault::local(words) } else { Fault::new(words) };
+        if let Some(candidate) = self.ranking.candidate(of) {
+            debug!(self.logger, "attempt failed"; "candidate" => %candidate, "reason" => %reason);
+            self.attempts.failures.push((id, Attempt::new(candidate.clone(), reason)));
+        }
+        self.tell(Input::Failed(id, fault));
+    }
+
+    /// Tells the race; it acts on it once everything of this moment is told.
+    pub(super) fn tell(&mut self, input: Input) {
+        if let Some(race) = &mut self.race {
+            race.handle(input, self.clock.now());
+            self.due = true;
+        }
+    }
+}
+
+fn handshake(candidate: &Candidate) -> Handshake {
+    Handshake::default().alpn(candidate.alpn.clone()).ech(candidate.ech.clone())
+}
+
+/// Whether it failed before anything was sent.
+fn is_local(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::LocalAddress(_)
+            | Failure::NoSuchInterface(_)
+            | Failure::NotPermitted(_)
+            | Failure::NoSuchStack(_)
+    )
+}

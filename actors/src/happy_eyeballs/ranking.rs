@@ -1,0 +1,134 @@
+//! Call 2: what was found becomes candidates.
+
+use super::actor::HappyEyeballs;
+use super::resolving::stopped;
+use crate::policy_manager::messages::{Rank, Ranked};
+use actix::prelude::*;
+use neatflow_core::policy::{Branch, Resolved, Roster};
+use neatflow_core::racing::{Endpoint, Entry, Found, Input, Mode, Race, Rule};
+use neatflow_core::{Candidate, CandidateId, EstablishmentFailure};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What the policy manager made of what was found.
+#[derive(Default)]
+pub(super) struct Ranking {
+    pub(super) branches: Arc<[Branch]>,
+    /// What each target of the race stands for, by its place.
+    pub(super) aims: Vec<Aim>,
+    roster: Roster,
+    /// What call 2 was asked about.
+    found: Vec<Vec<Found>>,
+    /// As last ranked, best first.
+    order: Vec<CandidateId>,
+    /// Every candidate there ever was: one that ran may be ranked no more.
+    known: BTreeMap<CandidateId, Candidate>,
+    /// Why there were none, when last ranked.
+    pub(super) why_none: Option<EstablishmentFailure>,
+}
+
+/// What a target of the race stands for: a remote endpoint, resolved over an interface if its paths are bound to one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Aim {
+    /// Its place in the request.
+    pub(super) remote: usize,
+    pub(super) interface: Option<Arc<str>>,
+}
+
+impl Ranking {
+    pub(super) fn candidate(&self, id: CandidateId) -> Option<&Candidate> {
+        self.known.get(&id)
+    }
+
+    /// What is known of a candidate's endpoint now.
+    pub(super) fn find(&self, race: &Race, candidate: &Candidate) -> Option<Endpoint> {
+        let mut found = (0..self.aims.len()).flat_map(|target| race.found(target));
+        found.find(|found| is_of(found, candidate)).map(|found| found.endpoint)
+    }
+
+    /// All candidates: as last ranked, then those that are ranked no more.
+    pub(super) fn take_candidates(&mut self) -> Vec<Candidate> {
+        let mut known = std::mem::take(&mut self.known);
+        let mut candidates: Vec<Candidate> = self.order.iter().filter_map(|id| known.remove(id)).collect();
+        candidates.extend(known.into_values());
+        candidates
+    }
+}
+
+impl HappyEyeballs {
+    pub(super) fn rank(&mut self, ctx: &mut Context<Self>) {
+        let Some(race) = &self.race else { return };
+        let ranking = &mut self.ranking;
+        ranking.found = (0..ranking.aims.len()).map(|target| race.found(target)).collect();
+        let resolved = |(aim, found): (&Aim, &Vec<Found>)| {
+            let endpoints = found.iter().map(|found| found.endpoint.clone()).collect();
+            Resolved::endpoints(aim.remote, endpoints).over(aim.interface.clone())
+        };
+        let call = self.services.calls.rank.send(Rank {
+            request: self.request.clone(),
+            branches: ranking.branches.clone(),
+            resolved: ranking.aims.iter().zip(&ranking.found).map(resolved).collect(),
+            roster: std::mem::take(&mut ranking.roster),
+        });
+        ctx.spawn(call.into_actor(self).map(|reply, race, ctx| match reply {
+            Ok(ranked) => race.ranked(ranked),
+            Err(gone) => race.lose(stopped("policy manager", &gone), ctx),
+        }));
+    }
+
+    fn ranked(&mut self, Ranked { mut candidates, roster, why_none }: Ranked) {
+        let Some(memory) = self.race.as_ref().and_then(|race| race.memory()) else { return };
+        let ranking = &mut self.ranking;
+        (ranking.roster, ranking.why_none) = (roster, why_none);
+        let found: Vec<Found> = std::mem::take(&mut ranking.found).into_iter().flatten().collect();
+        let places: BTreeMap<CandidateId, usize> = candidates.iter().map(|one| one.id).zip(0..).collect();
+        // Within a path: what is preferred of paths is preferred whoever won.
+        for path in candidates.chunk_by_mut(|one, other| one.interface == other.interface) {
+            memory.reorder(path, |candidate| (candidate.remote.ip().to_canonical(), &candidate.transport));
+        }
+        let neat = matches!(self.services.racing.mode, Mode::Neat(_));
+        let entry = |(place, candidate): (usize, &Candidate)| {
+            let found = found.iter().find(|found| is_of(found, candidate));
+            let before = place.checked_sub(1).and_then(|before| candidates.get(before));
+            let moved = before.is_some_and(|before| places.get(&before.id) > places.get(&candidate.id));
+            let rule = before.map_or(Rule::First, |before| decided(before, candidate, found, moved));
+            let learned = || memory.delays.get(&candidate.remote.ip().to_canonical()).copied();
+            let delay = found.and_then(|found| found.delay).or_else(learned);
+            let mut entry = Entry::from(candidate).rule(rule).delay(delay);
+            if !neat {
+                entry.priority = u32::try_from(place).unwrap_or(u32::MAX);
+            }
+            entry
+        };
+        let entries = candidates.iter().enumerate().map(entry).collect();
+        ranking.order = candidates.iter().map(|candidate| candidate.id).collect();
+        ranking.known.extend(candidates.into_iter().map(|candidate| (candidate.id, candidate)));
+        self.tell(Input::Candidates(entries));
+    }
+}
+
+/// What put a candidate after the one before it; `moved`: it would have gone before.
+fn decided(before: &Candidate, candidate: &Candidate, found: Option<&Found>, moved: bool) -> Rule {
+    if before.interface != candidate.interface {
+        Rule::Path
+    } else if moved && before.transport != candidate.transport {
+        Rule::Penalty
+    } else if moved {
+        Rule::Cached
+    } else {
+        match found.map_or(Rule::Given, |found| found.rule) {
+            // The first of its remote endpoint, and not the first of all.
+            Rule::First => Rule::Target,
+            // What was between them is elsewhere now.
+            Rule::Family if before.remote.is_ipv4() == candidate.remote.is_ipv4() => Rule::Given,
+            rule => rule,
+        }
+    }
+}
+
+fn is_of(found: &Found, candidate: &Candidate) -> bool {
+    let Found { endpoint, .. } = found;
+    endpoint.transport == candidate.transport
+        && endpoint.address.ip() == candidate.remote.ip().to_canonical()
+        && endpoint.port == candidate.remote.port()
+}

@@ -1,0 +1,303 @@
+//! Call 1, and the questions to the name resolver.
+
+use super::actor::HappyEyeballs;
+use super::ranking::Aim;
+use crate::name_resolver::{Answered, QueryId, Resolve, settle};
+use crate::policy_manager::messages::{Eligibility, Eligible};
+use crate::transport::Services;
+use actix::prelude::*;
+use neatflow_core::policy::{Branch, Request};
+use neatflow_core::racing::{
+    Address, Answer, Config, Host, Input, MAX_TARGETS, NoAnswer, Query, Race, RecordKind, Target,
+};
+use neatflow_core::resolution::{Kinds, answer};
+use neatflow_core::{EstablishmentFailure, Protocol, RemoteEndpoint, ResolutionFailure, Time};
+use slog::debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A resolver that was lost with a question is asked again so often.
+const TRIES: u32 = 3;
+
+/// After that long, and twice as long each time.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// What is asked, and what came of it.
+#[derive(Default)]
+pub(super) struct Resolving {
+    /// What the race wants asked, until it is.
+    pub(super) asking: Vec<Query>,
+    questions: Vec<Question>,
+    next: u64,
+    pub(super) unresolved: Vec<ResolutionFailure>,
+}
+
+/// A question of the race.
+struct Question {
+    /// Its number with the resolver; several of one name go together.
+    asked: QueryId,
+    query: Query,
+    state: State,
+    tries: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The resolver has so long; it keeps its own time and can say more, this is for one that does not.
+    Open {
+        until: Time,
+    },
+    /// The resolver was lost, and is asked again then.
+    Again {
+        at: Time,
+    },
+    Answered,
+}
+
+impl Resolving {
+    /// When there is something to do that nobody announces.
+    pub(super) fn next_moment(&self) -> Option<Time> {
+        let moment = |question: &Question| match question.state {
+            State::Open { until } => Some(until),
+            State::Again { at } => Some(at),
+            State::Answered => None,
+        };
+        self.questions.iter().filter_map(moment).min()
+    }
+
+    /// What has not been answered.
+    pub(super) fn open(&self) -> impl Iterator<Item = &Arc<str>> {
+        let open = self.questions.iter().filter(|question| question.state != State::Answered);
+        open.map(|question| &question.query.name)
+    }
+
+    /// Notes why a name has no addresses, once.
+    pub(super) fn note(&mut self, failure: ResolutionFailure) {
+        if !self.unresolved.iter().any(|known| is_same(known, &failure)) {
+            self.unresolved.push(failure);
+        }
+    }
+
+    /// Puts the questions that are due into as few as there are names.
+    fn due(&mut self, now: Time, patience: Duration) -> Vec<(Query, QueryId, Kinds)> {
+        let until = now + patience;
+        let mut due: Vec<(Query, QueryId, Kinds)> = Vec::new();
+        let mut next = self.next;
+        let mut number = |query: &Query| {
+            let same = |(other, _, kinds): &&mut (Query, QueryId, Kinds)| {
+                other.target == query.target && other.name == query.name && !kinds.contains(query.kind)
+            };
+            if let Some((_, asked, kinds)) = due.iter_mut().find(same) {
+                *kinds = kinds.with(query.kind);
+                return *asked;
+            }
+            let asked = QueryId(next);
+            next += 1;
+            due.push((query.clone(), asked, query.kind.into()));
+            asked
+        };
+        for question in &mut self.questions {
+            if matches!(question.state, State::Again { at } if at <= now) {
+                question.asked = number(&question.query);
+                question.state = State::Open { until };
+            }
+        }
+        for query in self.asking.drain(..) {
+            let asked = number(&query);
+            self.questions.push(Question { asked, query, state: State::Open { until }, tries: 0 });
+        }
+        self.next = next;
+        due
+    }
+}
+
+impl HappyEyeballs {
+    /// Call 1 is answered: the race begins.
+    pub(super) fn begin(
+        &mut self,
+        request: Arc<Request>,
+        Eligibility { branches, network, memory, .. }: Eligibility,
+    ) {
+        let now = self.clock.now();
+        let config = self.config(&branches, now);
+        let (aims, targets) = targets(&request, &branches, self.services.secure_dns);
+        let race = Race::to(targets, network, memory, config).ranked_elsewhere();
+        self.race = Some(Box::new(race));
+        self.request = request;
+        (self.ranking.branches, self.ranking.aims) = (branches.into(), aims);
+        self.due = true;
+    }
+
+    /// As configured; the order of the transports is the policy manager's, and there is as much time as the application
+    /// leaves.
+    fn config(&self, branches: &[Branch], now: Time) -> Config {
+        let mut config = self.services.racing.clone();
+        config.transports = distinct(branches.iter().map(|branch| branch.protocol.clone()));
+        let deadline = [config.deadline, self.timeout].into_iter().flatten().min();
+        config.deadline = deadline.map(|deadline| deadline.saturating_sub(now.since_origin()));
+        config
+    }
+
+    /// Asks what the race wants asked.
+    pub(super) fn ask_questions(&mut self, now: Time, ctx: &mut Context<Self>) {
+        let due = self.resolving.due(now, self.services.patience);
+        for (query, asked, kinds) in due {
+            let interface = self.ranking.aims.get(query.target).and_then(|aim| aim.interface.clone());
+            let question = Resolve::new(asked, query.name, kinds, ctx.address().recipient()).over(interface);
+            let asking = self.services.resolver.send(question);
+            ctx.spawn(asking.into_actor(self).map(move |taken, race, _| {
+                if let Err(gone) = taken {
+                    race.lost_resolver(asked, &gone);
+                }
+            }));
+        }
+    }
+
+    /// The resolver was lost with a question: it is restarted, and asked again.
+    fn lost_resolver(&mut self, asked: QueryId, gone: &MailboxError) {
+        let now = self.clock.now();
+        let connected = self.services.resolver.connected();
+        let mut lost = Vec::new();
+        for question in &mut self.resolving.questions {
+            if question.asked != asked || question.state == State::Answered {
+                continue;
+            }
+            if connected && question.tries < TRIES {
+                question.state = State::Again { at: now + PAUSE * (1 << question.tries) };
+                question.tries += 1;
+                self.due = true;
+            } else {
+                lost.push((question.query.kind, question.query.name.clone()));
+            }
+        }
+        for (kind, name) in lost {
+            let why = format!("the name resolver is gone: {gone}").into();
+            self.settle_question(asked, kind, Err(ResolutionFailure::Other { name, why }));
+        }
+    }
+
+    /// Answers what the resolver has left open for too long.
+    pub(super) fn give_up_questions(&mut self, now: Time) {
+        let late = |question: &&Question| matches!(question.state, State::Open { until } if until <= now);
+        let late: Vec<_> = self
+            .resolving
+            .questions
+            .iter()
+            .filter(late)
+            .map(|question| (question.asked, question.query.kind, question.query.name.clone()))
+            .collect();
+        let after = self.services.patience;
+        for (asked, kind, name) in late {
+            self.settle_question(asked, kind, Err(ResolutionFailure::TimedOut { name, after }));
+        }
+    }
+
+    pub(super) fn answered(&mut self, Answered { query, kind, result, .. }: Answered) {
+        self.settle_question(query, kind, result);
+    }
+
+    /// Tells the race of an answer. A second one takes the place of the first.
+    fn settle_question(
+        &mut self,
+        asked: QueryId,
+        kind: RecordKind,
+        result: Result<neatflow_core::resolution::Records, ResolutionFailure>,
+    ) {
+        let is_it = |question: &&mut Question| question.asked == asked && question.query.kind == kind;
+        let Some(question) = self.resolving.questions.iter_mut().find(is_it) else { return };
+        question.state = State::Answered;
+        let id = question.query.id;
+        let failure = result.as_ref().err().cloned();
+        let told = answer(result);
+        if let Some(failure) = failure {
+            debug!(self.logger, "not resolved"; "kind" => %kind, "reason" => %failure);
+            // That there is no service is no failure.
+            if kind != RecordKind::Https || told == Answer::Nothing(NoAnswer::Failed) {
+                self.resolving.note(failure);
+            }
+        }
+        self.tell(Input::Answer(id, told));
+    }
+}
+
+/// NEAT's step 3, call 1; names among the local endpoints are resolved before, unless nothing could be used anyway.
+pub(super) async fn eligible(
+    services: Arc<Services>,
+    request: Arc<Request>,
+) -> Result<(Arc<Request>, Eligibility), EstablishmentFailure> {
+    if request.locals.iter().any(|local| local.unresolved().is_some()) {
+        let anywhere = Request { locals: Vec::new(), ..Request::clone(&request) };
+        call_1(&services, Arc::new(anywhere)).await?;
+    }
+    let request = settle(services.resolver.clone(), services.patience, request)
+        .await
+        .map_err(|failure| EstablishmentFailure::ResolutionFailed(vec![failure]))?;
+    let eligibility = call_1(&services, request.clone()).await?;
+    Ok((request, eligibility))
+}
+
+pub(super) async fn call_1(
+    services: &Services,
+    request: Arc<Request>,
+) -> Result<Eligibility, EstablishmentFailure> {
+    let reply = services.calls.eligible.send(Eligible { request }).await;
+    reply.map_err(|gone| stopped("policy manager", &gone))?
+}
+
+/// Whom the race is to reach. A name is a target for each interface that paths are bound to, and resolved there
+/// (RFC 9623 §4.1.2); if these were too many targets for a race, it is resolved once, for all paths.
+fn targets(request: &Request, branches: &[Branch], secure_dns: bool) -> (Vec<Aim>, Vec<Target>) {
+    let interfaces = distinct(branches.iter().map(|branch| branch.path.interface.clone()));
+    let apart = interfaces.len() * request.remotes.len() <= MAX_TARGETS;
+    let mut targets = Vec::new();
+    for (place, remote) in request.remotes.iter().enumerate() {
+        let everywhere = remote.literal().is_some() || !apart;
+        for interface in &interfaces {
+            let aim = Aim { remote: place, interface: interface.clone().filter(|_| !everywhere) };
+            let on_path = |branch: &&Branch| everywhere || branch.path.interface == *interface;
+            let usable = branches.iter().filter(on_path).filter(|branch| remote.is_for(&branch.protocol));
+            let transports = distinct(usable.map(|branch| branch.protocol.clone()));
+            if !transports.is_empty() && !targets.iter().any(|(known, _)| *known == aim) {
+                targets.push((aim, target(request, remote, transports, secure_dns)));
+            }
+        }
+    }
+    targets.into_iter().unzip()
+}
+
+fn target(request: &Request, remote: &RemoteEndpoint, transports: Vec<Protocol>, secure_dns: bool) -> Target {
+    let host = match (remote.literal(), &remote.interface) {
+        (Some(address), Some(zone)) => Host::Literal(Address::new(address).in_zone(zone.clone())),
+        (Some(address), None) => Host::Literal(Address::new(address)),
+        (None, _) => Host::Name(remote.host.clone().unwrap_or_default()),
+    };
+    let mut target = Target::at(host, remote.port.unwrap_or(0)).secure_dns(secure_dns);
+    let Some(application) = &request.application else { return target.transports(transports) };
+    let preferred: Vec<Protocol> =
+        application.transports.iter().filter(|wanted| transports.contains(wanted)).cloned().collect();
+    target = target.with_services().alpn(application.alpn.iter().map(|name| &**name)).ech(application.ech);
+    target.carried_by(&transports).transports(if preferred.is_empty() { transports } else { preferred })
+}
+
+fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
+    let mut distinct = Vec::new();
+    for one in all {
+        if !distinct.contains(&one) {
+            distinct.push(one);
+        }
+    }
+    distinct
+}
+
+/// Whether the second says no more than the first: how long two questions for one name took differs by chance.
+fn is_same(one: &ResolutionFailure, other: &ResolutionFailure) -> bool {
+    use ResolutionFailure::TimedOut;
+    match (one, other) {
+        (TimedOut { name: one, .. }, TimedOut { name: other, .. }) => one == other,
+        _ => one == other,
+    }
+}
+
+pub(super) fn stopped(who: &str, gone: &MailboxError) -> EstablishmentFailure {
+    EstablishmentFailure::Stopped(format!("{who}: {gone}").into())
+}
