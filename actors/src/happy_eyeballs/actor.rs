@@ -22,7 +22,7 @@ use slog::{Logger, o, warn};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as Cx, Poll};
+use std::task::{Context as Cx, Poll, Waker};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep_until};
 
@@ -56,6 +56,7 @@ pub(crate) fn start(order: Order, services: &Arc<Services>, logger: &Logger) {
             // To look at the timeout.
             due: true,
             wakes: None,
+            waker: None,
             logger,
             _counted: counted,
         });
@@ -78,6 +79,8 @@ pub(crate) struct HappyEyeballs {
     pub(super) due: bool,
     /// When the race wants to act next.
     wakes: Option<Time>,
+    /// Of the task this actor runs in.
+    waker: Option<Waker>,
     pub(super) logger: Logger,
     _counted: Counted,
 }
@@ -105,6 +108,12 @@ impl Drop for HappyEyeballs {
 }
 
 impl HappyEyeballs {
+    /// A future of this actor has told the race something: its turn comes again.
+    pub(super) fn rouse(&mut self) {
+        self.due = true;
+        self.waker.as_ref().map(Waker::wake_by_ref);
+    }
+
     /// Does what is due, and what the race puts out.
     fn act(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.now();
@@ -155,6 +164,9 @@ impl ActorFuture<HappyEyeballs> for Turn {
         ctx: &mut Context<HappyEyeballs>,
         cx: &mut Cx<'_>,
     ) -> Poll<()> {
+        if race.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+            race.waker = Some(cx.waker().clone());
+        }
         loop {
             let Some(outcome) = &mut race.outcome else { return Poll::Ready(()) };
             if outcome.poll_canceled(cx).is_ready() {

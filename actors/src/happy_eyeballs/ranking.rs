@@ -104,6 +104,7 @@ impl HappyEyeballs {
         ranking.order = candidates.iter().map(|candidate| candidate.id).collect();
         ranking.known.extend(candidates.into_iter().map(|candidate| (candidate.id, candidate)));
         self.tell(Input::Candidates(entries));
+        self.rouse();
     }
 }
 

@@ -125,7 +125,7 @@ impl HappyEyeballs {
         self.race = Some(Box::new(race));
         self.request = request;
         (self.ranking.branches, self.ranking.aims) = (branches.into(), aims);
-        self.due = true;
+        self.rouse();
     }
 
     /// As configured; the order of the transports is the policy manager's, and there is as much time as the application
@@ -165,7 +165,6 @@ impl HappyEyeballs {
             if connected && question.tries < TRIES {
                 question.state = State::Again { at: now + PAUSE * (1 << question.tries) };
                 question.tries += 1;
-                self.due = true;
             } else {
                 lost.push((question.query.kind, question.query.name.clone()));
             }
@@ -174,6 +173,7 @@ impl HappyEyeballs {
             let why = format!("the name resolver is gone: {gone}").into();
             self.settle_question(asked, kind, Err(ResolutionFailure::Other { name, why }));
         }
+        self.rouse();
     }
 
     /// Answers what the resolver has left open for too long.

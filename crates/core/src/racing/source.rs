@@ -12,7 +12,7 @@ use crate::time::Time;
 use std::time::Duration;
 
 /// A race has at most this many targets; the later ones are left out.
-pub const MAX_TARGETS: usize = 16;
+pub const MAX_TARGETS: usize = 64;
 
 /// Where a race has its candidates from.
 #[derive(Clone, Debug)]
