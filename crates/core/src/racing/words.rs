@@ -76,6 +76,8 @@ impl fmt::Display for Rule {
             Self::Address(rule) => return rule.fmt(f),
             Self::Penalty => "its transport failed here lately",
             Self::Cached => "after the last winner",
+            Self::Path => "over another path",
+            Self::Target => "of another endpoint",
             Self::Given => "as ranked",
         })
     }
