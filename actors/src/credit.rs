@@ -58,8 +58,7 @@ impl Window {
     }
 
     fn take(self: &Arc<Self>, share: Share) -> Credit {
-        self.counter(share).fetch_add(1, Ordering::AcqRel);
-        Credit(Some(Arc::new(Place(self.clone(), share))))
+        Credit(Some(Place::new(self, share)))
     }
 
     fn counter(&self, share: Share) -> &AtomicUsize {
@@ -70,20 +69,52 @@ impl Window {
     }
 }
 
-/// A place in a subscriber's window, given back when the last copy is dropped. Keep it (or the event it came in)
-/// as long as the message still occupies you, and the flow will not run ahead of you.
+/// A place in a subscriber's window, given back when it is dropped; a copy has a place of its own. Keep it (or the
+/// event it came in) as long as the message still occupies you, and the flow will not run ahead of you.
 #[derive(Clone, Debug, Default)]
-pub struct Credit(#[expect(dead_code, reason = "held for its Drop")] Option<Arc<Place>>);
+pub struct Credit(#[expect(dead_code, reason = "held for its Drop")] Option<Place>);
 
 #[derive(Debug)]
-struct Place(Arc<Window>, Share);
+struct Place {
+    window: Arc<Window>,
+    share: Share,
+}
+
+impl Place {
+    fn new(window: &Arc<Window>, share: Share) -> Self {
+        window.counter(share).fetch_add(1, Ordering::AcqRel);
+        Self { window: window.clone(), share }
+    }
+}
+
+impl Clone for Place {
+    fn clone(&self) -> Self {
+        Self::new(&self.window, self.share)
+    }
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let before = self.0.counter(self.1).fetch_sub(1, Ordering::AcqRel);
+        let before = self.window.counter(self.share).fetch_sub(1, Ordering::AcqRel);
         // Nothing waits for room for soft errors; and for room that was there before, nobody waits either.
-        if self.1 == Share::Outstanding && before >= self.0.size.load(Ordering::Acquire) {
-            self.0.waker.wake();
+        if self.share == Share::Outstanding && before >= self.window.size.load(Ordering::Acquire) {
+            self.window.waker.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_back_when_the_last_copy_is_dropped() {
+        let window = Window::new(1, &Arc::default());
+        let credit = window.credit();
+        let copy = credit.clone();
+        drop(credit);
+        assert!(!window.has_room_besides(0));
+        drop(copy);
+        assert!(window.has_room_besides(0));
     }
 }

@@ -1,6 +1,6 @@
 //! What an actor that drives a connection in its own turn is to hear.
 
-use super::few::Few;
+use super::heard::Heard;
 use super::moving::Moving;
 use super::set::Seat;
 use crate::events::{Event, EventKind};
@@ -17,7 +17,7 @@ const WAITING: usize = 64;
 pub(crate) struct Attached {
     pub(crate) seat: Seat,
     subscription: Subscription,
-    pub(crate) events: Few<Event>,
+    pub(crate) events: Heard,
 }
 
 /// An attached actor asks for the engine.
@@ -39,7 +39,7 @@ impl Claim {
 
 impl Attached {
     pub(crate) fn new(seat: Seat, subscription: Subscription) -> Self {
-        Self { seat, subscription, events: Few::default() }
+        Self { seat, subscription, events: Heard::default() }
     }
 
     pub(crate) fn id(&self) -> SubscriptionId {
@@ -75,7 +75,7 @@ impl Attached {
     }
 
     /// The same subscription, by the mailbox, and what it has not heard.
-    pub(crate) fn fall_back(self) -> (Subscription, Few<Event>) {
+    pub(crate) fn fall_back(self) -> (Subscription, Heard) {
         (self.subscription.standing_in(self.seat.set), self.events)
     }
 }

@@ -6,7 +6,7 @@
 
 use super::attached::Claim;
 use super::buffers;
-use super::few::Few;
+use super::heard::Heard;
 use super::linger::linger;
 use super::messages::Ended;
 use super::moving::{Moving, Parcel};
@@ -67,8 +67,10 @@ pub(super) struct Engine {
     finishing: bool,
     /// What happened, and the machine does not know yet.
     fact: Option<Input>,
+    /// It waits for the network to bring something, and for nothing else that is new: the next turn begins with a read.
+    reads_on: bool,
     /// What the attached actor is about to hear.
-    hearing: Few<Event>,
+    hearing: Heard,
     /// Fires when the machine is to be told the time.
     timer: Option<Pin<Box<Sleep>>>,
     duty: Duty,
@@ -131,7 +133,8 @@ impl Engine {
             association: None,
             finishing: false,
             fact: None,
-            hearing: Few::default(),
+            reads_on: false,
+            hearing: Heard::default(),
             timer: None,
             duty,
         }
@@ -219,10 +222,11 @@ impl Engine {
     fn round(&mut self, cx: &mut Context<'_>, hears: bool) -> Round {
         self.hear_of_the_race(cx);
         self.hear_of_soft_errors(cx);
+        self.read_on(cx);
         let shared = self.duty.shared.clone();
         let mut core = shared.lock();
         if let Some(fact) = self.fact.take() {
-            core.machine.handle(fact);
+            core.feed(&shared, fact);
         }
         self.exchange(&shared, &mut core, cx);
         let deadline = core.keep_time(&shared);
@@ -235,7 +239,7 @@ impl Engine {
             return Round::Claimed(claim);
         }
         if hears && let Some(attached) = &mut core.attached {
-            std::mem::swap(&mut self.hearing, &mut attached.events);
+            self.hearing = std::mem::take(&mut attached.events);
         }
         // Whoever has something to hear looks again when it was heard.
         core.awake = !self.hearing.is_empty();
@@ -295,10 +299,9 @@ impl Engine {
 
     /// Does what the machine puts out, in its order, and writes what is queued, until there is no more of either.
     fn exchange(&mut self, shared: &Arc<Shared>, core: &mut Locked<'_>, cx: &mut Context<'_>) {
-        let mut moved = false;
         loop {
             while let Some(output) = core.next_output() {
-                moved = true;
+                core.notify();
                 match output {
                     Output::Event(event) => core.tell(shared, event),
                     Output::CancelEstablishment => self.race = None,
@@ -314,7 +317,7 @@ impl Engine {
             let Some(wire) = self.carrier.wire.as_mut().filter(|_| core.machine.wants_write()) else { break };
             let written = write(wire, core, cx);
             match written {
-                Poll::Ready(written) => core.machine.handle(written.unwrap_or_else(Input::from)),
+                Poll::Ready(written) => core.feed(shared, written.unwrap_or_else(Input::from)),
                 Poll::Pending => {
                     core.machine.trim();
                     break;
@@ -324,8 +327,19 @@ impl Engine {
         while let Some(buffer) = core.machine.reclaim() {
             buffers::give(buffer);
         }
-        if moved || core.machine.is_pull_due() {
+        if core.machine.is_pull_due() {
             core.notify();
+        }
+    }
+
+    /// What most turns are for: something has come, and what is wished for is what was wished for before.
+    fn read_on(&mut self, cx: &mut Context<'_>) {
+        if !std::mem::take(&mut self.reads_on) || self.fact.is_some() {
+            return;
+        }
+        let Some(wire) = &mut self.carrier.wire else { return };
+        if let Poll::Ready(fact) = read_from(wire, cx) {
+            self.fact = Some(fact);
         }
     }
 
@@ -350,20 +364,15 @@ impl Engine {
             }
         }
         let reads = wishes.read;
-        let happened = match wire {
-            wire if !reads => wire.control().poll_failed(cx).map(Input::from),
-            Wire::Stream(wire) => read(&mut **wire, cx),
-            Wire::Messages(wire) => receive(&mut **wire, cx),
-        };
+        let happened =
+            if reads { read_from(wire, cx) } else { wire.control().poll_failed(cx).map(Input::from) };
         match happened {
-            Poll::Ready(fact) => {
-                if reads {
-                    note_activity();
-                }
-                self.happened(fact)
-            }
+            Poll::Ready(fact) => self.happened(fact),
             Poll::Pending if timer.is_ready() => Round::Moved,
-            Poll::Pending => Round::Still,
+            Poll::Pending => {
+                self.reads_on = reads;
+                Round::Still
+            }
         }
     }
 
@@ -441,6 +450,9 @@ fn write(wire: &mut Wire, core: &Locked<'_>, cx: &mut Context<'_>) -> Poll<Resul
     let framed = core.machine.framed();
     match wire {
         Wire::Stream(wire) => {
+            if framed.is_none() && let Some(piece) = outbox.only_piece() {
+                return wire.poll_write(cx, &[IoSlice::new(piece)]).map_ok(Input::Written);
+            }
             let mut slices = [IoSlice::new(&[]); SLICES];
             let filled = match framed {
                 None => outbox.slices(&mut slices),
@@ -466,6 +478,18 @@ fn write(wire: &mut Wire, core: &Locked<'_>, cx: &mut Context<'_>) -> Poll<Resul
     }
 }
 
+/// Takes what has come.
+fn read_from(wire: &mut Wire, cx: &mut Context<'_>) -> Poll<Input> {
+    let read = match wire {
+        Wire::Stream(wire) => read(&mut **wire, cx),
+        Wire::Messages(wire) => receive(&mut **wire, cx),
+    };
+    if read.is_ready() {
+        note_activity();
+    }
+    read
+}
+
 /// Reads once.
 fn read(wire: &mut dyn StreamWire, cx: &mut Context<'_>) -> Poll<Input> {
     read_some(wire, cx).map(|read| match read {
@@ -475,7 +499,7 @@ fn read(wire: &mut dyn StreamWire, cx: &mut Context<'_>) -> Poll<Input> {
     })
 }
 
-/// Takes what has come.
+/// Receives once.
 fn receive(wire: &mut dyn MessageWire, cx: &mut Context<'_>) -> Poll<Input> {
     let mut messages = Vec::new();
     wire.poll_recv(cx, &mut messages).map(|received| match received {

@@ -22,6 +22,7 @@ mod engine;
 mod fates;
 mod few;
 mod handle;
+mod heard;
 mod linger;
 pub mod messages;
 mod moving;

@@ -3,7 +3,7 @@
 use super::attached::{Attached, Claim};
 use super::buffers;
 use super::fates::Fates;
-use super::few::Few;
+use super::heard::Heard;
 use super::handle::{Connection, ConnectionId, ConnectionRef};
 use super::messages::Inspect;
 use super::set::{self, Seat};
@@ -19,7 +19,9 @@ use crate::watchers::{Place, Watchers};
 use actix::Recipient;
 use futures::channel::oneshot;
 use futures::task::AtomicWaker;
-use neatflow_core::connection::{self, Asker, Framed, Input, Machine, Output, Queued, Role, Room};
+use neatflow_core::connection::{
+    self, Asker, Framed, Input, Machine, Output, Queued, Role, Room, Through,
+};
 use neatflow_core::{
     ConnectionFailure, EstablishmentFailure, Message, MessageId, Protocol, SendFailure, Time,
     TransportProperties,
@@ -282,7 +284,7 @@ impl Shared {
             }
         }
         // Nobody will take it into its turn any more.
-        let seat = core.fall_back(&mut Few::default());
+        let seat = core.fall_back(&mut Heard::default());
         core.notify();
         drop(core);
         if let Some(seat) = seat {
@@ -391,7 +393,7 @@ impl Core {
 
     /// Ends the attachment: what the actor is to hear comes by its mailbox from now on, and so does what it was to hear
     /// already, `heard` first. The place that it had.
-    pub(crate) fn fall_back(&mut self, heard: &mut Few<Event>) -> Option<Seat> {
+    pub(crate) fn fall_back(&mut self, heard: &mut Heard) -> Option<Seat> {
         let attached = self.attached.take()?;
         let seat = attached.seat;
         self.claim = None;
@@ -454,14 +456,50 @@ impl Core {
 
     /// What to do next. Messages wait for room; nothing else does.
     pub(crate) fn next_output(&mut self) -> Option<Output> {
-        let room = match self.may_receive() {
+        if self.machine.is_quiet() {
+            return None;
+        }
+        let room = self.room();
+        self.machine.poll(room)
+    }
+
+    fn room(&self) -> Room {
+        match self.may_receive() {
             false => Room::None,
             true if self.machine.may_receive_parts() && !self.is_wanted(EventKind::ReceivedPartial) => {
                 Room::Whole
             }
             true => Room::Parts,
+        }
+    }
+
+    /// Feeds the machine what the network has done, and tells what follows and waits in no queue.
+    pub(crate) fn feed(&mut self, shared: &Arc<Shared>, fact: Input) {
+        let through = match fact {
+            Input::Arrived(messages) => {
+                let room = self.room();
+                if let Some(event) = self.machine.pass(messages, room) {
+                    self.tell(shared, event);
+                }
+                Through::default()
+            }
+            Input::Written(bytes) => self.machine.written(bytes),
+            Input::FrontTaken(count) => self.machine.front_taken(count),
+            fact => {
+                self.machine.handle(fact);
+                Through::default()
+            }
         };
-        self.machine.poll(room)
+        if let Some(ids) = through.sent {
+            self.tell_of_sent(shared, ids);
+        }
+        if through.writable {
+            self.tell(shared, connection::Event::Writable);
+        }
+        if through.all_written {
+            self.tell(shared, connection::Event::AllWritten);
+        }
+        self.notify();
     }
 
     /// Whether the next Received may go out: somebody wants it, and all who do have room.

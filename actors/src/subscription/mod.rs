@@ -21,6 +21,10 @@ pub trait EventSet<A: Actor>: 'static {
     /// Which events are in it.
     const KINDS: Kinds;
 
+    /// Whether no event is in two of the sets that it is made of: then nothing is copied.
+    #[doc(hidden)]
+    const APART: bool = true;
+
     /// Puts the event into the actor's mailbox.
     fn deliver(to: &Addr<A>, event: Event);
 
@@ -79,13 +83,22 @@ macro_rules! event_sets {
     ($( ($($set:ident)+) )*) => {$(
         impl<A: Actor, $($set: EventSet<A>),+> EventSet<A> for ($($set,)+) {
             const KINDS: Kinds = Kinds::none() $(.and($set::KINDS))+;
+            const APART: bool = 0 $(+ $set::KINDS.count())+ == Self::KINDS.count();
 
             fn deliver(to: &Addr<A>, event: Event) {
+                let kind = event.kind();
+                $(if Self::APART && $set::KINDS.contains(kind) {
+                    return $set::deliver(to, event);
+                })+
                 let sets = [$(($set::KINDS, $set::deliver as fn(&Addr<A>, Event)),)+];
                 share(event, &sets, |deliver, event| deliver(to, event));
             }
 
             fn handle(actor: &mut A, ctx: &mut A::Context, event: Event) {
+                let kind = event.kind();
+                $(if Self::APART && $set::KINDS.contains(kind) {
+                    return $set::handle(actor, ctx, event);
+                })+
                 let sets = [$(($set::KINDS, $set::handle as fn(&mut A, &mut A::Context, Event)),)+];
                 share(event, &sets, |handle, event| handle(actor, ctx, event));
             }
@@ -123,6 +136,11 @@ impl Kinds {
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// How many.
+    const fn count(self) -> u32 {
+        self.0.count_ones()
     }
 
     /// Whether the kind is among them.

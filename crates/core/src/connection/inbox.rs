@@ -336,6 +336,24 @@ impl Inbox {
         self.partly.is_some()
     }
 
+    /// Who is to have so many messages that came just now, all of them, if nobody and nothing is before them.
+    #[inline]
+    pub fn claims_all(&mut self, count: usize) -> Option<Asker> {
+        let asker = self.asker().filter(|_| self.pulls == 0 && self.is_idle())?;
+        match asker {
+            Asker::Request(_) if count != 1 => return None,
+            Asker::Request(_) => self.answered += 1,
+            Asker::Stream => {}
+        }
+        Some(asker)
+    }
+
+    /// Whether nothing is here, and more may come.
+    #[inline]
+    pub fn is_idle(&self) -> bool {
+        self.messages.is_empty() && self.end == End::Open && self.shut.is_none() && self.partly.is_none()
+    }
+
     /// Whether nothing is delivered any more.
     pub fn is_shut(&self) -> bool {
         self.shut.is_some()

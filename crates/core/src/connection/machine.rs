@@ -40,6 +40,8 @@ enum OurEnd {
     Acknowledged,
 }
 
+pub use swift::Through;
+
 /// What became of a message that was given to be sent.
 #[derive(Debug)]
 pub struct Queued {
@@ -605,5 +607,6 @@ impl Machine {
 }
 
 mod framing;
+mod swift;
 #[cfg(test)]
 mod tests;

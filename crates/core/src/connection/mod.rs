@@ -9,7 +9,7 @@ mod words;
 
 pub use framed::Framed;
 pub use inbox::{Answer, Asker, Inbox};
-pub use machine::{Machine, Queued};
+pub use machine::{Machine, Queued, Through};
 pub use outbox::{Batch, Outbox, Pack, Pushed};
 pub use partly::{ReceiveLimits, Room};
 pub use words::{Event, Input, Output, Role, State};

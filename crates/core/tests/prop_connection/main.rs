@@ -11,7 +11,7 @@ use neatflow_core::SendFailure;
 use neatflow_core::connection::{Machine, State};
 use network::{Network, act};
 use quickcheck::{Arbitrary, Gen, QuickCheck};
-use script::{Script, Step, drain, perform, say};
+use script::{Script, Step, drain, perform, perform_shortly, say};
 use std::collections::BTreeSet;
 use witness::{Fate, Witness};
 
@@ -66,6 +66,24 @@ fn says_the_same_however_it_is_drained(script: Script, drains: Vec<bool>) {
 #[test]
 fn it_does_not_matter_when_a_connection_is_drained() {
     QuickCheck::new().quickcheck(says_the_same_however_it_is_drained as fn(Script, Vec<bool>));
+}
+
+fn says_the_same_the_short_way(script: Script) {
+    let mut long = Machine::new(script.role());
+    let mut short = Machine::new(script.role());
+    for (serial, step) in script.steps.iter().enumerate() {
+        perform(&mut long, step, serial);
+        let long_word: Vec<_> = drain(&mut long).iter().map(say).collect();
+        let short_word: Vec<_> = perform_shortly(&mut short, step, serial).iter().map(say).collect();
+        assert_eq!(short_word, long_word, "after {step:?}");
+        assert_eq!(short.state(), long.state());
+        assert!(drain(&mut short).is_empty(), "it was not quiet");
+    }
+}
+
+#[test]
+fn the_short_way_for_what_happens_all_the_time_says_the_same() {
+    QuickCheck::new().tests(3_000).quickcheck(says_the_same_the_short_way as fn(Script));
 }
 
 fn closing_ends_in_closed(script: Script, peer_has: u8, message_transport: bool) {

@@ -120,6 +120,12 @@ impl Lane {
         closed.chain(self.open.first().map(|id| (id, self.open.rest())))
     }
 
+    /// What is to be written, if that is one run.
+    #[inline]
+    pub(super) fn only_piece(&self) -> Option<&[u8]> {
+        self.closed.is_empty().then(|| self.open.rest())
+    }
+
     /// The first `count` messages of the first batch have left; the id of the first of them.
     pub(super) fn take(&mut self, count: usize, spares: &mut Spares, spent: &mut Vec<Message>) -> u64 {
         let (id, is_empty) = match self.closed.front_mut() {

@@ -325,6 +325,13 @@ impl Outbox {
         filled
     }
 
+    /// What is to be written next, if that is one piece and all there is; it is not empty.
+    #[inline]
+    pub fn only_piece(&self) -> Option<&[u8]> {
+        let only = if self.begun.is_none() && self.ranked.is_empty() { self.lane.only_piece() } else { None };
+        only.filter(|piece| !piece.is_empty())
+    }
+
     /// What is to be written, in order.
     fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let mut lane = self.lane.pieces().peekable();

@@ -44,6 +44,10 @@ impl Ranked {
         self.deadlines.extend(deadline.map(|at| (at, key)));
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
     /// The first one.
     #[inline]
     pub(super) fn first(&self) -> Option<(Key, &Message)> {
