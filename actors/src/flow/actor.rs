@@ -56,8 +56,8 @@ pub(crate) fn start(
         .parent(parent.clone())
         .logger(logger.clone())
         .start(|_| Flow { shared: own, logger, _counted: counted });
-    shared.inspected_by(flow.addr().clone().recipient());
-    drive(Box::new(engine.telling(flow.addr().clone().recipient())));
+    shared.supervised_by(flow.into_addr());
+    drive(Box::new(engine));
 }
 
 impl Actor for Flow {

@@ -3,6 +3,7 @@
 use super::heard::Heard;
 use super::moving::Moving;
 use super::set::Seat;
+use crate::credit::Credit;
 use crate::events::{Event, EventKind};
 use crate::subscription::{Subscription, SubscriptionId};
 use futures::channel::oneshot;
@@ -52,6 +53,18 @@ impl Attached {
 
     pub(crate) fn has_room(&self) -> bool {
         self.subscription.window().has_room_besides(0) && self.events.len() < WAITING
+    }
+
+    /// Whether it is to hear the next message at once, and has heard everything before it.
+    pub(crate) fn is_all_ears(&self) -> bool {
+        self.events.is_empty()
+            && self.wants(EventKind::Received)
+            && self.subscription.window().has_room_besides(0)
+    }
+
+    /// A place in its window.
+    pub(crate) fn credit(&self) -> Credit {
+        self.subscription.credit()
     }
 
     /// From now on it hears what this subscription says.

@@ -18,7 +18,6 @@ use crate::events::Event;
 use crate::happy_eyeballs::RaceRecord;
 use crate::placement::note_activity;
 use crate::supervision::catch::contain;
-use actix::Recipient;
 use futures::channel::oneshot;
 use neatflow_core::connection::{Framed, Input, Output};
 use neatflow_core::{ConnectionFailure, EstablishmentFailure, Failure, Message, Messages, Protocol, Time};
@@ -79,8 +78,6 @@ pub(super) struct Engine {
 /// What an engine owes whatever happens to it: the end is told.
 pub(super) struct Duty {
     pub(super) shared: Arc<Shared>,
-    /// Whom to tell of the end.
-    pub(super) flow: Option<Recipient<Ended>>,
     /// Held while a wire lingers: the transport is not done before that.
     pub(super) census: Arc<Census>,
 }
@@ -123,7 +120,7 @@ struct Wishes {
 
 impl Engine {
     pub(super) fn new(shared: Arc<Shared>, census: Arc<Census>) -> Self {
-        Self::on_duty(Duty { shared, flow: None, census })
+        Self::on_duty(Duty { shared, census })
     }
 
     fn on_duty(duty: Duty) -> Self {
@@ -152,12 +149,6 @@ impl Engine {
         self
     }
 
-    /// It tells this flow of its end.
-    pub(super) fn telling(mut self, flow: Recipient<Ended>) -> Self {
-        self.duty.flow = Some(flow);
-        self
-    }
-
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.duty.shared
     }
@@ -177,6 +168,12 @@ impl Engine {
         mut ear: Option<&mut Ear<'_>>,
     ) -> Turn {
         self.duty.shared.waker.register(cx.waker());
+        if let Some(ear) = &mut ear
+            && self.reads_on
+            && self.hear_straight(*ear, cx).is_break()
+        {
+            return Turn::Unfinished;
+        }
         loop {
             if let Some(ear) = &mut ear
                 && self.hear(*ear).is_break()
@@ -207,6 +204,23 @@ impl Engine {
             ear(event)?;
         }
         ControlFlow::Continue(())
+    }
+
+    /// What most turns are for: something has come, what is wished for is what was wished for before, and the attached
+    /// actor is all ears. If it is not so the round that follows sees to it.
+    fn hear_straight(&mut self, ear: &mut Ear<'_>, cx: &mut Context<'_>) -> ControlFlow<()> {
+        if !self.hearing.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        if let Err(what) = contain(|| self.read_on(cx)) {
+            self.fail(what);
+        }
+        let Some(Input::Arrived(messages)) = self.fact.take_if(|fact| matches!(fact, Input::Arrived(_)))
+        else {
+            return ControlFlow::Continue(());
+        };
+        let heard = self.duty.shared.lock().hand(&self.duty.shared, messages);
+        heard.map_or(ControlFlow::Continue(()), ear)
     }
 
     fn fail(&mut self, what: Arc<str>) -> Round {
@@ -242,7 +256,7 @@ impl Engine {
             self.hearing = std::mem::take(&mut attached.events);
         }
         // Whoever has something to hear looks again when it was heard.
-        core.awake = !self.hearing.is_empty();
+        shared.stay_awake(!self.hearing.is_empty());
         let inspections = std::mem::take(&mut core.inspections);
         let ended = core.end.is_some();
         let wishes =
@@ -332,9 +346,9 @@ impl Engine {
         }
     }
 
-    /// What most turns are for: something has come, and what is wished for is what was wished for before.
+    /// Reads, if nothing can have changed since it was wished for the last time.
     fn read_on(&mut self, cx: &mut Context<'_>) {
-        if !std::mem::take(&mut self.reads_on) || self.fact.is_some() {
+        if !std::mem::take(&mut self.reads_on) || self.fact.is_some() || self.duty.shared.is_awake() {
             return;
         }
         let Some(wire) = &mut self.carrier.wire else { return };
@@ -450,7 +464,9 @@ fn write(wire: &mut Wire, core: &Locked<'_>, cx: &mut Context<'_>) -> Poll<Resul
     let framed = core.machine.framed();
     match wire {
         Wire::Stream(wire) => {
-            if framed.is_none() && let Some(piece) = outbox.only_piece() {
+            if framed.is_none()
+                && let Some(piece) = outbox.only_piece()
+            {
                 return wire.poll_write(cx, &[IoSlice::new(piece)]).map_ok(Input::Written);
             }
             let mut slices = [IoSlice::new(&[]); SLICES];
@@ -523,7 +539,7 @@ impl Drop for Duty {
     fn drop(&mut self) {
         // Nobody else would tell the end.
         self.shared.give_up("the arbiter has stopped");
-        if let Some(flow) = &self.flow {
+        if let Some(flow) = self.shared.flow() {
             #[expect(
                 clippy::disallowed_methods,
                 reason = "sent once, by the flow's only engine, as it ends"

@@ -324,7 +324,7 @@ impl Connection {
     ///
     /// *Cancel safety*: safe.
     pub fn report(&self) -> impl Future<Output = Report> + Send + use<> {
-        let flow = self.shared.inspector().cloned();
+        let flow = self.shared.flow().cloned();
         async move {
             match flow {
                 Some(flow) => flow.send(Inspect).await.unwrap_or_default(),

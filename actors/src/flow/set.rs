@@ -19,7 +19,7 @@ use super::moving::Moving;
 use super::pace::{Pace, yield_to_others};
 use super::shared::Shared;
 use crate::events::Event;
-use crate::subscription::{EventSet, Subscriber, Subscription, SubscriptionId};
+use crate::subscription::{EventSet, Mouth, Subscriber, Subscription, SubscriptionId};
 use actix::WeakAddr;
 use actix::prelude::*;
 use futures::channel::oneshot;
@@ -30,7 +30,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
@@ -41,14 +41,33 @@ use tokio::task::unconstrained;
 
 thread_local! {
     /// The sets of this arbiter's actors.
-    static SETS: RefCell<HashMap<SetKey, Weak<dyn Seats>>> = RefCell::default();
+    static SETS: RefCell<HashMap<SetKey, Weak<dyn Seats>, BuildHasherDefault<Mixed>>> = RefCell::default();
 }
 
-/// Names the set of one actor.
+/// Names the set of one actor, by its address: that is used by no other as long as the set is there, which has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct SetKey {
-    actor: TypeId,
-    address: u64,
+pub(crate) struct SetKey(u64);
+
+/// A hash of addresses, which nobody else chooses.
+#[derive(Default)]
+struct Mixed(u64);
+
+impl Hasher for Mixed {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64((*byte).into()));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0.rotate_left(32) ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// Names a place in a set.
@@ -116,6 +135,9 @@ struct Set<A: Actor<Context = Context<A>>> {
     ready: Arc<Ready>,
     /// Whether the actor's context has the future that gives turns.
     running: Cell<bool>,
+    /// How subscribers of one event set reach the actor, should they have to. It keeps the actor alive, so it is here
+    /// while there are connections, which do so too.
+    mouth: RefCell<Option<(TypeId, Arc<dyn Mouth>)>>,
 }
 
 /// One connection in a set.
@@ -176,9 +198,9 @@ impl<A: Actor<Context = Context<A>>> FlowSet<A> {
     /// The set of the actor whose context this is.
     pub fn of(ctx: &Context<A>) -> Self {
         let address = ctx.address();
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = Mixed::default();
         address.hash(&mut hasher);
-        let key = SetKey { actor: TypeId::of::<A>(), address: hasher.finish() };
+        let key = SetKey(hasher.finish());
         let actor = address.downgrade();
         let known = find(&key).and_then(|set| (set as Rc<dyn Any>).downcast::<Set<A>>().ok());
         Self(known.filter(|set| set.actor == actor).unwrap_or_else(|| Set::new(key, actor)))
@@ -221,6 +243,7 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
             places: RefCell::default(),
             ready: Arc::default(),
             running: Cell::new(false),
+            mouth: RefCell::default(),
         });
         let weak: Weak<Self> = Rc::downgrade(&set);
         SETS.with_borrow_mut(|sets| sets.insert(key, weak));
@@ -233,7 +256,7 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
         kept: Option<Connection>,
         ctx: &mut Context<A>,
     ) -> SubscriptionId {
-        let subscriber = Subscriber::mailbox::<S, A>(&ctx.address());
+        let subscriber = self.subscriber::<S>(ctx);
         let id = subscriber.id();
         let mut core = shared.lock();
         if let Some(last) = core.last_words(shared) {
@@ -272,6 +295,20 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
         }
         shared.rouse(core);
         id
+    }
+
+    fn subscriber<S: EventSet<A>>(&self, ctx: &Context<A>) -> Subscriber {
+        let mut known = self.mouth.borrow_mut();
+        match &*known {
+            Some((set, mouth)) if *set == TypeId::of::<S>() => Subscriber::new(S::KINDS, mouth.clone()),
+            _ => {
+                let subscriber = Subscriber::at::<S, A>(ctx.address());
+                if self.running.get() {
+                    *known = Some((TypeId::of::<S>(), subscriber.mouth()));
+                }
+                subscriber
+            }
+        }
     }
 
     fn reserve<S: EventSet<A>>(&self, shared: &Arc<Shared>, kept: Option<Connection>) -> usize {
@@ -319,6 +356,8 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
     /// Nobody gives turns here any more: the engines are driven by tasks of their own.
     fn dissolve(&self) {
         self.running.set(false);
+        let mouth = self.mouth.take();
+        drop(mouth);
         for mut place in self.places.take().drain() {
             // One that has not arrived yet finds nobody when it does.
             if let Some(mut engine) = place.engine.take() {

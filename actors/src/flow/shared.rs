@@ -1,11 +1,11 @@
 //! What a connection's handles, engine and actor have in common.
 
+use super::actor::Flow;
 use super::attached::{Attached, Claim};
 use super::buffers;
 use super::fates::Fates;
-use super::heard::Heard;
 use super::handle::{Connection, ConnectionId, ConnectionRef};
-use super::messages::Inspect;
+use super::heard::Heard;
 use super::set::{self, Seat};
 use crate::clock::Clock;
 use crate::credit::Credit;
@@ -16,21 +16,19 @@ use crate::events::{
 use crate::happy_eyeballs::RaceRecord;
 use crate::subscription::{Subscriber, Subscription, SubscriptionId, Subscriptions};
 use crate::watchers::{Place, Watchers};
-use actix::Recipient;
+use actix::Addr;
 use futures::channel::oneshot;
 use futures::task::AtomicWaker;
-use neatflow_core::connection::{
-    self, Asker, Framed, Input, Machine, Output, Queued, Role, Room, Through,
-};
+use neatflow_core::connection::{self, Asker, Framed, Input, Machine, Output, Queued, Role, Room, Through};
 use neatflow_core::{
-    ConnectionFailure, EstablishmentFailure, Message, MessageId, Protocol, SendFailure, Time,
+    ConnectionFailure, EstablishmentFailure, Message, MessageId, Messages, Protocol, SendFailure, Time,
     TransportProperties,
 };
 use neatflow_stacks::{Established, Path, Report, Wire};
 use std::any::Any;
 use std::fmt;
 use std::ops::{Deref, DerefMut, RangeInclusive};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::thread::ThreadId;
@@ -45,10 +43,15 @@ pub(crate) struct Shared {
     /// Wakes whoever drives it.
     pub(crate) waker: Arc<AtomicWaker>,
     clock: Clock,
+    /// Whoever drives it is going to look at what is new; there is no need to wake it. Changed under the lock alone.
+    awake: AtomicBool,
+    /// How many bytes are queued, as of the last time it was unlocked.
+    queued: AtomicUsize,
     /// Application handles; those inside queued events do not count.
     handles: AtomicUsize,
     carrier: OnceLock<Carrier>,
-    inspector: OnceLock<Recipient<Inspect>>,
+    /// Its Flow; both keep each other, until the connection has ended.
+    flow: OnceLock<Addr<Flow>>,
     record: OnceLock<Arc<RaceRecord>>,
     user_data: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
     core: Mutex<Core>,
@@ -75,8 +78,6 @@ pub(crate) struct Core {
     pub(crate) claim: Option<Claim>,
     /// The arbiter where the engine is, once it runs.
     pub(crate) home: Option<ThreadId>,
-    /// Whoever drives it is going to look at what is new; there is no need to wake it.
-    pub(crate) awake: bool,
     /// Who waits for a report of the transport.
     pub(crate) inspections: Vec<oneshot::Sender<Report>>,
     /// Whether Ready was told, or the connection was accepted.
@@ -136,9 +137,11 @@ impl Shared {
         Arc::new(Self {
             id: ConnectionId::next(),
             properties,
+            awake: AtomicBool::new(false),
+            queued: AtomicUsize::new(0),
             handles: AtomicUsize::new(0),
             carrier: OnceLock::new(),
-            inspector: OnceLock::new(),
+            flow: OnceLock::new(),
             record: OnceLock::new(),
             user_data: Mutex::new(None),
             core: Mutex::new(Core {
@@ -147,7 +150,6 @@ impl Shared {
                 attached: None,
                 claim: None,
                 home: None,
-                awake: false,
                 inspections: Vec::new(),
                 is_ready: role == Role::Accepted,
                 end: None,
@@ -196,12 +198,29 @@ impl Shared {
     }
 
     /// Lets go of the lock, and wakes whoever drives the connection, unless it is awake.
-    pub(crate) fn rouse(&self, mut core: Locked<'_>) {
-        let slept = !std::mem::replace(&mut core.awake, true);
+    pub(crate) fn rouse(&self, core: Locked<'_>) {
+        let slept = !self.is_awake();
+        self.stay_awake(true);
         drop(core);
         if slept {
             self.waker.wake();
         }
+    }
+
+    /// Whether whoever drives it is going to look at what is new, or there is something new; without the lock that may
+    /// have changed meanwhile.
+    pub(crate) fn is_awake(&self) -> bool {
+        self.awake.load(Ordering::Relaxed)
+    }
+
+    /// To be called under the lock.
+    pub(crate) fn stay_awake(&self, awake: bool) {
+        self.awake.store(awake, Ordering::Relaxed);
+    }
+
+    /// How many bytes are queued, or were a moment ago.
+    pub(crate) fn queued(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
     }
 
     /// A handle that counts.
@@ -212,7 +231,11 @@ impl Shared {
     /// What is behind the lock. No code of an application runs while it is held, so poison is impossible but for
     /// a bug of ours, and then the machine's own state is still sound: it is changed by whole steps.
     pub(crate) fn lock(&self) -> Locked<'_> {
-        Locked { core: self.core.lock().unwrap_or_else(PoisonError::into_inner), leaving: None }
+        Locked {
+            core: self.core.lock().unwrap_or_else(PoisonError::into_inner),
+            queued: &self.queued,
+            leaving: None,
+        }
     }
 
     /// Feeds the machine and wakes whoever drives the connection.
@@ -235,8 +258,8 @@ impl Shared {
     }
 
     /// Who answers for it, once its Flow has started.
-    pub(crate) fn inspector(&self) -> Option<&Recipient<Inspect>> {
-        self.inspector.get()
+    pub(crate) fn flow(&self) -> Option<&Addr<Flow>> {
+        self.flow.get()
     }
 
     /// Its framers, before anybody hears of it.
@@ -244,9 +267,9 @@ impl Shared {
         self.lock().machine.frame(framed);
     }
 
-    pub(crate) fn inspected_by(&self, flow: Recipient<Inspect>) {
+    pub(crate) fn supervised_by(&self, flow: Addr<Flow>) {
         // The address stays the same over restarts.
-        let _ = self.inspector.set(flow);
+        let _ = self.flow.set(flow);
     }
 
     /// What its race did, once it is over.
@@ -276,8 +299,10 @@ impl Shared {
     /// Ends a connection that nobody drives (any more): every fate, answer and terminal event is told here.
     pub(crate) fn give_up(self: &Arc<Self>, why: &str) {
         let mut core = self.lock();
-        core.machine.handle(Input::EstablishmentFailed(EstablishmentFailure::Stopped(why.into())));
-        core.machine.handle(Input::Failed(ConnectionFailure::Stopped(why.into())));
+        if core.machine.state() != connection::State::Closed {
+            core.machine.handle(Input::EstablishmentFailed(EstablishmentFailure::Stopped(why.into())));
+            core.machine.handle(Input::Failed(ConnectionFailure::Stopped(why.into())));
+        }
         while let Some(output) = core.next_output() {
             if let Output::Event(event) = output {
                 core.tell(self, event);
@@ -307,6 +332,7 @@ pub(crate) struct Accepted {
 /// and dropped when the lock is gone: fields are dropped in their order.
 pub(crate) struct Locked<'a> {
     core: MutexGuard<'a, Core>,
+    queued: &'a AtomicUsize,
     leaving: Option<Box<Leaving>>,
 }
 
@@ -326,8 +352,9 @@ impl DerefMut for Locked<'_> {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        let spent = self.core.machine.take_spent();
-        if !spent.is_empty() {
+        self.queued.store(self.core.machine.outbox().pending(), Ordering::Relaxed);
+        if self.core.machine.has_spent() {
+            let spent = self.core.machine.take_spent();
             self.core.leaving().messages = spent;
         }
         self.leaving = self.core.leaving.take();
@@ -473,13 +500,30 @@ impl Core {
         }
     }
 
+    /// Messages came: if they are for the attached actor alone, and nothing is before them, here is what it is to
+    /// hear.
+    pub(crate) fn hand(&mut self, shared: &Arc<Shared>, messages: Messages) -> Option<Event> {
+        let straight = !shared.is_awake() && self.subscribers.is_empty();
+        let ear = self.attached.as_ref().filter(|attached| straight && attached.is_all_ears());
+        let Some((attached, asker)) =
+            ear.and_then(|ear| Some((ear, self.machine.pass(&messages, Room::Parts)?)))
+        else {
+            self.feed(shared, Input::Arrived(messages));
+            return None;
+        };
+        let (connection, credit) = (ConnectionRef::new(shared.clone()), attached.credit());
+        shared.stay_awake(true);
+        self.notify();
+        Some(Received { connection, receive: request(asker), messages, credit }.into())
+    }
+
     /// Feeds the machine what the network has done, and tells what follows and waits in no queue.
     pub(crate) fn feed(&mut self, shared: &Arc<Shared>, fact: Input) {
         let through = match fact {
             Input::Arrived(messages) => {
-                let room = self.room();
-                if let Some(event) = self.machine.pass(messages, room) {
-                    self.tell(shared, event);
+                match self.machine.pass(&messages, self.room()) {
+                    Some(asker) => self.tell(shared, connection::Event::Received { asker, messages }),
+                    None => self.machine.handle(Input::Arrived(messages)),
                 }
                 Through::default()
             }

@@ -180,10 +180,11 @@ impl Future for ReceivedFuture {
         if pulled.is_none() {
             core.watch(&mut this.watch.place, cx.waker());
         }
-        drop(core);
         if news {
             // Either the flow has to read, or it may have to tell of an end that this message held up.
-            shared.waker.wake();
+            shared.rouse(core);
+        } else {
+            drop(core);
         }
         pulled.map_or(Poll::Pending, Poll::Ready)
     }
@@ -193,9 +194,10 @@ impl Drop for ReceivedFuture {
     fn drop(&mut self) {
         if self.waits {
             let shared = self.watch.shared.clone();
-            self.wait(&mut shared.lock(), false);
+            let mut core = shared.lock();
+            self.wait(&mut core, false);
             // What it waited for may be for others now.
-            shared.waker.wake();
+            shared.rouse(core);
         }
     }
 }

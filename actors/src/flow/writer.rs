@@ -15,14 +15,13 @@ pub struct Writer<'a> {
     shared: &'a Shared,
     /// `None` until something is written.
     pack: Option<Pack>,
-    /// How much was queued when it was locked last.
+    /// How much was queued a moment ago.
     queued: usize,
 }
 
 impl<'a> Writer<'a> {
     pub(super) fn new(shared: &'a Shared) -> Self {
-        let queued = shared.lock().machine.outbox().pending();
-        Self { shared, pack: None, queued }
+        Self { shared, pack: None, queued: shared.queued() }
     }
 
     /// Adds a message of these bytes. Whether the next one is welcome: false when what is queued is above the

@@ -4,7 +4,7 @@ use super::actor::House;
 use super::shared::{Reservation, Shared, WINDOW};
 use super::sockets::{Company, Held, Sockets};
 use crate::flow::{self, Origin};
-use crate::subscription::{Subscriber, Subscriptions};
+use crate::subscription::{Kinds, Subscriber, Subscriptions};
 use crate::supervision::{Down, finish};
 use crate::watchers::Place;
 use actix::prelude::*;
@@ -58,7 +58,13 @@ impl Acceptance {
     pub(super) fn new(house: House, opening: Opening, ending: oneshot::Sender<()>) -> Self {
         let room = Arc::default();
         Self {
-            subscribers: house.setup.subscribers.clone(),
+            subscribers: house
+                .setup
+                .subscribers
+                .iter()
+                .filter(|one| hears_of_connections(one))
+                .cloned()
+                .collect(),
             house,
             opening: Some(opening),
             sockets: Sockets::default(),
@@ -112,7 +118,7 @@ impl Acceptance {
         let staff = self.house.setup.staff.iter().map(hire).collect::<Vec<_>>();
         self.house.setup.shared.hired(&staff);
         self.staff = Subscriptions::new(WINDOW, &staff, &self.room);
-        self.subscribers.extend(staff);
+        self.subscribers.extend(staff.into_iter().filter(hears_of_connections));
     }
 
     /// A place for one more connection, if somebody wants it; else this is woken when that may have changed.
@@ -152,6 +158,11 @@ impl Acceptance {
         let origin = Origin::Accepted(incoming.protocol, established);
         flow::start(shared, origin, &services.census, &services.parent, logger);
     }
+}
+
+/// Whether there is something for it to hear of an accepted connection, besides that there is one.
+fn hears_of_connections(subscriber: &Subscriber) -> bool {
+    subscriber.kinds().meets(Kinds::OF_CONNECTIONS)
 }
 
 /// Accepts, as long as somebody wants connections.

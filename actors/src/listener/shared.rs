@@ -54,7 +54,7 @@ pub(super) struct Core {
     pub(super) accepting: usize,
     watchers: Watchers,
     /// What is to be woken and dropped when the lock is gone: it may run an application's code.
-    leaving: Leaving,
+    leaving: Option<Box<Leaving>>,
 }
 
 /// What leaves the lock.
@@ -101,7 +101,7 @@ impl Shared {
                 accepted: VecDeque::new(),
                 accepting: 0,
                 watchers: Watchers::default(),
-                leaving: Leaving::default(),
+                leaving: None,
             }),
             room,
         })
@@ -113,7 +113,7 @@ impl Shared {
 
     /// What is behind the lock. No code of an application runs while it is held.
     pub(super) fn lock(&self) -> Locked<'_> {
-        Locked { core: self.core.lock().unwrap_or_else(PoisonError::into_inner), leaving: Leaving::default() }
+        Locked { core: self.core.lock().unwrap_or_else(PoisonError::into_inner), leaving: None }
     }
 
     pub(super) fn count_handle(&self) {
@@ -177,9 +177,11 @@ impl Shared {
         core.notify();
         let core = &mut *core;
         let gone = core.subscribers.take_all();
-        core.leaving.subscriptions.extend(gone);
-        core.leaving.staff = std::mem::take(&mut core.staff);
-        core.leaving.accepted = std::mem::take(&mut core.accepted);
+        let (staff, accepted) = (std::mem::take(&mut core.staff), std::mem::take(&mut core.accepted));
+        let leaving = core.leaving();
+        leaving.subscriptions.extend(gone);
+        leaving.staff = staff;
+        leaving.accepted = accepted;
     }
 
     /// A place for one more connection, on an arbiter with this staff; `None` while nobody wants one.
@@ -218,7 +220,7 @@ impl Reservation<'_> {
             let event = ConnectionReceived { listener, connection, credit: Credit::default() }.into();
             staff.deliver(&event);
             core.subscribers.deliver(&event);
-            core.leaving.events.push(event);
+            core.leaving().events.push(event);
         }
     }
 }
@@ -239,7 +241,7 @@ impl Drop for Reservation<'_> {
 /// woken and dropped when the lock is gone: fields are dropped in their order.
 pub(super) struct Locked<'a> {
     core: MutexGuard<'a, Core>,
-    leaving: Leaving,
+    leaving: Option<Box<Leaving>>,
 }
 
 impl Deref for Locked<'_> {
@@ -258,7 +260,7 @@ impl DerefMut for Locked<'_> {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        self.leaving = std::mem::take(&mut self.core.leaving);
+        self.leaving = self.core.leaving.take();
     }
 }
 
@@ -299,29 +301,41 @@ impl Core {
             && (subscribed || self.accepting > self.accepted.len() + reserved)
     }
 
+    /// What leaves the lock.
+    fn leaving(&mut self) -> &mut Leaving {
+        self.leaving.get_or_insert_default()
+    }
+
     /// Wakes every future that waits for something to change, once the lock is gone.
     pub(super) fn notify(&mut self) {
-        self.leaving.woken.extend(self.watchers.take());
+        if !self.watchers.is_empty() {
+            let left = self.watchers.take();
+            self.leaving().woken.extend(left);
+        }
     }
 
     /// Wakes the future at this place when something changes.
     pub(super) fn watch(&mut self, place: &mut Place, waker: &Waker) {
-        self.leaving.forgotten.extend(self.watchers.watch(place, waker));
+        if let Some(left) = self.watchers.watch(place, waker) {
+            self.leaving().forgotten.push(left);
+        }
     }
 
     /// Whoever had this place waits no longer.
     pub(super) fn leave(&mut self, place: Place) {
-        self.leaving.forgotten.extend(self.watchers.leave(place));
+        if let Some(left) = self.watchers.leave(place) {
+            self.leaving().forgotten.push(left);
+        }
     }
 
     /// Adds a subscriber, in place of those that have died.
     pub(super) fn subscribe(&mut self, subscriber: Subscriber, room: &Arc<AtomicWaker>) {
         let dead = self.subscribers.add(subscriber, room);
-        self.leaving.subscriptions.extend(dead);
+        self.leaving().subscriptions.extend(dead);
     }
 
     pub(super) fn unsubscribe(&mut self, id: SubscriptionId) {
         let removed = self.subscribers.remove(id);
-        self.leaving.subscriptions.extend(removed);
+        self.leaving().subscriptions.extend(removed);
     }
 }

@@ -1,7 +1,7 @@
 //! Who is subscribed to one connection or listener, and how far each of them has come.
 
 use super::{Kinds, Subscriber, SubscriptionId};
-use crate::credit::Window;
+use crate::credit::{Credit, Window};
 use crate::events::{Event, EventKind};
 use crate::flow::SetKey;
 use futures::task::AtomicWaker;
@@ -47,6 +47,11 @@ impl Subscription {
 
     pub(crate) fn window(&self) -> &Window {
         &self.window
+    }
+
+    /// A place in its window.
+    pub(crate) fn credit(&self) -> Credit {
+        self.window.credit()
     }
 
     /// For an actor that drove the connection itself.
@@ -99,7 +104,9 @@ impl Subscription {
 impl Subscriptions {
     /// These subscribers, each with a window of this size; room in one of them wakes `waker`.
     pub(crate) fn new(window: usize, subscribers: &[Subscriber], waker: &Arc<AtomicWaker>) -> Self {
-        let mut new = Self { list: Vec::with_capacity(subscribers.len()), kinds: Kinds::none(), window };
+        let mut new = Self { list: Vec::new(), kinds: Kinds::none(), window };
+        // Most connections have one subscriber or none.
+        new.list.reserve_exact(subscribers.len());
         for subscriber in subscribers {
             new.add(subscriber.clone(), waker);
         }

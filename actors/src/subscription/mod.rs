@@ -138,6 +138,19 @@ impl Kinds {
         Self(self.0 | other.0)
     }
 
+    /// Those of connections; what happens to listeners is told by these alone.
+    pub(crate) const OF_CONNECTIONS: Self = {
+        let of_listeners = Self::of(EventKind::ConnectionReceived)
+            .and(Self::of(EventKind::ListenError))
+            .and(Self::of(EventKind::Stopped));
+        Self(!of_listeners.0)
+    };
+
+    /// Whether an event is in both.
+    pub(crate) const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// How many.
     const fn count(self) -> u32 {
         self.0.count_ones()
@@ -187,10 +200,16 @@ impl<A: Actor, S: EventSet<A>> Mouth for Mailbox<A, S> {
 impl Subscriber {
     /// Delivers the events of the set `S` to the actor's mailbox.
     pub fn mailbox<S: EventSet<A>, A: Actor>(addr: &Addr<A>) -> Self {
-        Self::new(
-            S::KINDS,
-            Arc::new(Mailbox { addr: addr.clone(), set: std::marker::PhantomData::<fn() -> S> }),
-        )
+        Self::at::<S, A>(addr.clone())
+    }
+
+    pub(crate) fn at<S: EventSet<A>, A: Actor>(addr: Addr<A>) -> Self {
+        let set = std::marker::PhantomData::<fn() -> S>;
+        Self::new(S::KINDS, Arc::new(Mailbox { addr, set }))
+    }
+
+    pub(crate) fn mouth(&self) -> Arc<dyn Mouth> {
+        self.mouth.clone()
     }
 
     pub(crate) fn new(kinds: Kinds, mouth: Arc<dyn Mouth>) -> Self {
@@ -204,6 +223,11 @@ impl Subscriber {
         if self.kinds.contains(event.kind()) {
             self.mouth.deliver(event.clone());
         }
+    }
+
+    /// Which events it hears of.
+    pub(crate) fn kinds(&self) -> Kinds {
+        self.kinds
     }
 
     /// Its name.

@@ -29,6 +29,11 @@ impl<A: Actor> Child<A> {
         &self.addr
     }
 
+    /// The address alone.
+    pub fn into_addr(self) -> Addr<A> {
+        self.addr
+    }
+
     /// Which child this is; its events say it too.
     pub fn id(&self) -> ChildId {
         self.id

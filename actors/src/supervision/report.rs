@@ -16,7 +16,7 @@ pub(super) struct Report {
     pub(super) parent: Option<WeakRecipient<ChildEvent>>,
     pub(super) link: Arc<Link>,
     /// Its parent's: one of its own, made for each child, would cost more than all it ever logs.
-    pub(super) log: Logger,
+    pub(super) log: Option<Logger>,
     pub(super) told: bool,
 }
 
@@ -66,8 +66,9 @@ impl Report {
 
     /// A drain is foreign code: its panic must not cost the child its supervision.
     fn log(&self, record: impl FnOnce(&Logger)) {
+        let Some(log) = &self.log else { return };
         // There is nobody left to tell.
-        let _ = contain(|| record(&self.log));
+        let _ = contain(|| record(log));
     }
 }
 

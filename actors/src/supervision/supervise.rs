@@ -12,9 +12,9 @@ use actix::dev::Mailbox;
 use actix::dev::channel::{AddressReceiver, channel};
 use actix::prelude::*;
 use actix_rt::ArbiterHandle;
-use slog::{Discard, Logger, o};
+use slog::Logger;
 use std::any::type_name;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Starts a supervised actor on this arbiter. For a name, a parent or another arbiter see [`Supervise`].
 ///
@@ -42,14 +42,14 @@ pub struct Supervise<Place = Here> {
     plan: Plan,
     name: Option<Arc<str>>,
     parent: Option<WeakRecipient<ChildEvent>>,
-    log: Logger,
+    log: Option<Logger>,
     place: Place,
 }
 
 impl Supervise {
     /// A child with this plan, and so far without a parent.
     pub fn new(plan: impl Into<Plan>) -> Self {
-        Self { plan: plan.into(), name: None, parent: None, log: Logger::root(Discard, o!()), place: Here }
+        Self { plan: plan.into(), name: None, parent: None, log: None, place: Here }
     }
 
     /// Starts the child on another arbiter.
@@ -66,8 +66,9 @@ impl Supervise {
     where
         A: Supervised + Actor<Context = Context<A>>,
     {
-        let (child, mailbox, report) = self.prepare();
-        run(mailbox, make, self.plan, report);
+        let plan = self.plan;
+        let (child, mailbox, report, _) = self.prepare();
+        run(mailbox, make, plan, report);
         child
     }
 }
@@ -80,10 +81,10 @@ impl Supervise<There> {
     where
         A: Supervised + Actor<Context = Context<A>>,
     {
-        let (child, mailbox, report) = self.prepare();
         let plan = self.plan;
+        let (child, mailbox, report, There(arbiter)) = self.prepare();
         // When the arbiter does not run this, it drops it, and the report tells.
-        self.place.0.spawn_fn(move || run(mailbox, make, plan, report));
+        arbiter.spawn_fn(move || run(mailbox, make, plan, report));
         child
     }
 }
@@ -103,26 +104,29 @@ impl<Place> Supervise<Place> {
 
     /// Where restarts (at warning level) and giving up (at error level) are logged. Default: nowhere.
     pub fn logger(self, log: impl Into<Option<Logger>>) -> Self {
-        Self { log: log.into().unwrap_or_else(|| Logger::root(Discard, o!())), ..self }
+        Self { log: log.into(), ..self }
     }
 
-    fn prepare<A>(&self) -> (Child<A>, AddressReceiver<A>, Report)
+    fn prepare<A>(self) -> (Child<A>, AddressReceiver<A>, Report, Place)
     where
         A: Supervised + Actor<Context = Context<A>>,
     {
-        let (sender, mailbox) = channel(Mailbox::<A>::default().capacity());
+        // actix's own, which only a mailbox tells; it is the same for every actor.
+        static CAPACITY: OnceLock<usize> = OnceLock::new();
+        let capacity = CAPACITY.get_or_init(|| Mailbox::<A>::default().capacity());
+        let (sender, mailbox) = channel(*capacity);
         let id = ChildId::next();
-        let name = self.name.clone().unwrap_or_else(|| Arc::from(short(type_name::<A>())));
+        let name = self.name.unwrap_or_else(|| Arc::from(short(type_name::<A>())));
         let link = Arc::new(Link::default());
         let report = Report {
             child: id,
             name: Arc::clone(&name),
-            parent: self.parent.clone(),
+            parent: self.parent,
             link: Arc::clone(&link),
-            log: self.log.clone(),
+            log: self.log,
             told: false,
         };
-        (Child::new(id, name, Addr::new(sender), link), mailbox, report)
+        (Child::new(id, name, Addr::new(sender), link), mailbox, report, self.place)
     }
 }
 

@@ -279,6 +279,12 @@ impl Machine {
         &self.outbox
     }
 
+    /// Whether there are [spent](Self::take_spent) messages.
+    #[inline]
+    pub fn has_spent(&self) -> bool {
+        self.outbox.has_spent()
+    }
+
     /// The messages that are through, and have no event that gives them back: to be dropped where nothing is locked.
     pub fn take_spent(&mut self) -> Vec<Message> {
         self.outbox.take_spent()

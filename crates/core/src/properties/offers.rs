@@ -1,7 +1,6 @@
 //! What a protocol stack offers, in the words of the selection properties.
 
 use super::{Direction, Multipath, Preference, Role, SelectionProperties, SelectionProperty};
-use std::collections::BTreeMap;
 
 /// Whether a stack gives a feature.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -19,7 +18,8 @@ pub enum Offer {
 /// time, both directions, and every message at most once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Offers {
-    features: BTreeMap<SelectionProperty, Offer>,
+    /// By the number of the property: every accepted connection has one of these, so it is flat.
+    features: [Offer; SelectionProperty::ALL.len()],
     multipath: Offer,
     direction: Direction,
     duplicates: bool,
@@ -34,7 +34,7 @@ impl Offers {
     /// The same, and this property is offered so.
     #[must_use]
     pub fn with(mut self, property: SelectionProperty, offer: Offer) -> Self {
-        self.features.insert(property, offer);
+        self.features[property as usize] = offer;
         self
     }
 
@@ -62,7 +62,7 @@ impl Offers {
 
     /// What is offered for a property.
     pub fn offer(&self, property: SelectionProperty) -> Offer {
-        self.features.get(&property).copied().unwrap_or_default()
+        self.features[property as usize]
     }
 
     /// Whether several paths at a time are offered.

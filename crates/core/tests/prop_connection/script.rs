@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use neatflow_core::connection::{Event, Input, Machine, Outbox, Output, Role, Room, Through};
 use neatflow_core::{
-    ConnectionFailure, EstablishmentFailure, Failure, Message, MessageId, ReceiveFailure, ReceiveId,
-    SendFailure, Time,
+    ConnectionFailure, EstablishmentFailure, Failure, Message, MessageId, Messages, ReceiveFailure,
+    ReceiveId, SendFailure, Time,
 };
 use quickcheck::{Arbitrary, Gen};
 use std::sync::LazyLock;
@@ -197,7 +197,13 @@ pub(crate) fn perform_shortly(machine: &mut Machine, step: &Step, serial: usize)
     let pending = machine.outbox().pending();
     let (mut said, mut through) = (Vec::new(), Through::default());
     match step {
-        Step::Arrived => said.extend(machine.pass(arrival(serial).into(), Room::Parts).map(Output::Event)),
+        Step::Arrived => {
+            let messages = Messages::from(arrival(serial));
+            match machine.pass(&messages, Room::Parts) {
+                Some(asker) => said.push(Output::Event(Event::Received { asker, messages })),
+                None => machine.handle(Input::Arrived(messages)),
+            }
+        }
         Step::Written(share) => through = machine.written(pending * usize::from(*share) / 255),
         Step::Overwritten => through = machine.written(pending + 1),
         Step::FrontTaken => through = machine.front_taken(1),

@@ -2,6 +2,7 @@
 //! written is through. Whatever is not as usual takes the way by [`handle`](Machine::handle) and [`poll`](Machine::poll).
 
 use super::{Machine, OurEnd};
+use crate::connection::inbox::Asker;
 use crate::connection::outbox::Outbox;
 use crate::connection::partly::Room;
 use crate::connection::words::{Event, Input, Output, State};
@@ -29,19 +30,19 @@ impl Machine {
             && (self.state != State::Closing || self.framed.is_none())
     }
 
-    /// Messages came, as by `Input::Arrived`: if the first who asked is to have them at once, here is their event.
+    /// Messages came. If the first who asked is to have them at once, all of them, here is who: then that is told,
+    /// as by [`Event::Received`]. If not, nothing has happened, and they are to be [handled](Self::handle).
     #[inline]
-    pub fn pass(&mut self, messages: Messages, room: Room) -> Option<Event> {
+    pub fn pass(&mut self, messages: &Messages, room: Room) -> Option<Asker> {
         let straight = room != Room::None
             && self.state == State::Established
             && self.outputs.is_empty()
             && self.framed.is_none();
-        if straight && let Some(asker) = self.inbox.claims_all(messages.len()) {
+        let asker = if straight { self.inbox.claims_all(messages.len()) } else { None };
+        if asker.is_some() {
             self.hears_parts = room == Room::Parts;
-            return Some(Event::Received { asker, messages });
         }
-        self.handle(Input::Arrived(messages));
-        None
+        asker
     }
 
     /// A byte stream took this many bytes, as by `Input::Written`.

@@ -460,6 +460,12 @@ impl Outbox {
         }
     }
 
+    /// Whether there are [spent](Self::take_spent) messages.
+    #[inline]
+    pub fn has_spent(&self) -> bool {
+        !self.spent.is_empty()
+    }
+
     /// The messages that are through, for whoever holds a lock on this: what a message is made of may have a
     /// destructor of the application's, which is not to run under it.
     pub fn take_spent(&mut self) -> Vec<Message> {
@@ -481,6 +487,7 @@ impl Outbox {
 
     /// Gives back a buffer that is empty. To be called until there is none, after messages were taken and after
     /// [`trim`](Self::trim): an outbox that waits is to hold no memory but its messages'.
+    #[inline]
     pub fn reclaim(&mut self) -> Option<BytesMut> {
         self.spares.take()
     }

@@ -37,14 +37,22 @@ impl Spares {
     }
 
     /// Gives the largest one.
+    #[inline]
     pub(super) fn take(&mut self) -> Option<BytesMut> {
         let taken = self.first.take()?;
+        if !self.others.is_empty() {
+            self.replace();
+        }
+        Some(taken)
+    }
+
+    #[cold]
+    fn replace(&mut self) {
         let largest = (0..self.others.len()).max_by_key(|at| self.others[*at].capacity());
         self.first = largest.map(|at| self.others.swap_remove(at));
         if self.others.is_empty() {
             self.others = Vec::new();
         }
-        Some(taken)
     }
 }
 
