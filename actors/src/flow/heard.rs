@@ -7,13 +7,16 @@ use std::cell::RefCell;
 /// How many empty queues a thread keeps.
 const KEPT: usize = 4;
 
+/// As [`Heard`] has them: they go back and forth without a copy.
+type Queue = Box<Few<Event>>;
+
 thread_local! {
-    static QUEUES: RefCell<Vec<Box<Few<Event>>>> = const { RefCell::new(Vec::new()) };
+    static QUEUES: RefCell<Vec<Queue>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A queue of events that occupies nothing while it is empty: its memory is the thread's.
 #[derive(Debug, Default)]
-pub(crate) struct Heard(Option<Box<Few<Event>>>);
+pub(crate) struct Heard(Option<Queue>);
 
 impl Heard {
     pub(crate) fn push(&mut self, event: Event) {
@@ -46,13 +49,13 @@ impl Iterator for Heard {
     }
 }
 
-fn take() -> Box<Few<Event>> {
+fn take() -> Queue {
     // A thread that ends has none.
     QUEUES.try_with(|queues| queues.borrow_mut().pop()).ok().flatten().unwrap_or_default()
 }
 
 /// Keeps an empty queue for the next.
-fn give(queue: Box<Few<Event>>) {
+fn give(queue: Queue) {
     let _ = QUEUES.try_with(|queues| {
         let mut queues = queues.borrow_mut();
         if queues.len() < KEPT {

@@ -30,11 +30,11 @@ impl<'a> Writer<'a> {
     // Into the loop that calls it: a message of a size known there is copied without a call.
     #[inline(always)]
     pub fn send(&mut self, data: &[u8]) -> bool {
-        let pack = self.pack.get_or_insert_with(|| Pack::new(buffers::take()));
+        let Some(pack) = &mut self.pack else { return self.send_on_its_own(data) };
         if !pack.push(data) {
-            self.send_on_its_own(data);
+            return self.send_on_its_own(data);
         }
-        !self.is_high()
+        self.queued + pack.bytes() <= Outbox::HIGH_WATER
     }
 
     /// Whether the queue will be above its high-water mark.
@@ -43,9 +43,10 @@ impl<'a> Writer<'a> {
         self.queued + self.pack.as_ref().map_or(0, Pack::bytes) > Outbox::HIGH_WATER
     }
 
-    /// Adds a message for which there is no room in this pack, and perhaps in none.
+    /// Adds a message for which there is no pack, or no room in it, and perhaps in none.
     #[cold]
-    fn send_on_its_own(&mut self, data: &[u8]) {
+    #[inline(never)]
+    fn send_on_its_own(&mut self, data: &[u8]) -> bool {
         // On a Closed connection nothing is told, here and below.
         let _ = self.flush();
         let mut pack = Pack::new(buffers::take());
@@ -53,7 +54,9 @@ impl<'a> Writer<'a> {
             self.pack = Some(pack);
         } else {
             let _ = self.shared.send(Message::new(data.to_vec()));
+            self.queued = self.shared.queued();
         }
+        !self.is_high()
     }
 
     /// Queues what was written until now.

@@ -8,13 +8,12 @@ use bytes::BytesMut;
 #[derive(Debug)]
 pub struct Pack {
     run: Run,
-    count: u64,
 }
 
 impl Pack {
     /// An empty pack, whose messages are written into this buffer.
     pub fn new(buffer: BytesMut) -> Self {
-        Self { run: Run::new(buffer, None), count: 0 }
+        Self { run: Run::new(buffer, None) }
     }
 
     /// Adds a message of these bytes; false, and nothing is added, if there is no room for it.
@@ -22,8 +21,7 @@ impl Pack {
     pub fn push(&mut self, data: &[u8]) -> bool {
         let room = !self.run.is_full_for(data.len());
         if room {
-            self.run.append(self.count, data);
-            self.count += 1;
+            self.run.append_next(data);
         }
         room
     }
@@ -31,17 +29,17 @@ impl Pack {
     /// How many bytes are in it.
     #[inline]
     pub fn bytes(&self) -> usize {
-        self.run.rest().len()
+        self.run.len()
     }
 
     /// How many messages are in it.
     pub fn count(&self) -> u64 {
-        self.count
+        self.run.next()
     }
 
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.run.is_empty()
     }
 
     /// The messages, one by one.

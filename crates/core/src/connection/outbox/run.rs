@@ -83,6 +83,29 @@ impl Run {
         self.buffer.extend_from_slice(data);
     }
 
+    /// Adds a message with the id that follows; in a run from which none has left, and whose ids begin with 0.
+    #[inline(always)]
+    pub(super) fn append_next(&mut self, data: &[u8]) {
+        let size = data.len() as u32;
+        // Of one that is empty the size is 0, and so is the count.
+        if self.last.size != size || self.last.count == u32::MAX {
+            self.begin_span(self.next(), size);
+        }
+        self.last.count += 1;
+        self.buffer.extend_from_slice(data);
+    }
+
+    /// The id that follows the last one.
+    pub(super) fn next(&self) -> u64 {
+        self.last.first + u64::from(self.last.count)
+    }
+
+    /// How many bytes have not left.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.buffer.len() - self.taken
+    }
+
     #[cold]
     fn begin_span(&mut self, first: u64, size: u32) {
         if self.last.count > 0 {
