@@ -2,7 +2,7 @@
 
 use crate::candidate::Candidate;
 use crate::framing::FramingFailure;
-use crate::properties::SelectionProperty;
+use crate::properties::{Contradiction, SelectionProperty};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -35,6 +35,8 @@ pub enum Status {
     Overflow,
     /// The message is larger than the transport can take.
     MessageTooLarge,
+    /// What is said of the message is not what its connection can do.
+    InvalidMessageProperties,
 }
 
 impl fmt::Display for Status {
@@ -76,6 +78,7 @@ impl ConnectionFailure {
             Self::AbortedLocally | Self::AbortedByPeer => Status::ConnectionAborted,
             Self::TimedOut => Status::Timeout,
             Self::Framing(reason) => reason.status(),
+            Self::Incomplete => Status::ConnectionAborted,
             Self::Panicked(_) | Self::Stopped(_) | Self::Transport(_) => Status::ProtocolFailed,
         }
     }
@@ -86,6 +89,8 @@ impl SendFailure {
     pub fn status(&self) -> Status {
         match self {
             Self::Closed | Self::AfterFinal => Status::Closed,
+            Self::Incomplete => Status::ConnectionAborted,
+            Self::Properties(_) => Status::InvalidMessageProperties,
             Self::QueueFull => Status::Overflow,
             Self::Expired => Status::Timeout,
             Self::NotEstablished => Status::EstablishmentFailed,
@@ -446,6 +451,10 @@ pub enum ConnectionFailure {
     /// The framers failed: what came is not what they understand, or one of them panicked.
     #[error("framing failed: {0}")]
     Framing(FramingFailure),
+    /// A message of which the transport had taken a part did not go on: its last part was never given, or one of them
+    /// found no room.
+    #[error("a message was left incomplete")]
+    Incomplete,
     /// The transport failed.
     #[error("transport failed: {0}")]
     Transport(Failure),
@@ -467,7 +476,7 @@ impl From<&ConnectionFailure> for io::Error {
     fn from(failure: &ConnectionFailure) -> Self {
         use io::ErrorKind as Kind;
         let kind = match failure {
-            ConnectionFailure::AbortedLocally => Kind::ConnectionAborted,
+            ConnectionFailure::AbortedLocally | ConnectionFailure::Incomplete => Kind::ConnectionAborted,
             ConnectionFailure::AbortedByPeer => Kind::ConnectionReset,
             ConnectionFailure::TimedOut => Kind::TimedOut,
             ConnectionFailure::Framing(_) => Kind::InvalidData,
@@ -494,6 +503,12 @@ pub enum SendFailure {
     /// Twice the high-water mark is already queued.
     #[error("the send queue is full")]
     QueueFull,
+    /// Another part of its message was not sent, or the last one was never given.
+    #[error("the message is incomplete")]
+    Incomplete,
+    /// What is said of the message contradicts what was said of its connection, or what that can do.
+    #[error("the message's properties: {0}")]
+    Properties(Contradiction),
     /// No connection was established.
     #[error("the connection was not established")]
     NotEstablished,

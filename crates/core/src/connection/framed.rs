@@ -9,7 +9,7 @@
 //! than about [`Framed::AHEAD`] bytes are framed ahead of the transport. Framers run as far as somebody asks for
 //! messages, or they have something to settle among themselves.
 
-use super::outbox::{Batch, Outbox, Told};
+use super::outbox::{Batch, Lifted, Outbox, Told};
 use crate::failure::SendFailure;
 use crate::framing::{Below, FramerStack, FramingFailure, Outgoing, Output};
 use crate::message::{Message, MessageId, Messages};
@@ -31,6 +31,8 @@ pub struct Framed {
     packed: usize,
     /// Messages that are framed, and that the transport has not taken whole; in the order in which they were framed.
     ledger: VecDeque<Entry>,
+    /// How many of these a framer keeps: parts of a message that made no bytes yet.
+    kept: usize,
     /// How many bytes (on message transports: messages) were framed, ever.
     made: u64,
     /// How many of these the transport has taken.
@@ -45,12 +47,14 @@ pub struct Framed {
 #[derive(Debug)]
 struct Entry {
     id: MessageId,
+    /// Of which message it is a part: the id of the first one.
+    of: MessageId,
     /// As it was given.
     message: Message,
     /// How many were made before it.
     start: u64,
-    /// It has left when this many were taken.
-    end: u64,
+    /// It has left when this many were taken; `None` while a framer keeps it.
+    end: Option<u64>,
 }
 
 /// How far the framers are with stopping.
@@ -91,12 +95,18 @@ impl Framed {
             packets: VecDeque::new(),
             packed: 0,
             ledger: VecDeque::new(),
+            kept: 0,
             made: 0,
             taken: 0,
             is_drained: true,
             has_peer_finished: false,
             stopping: Stopping::No,
         }
+    }
+
+    /// Whether the transport below keeps boundaries.
+    pub fn keeps_boundaries(&self) -> bool {
+        self.below == Below::Messages
     }
 
     /// There is a transport.
@@ -217,40 +227,85 @@ impl Framed {
             return;
         }
         while !self.is_ahead()
-            && let Some((id, message)) = outbox.lift()
+            && let Some(Lifted { id, message, of, ends }) = outbox.lift()
         {
             let start = self.made;
             let Message { data, context } = &message;
             let sent = if context.properties.or(outbox.usual()) == context.properties {
-                self.stack.send(data, context, true, &mut self.out)
+                self.stack.send(data, context, ends, &mut self.out)
             } else {
                 let mut context = context.clone();
                 context.properties = context.properties.or(outbox.usual());
-                self.stack.send(data, &context, true, &mut self.out)
+                self.stack.send(data, &context, ends, &mut self.out)
             };
             self.note_output();
             match sent {
-                Ok(_) => self.ledger.push_back(Entry { id, message, start, end: self.made }),
+                Ok(_) => {
+                    let is_kept = !ends && self.made == start;
+                    let end = (!is_kept).then_some(self.made);
+                    if is_kept {
+                        outbox.set_aside(&message);
+                        self.kept += 1;
+                    } else if self.kept > 0 {
+                        self.made_of_kept(outbox, start);
+                    }
+                    self.ledger.push_back(Entry { id, of, message, start, end });
+                }
                 Err(reason) => {
+                    let reason = SendFailure::Framing(reason);
+                    let mut told = |id, message| told(Fate::Refused(id, message, reason.clone()));
+                    self.give_back_kept(outbox, &mut told);
                     outbox.settle(&message);
-                    if message.is_final() {
+                    let is_final = message.is_final();
+                    told(id, message);
+                    if !ends {
+                        self.stack.abandon();
+                        outbox.give_up(of, reason.clone(), told);
+                    } else if is_final {
                         outbox.reopen();
                     }
-                    told(Fate::Refused(id, message, SendFailure::Framing(reason)));
                 }
             }
         }
         self.settle(outbox, told);
     }
 
+    /// What framers kept of the message that was framed last has made bytes now, from this one on.
+    #[cold]
+    fn made_of_kept(&mut self, outbox: &mut Outbox, start: u64) {
+        for entry in self.ledger.iter_mut().rev().take(std::mem::take(&mut self.kept)) {
+            (entry.start, entry.end) = (start, Some(self.made));
+            outbox.take_back(&entry.message);
+        }
+    }
+
+    /// What framers kept of a message that does not go on comes back.
+    fn give_back_kept(&mut self, outbox: &mut Outbox, back: &mut dyn FnMut(MessageId, Message)) {
+        let first = self.ledger.len() - std::mem::take(&mut self.kept);
+        for Entry { id, message, .. } in self.ledger.drain(first..) {
+            outbox.take_back(&message);
+            outbox.settle(&message);
+            back(id, message);
+        }
+    }
+
+    /// The message that is being framed in parts does not go on: what was kept of it comes back. Whether the peer has
+    /// half of it, or will have.
+    pub(super) fn abandon(&mut self, outbox: &mut Outbox, mut back: impl FnMut(MessageId, Message)) -> bool {
+        self.give_back_kept(outbox, &mut back);
+        self.stack.abandon()
+    }
+
     /// Tells of the messages that the transport has taken whole.
     pub(super) fn settle(&mut self, outbox: &mut Outbox, mut told: impl FnMut(Fate)) {
         let mut ids = Told::new(|ids, is_final| told(Fate::Sent(ids, is_final)));
-        while self.ledger.front().is_some_and(|entry| entry.end <= self.taken)
-            && let Some(Entry { id, message, .. }) = self.ledger.pop_front()
+        while self.ledger.front().is_some_and(|entry| entry.end.is_some_and(|end| end <= self.taken))
+            && let Some(Entry { id, of, message, .. }) = self.ledger.pop_front()
         {
             outbox.settle(&message);
-            ids.add(id.0, 1, message.is_final());
+            // Of a message in parts the last one ends it.
+            let more = self.ledger.front().is_some_and(|next| next.of == of) || outbox.has_more_of(of);
+            ids.add(id.0, 1, message.is_final() && !more);
             outbox.spend(message);
         }
         ids.flush();
@@ -266,29 +321,42 @@ impl Framed {
     pub(super) fn front_refused(
         &mut self,
         outbox: &mut Outbox,
-        reason: SendFailure,
-    ) -> Result<Option<(MessageId, Message)>, FramingFailure> {
+        reason: &SendFailure,
+        mut refused: impl FnMut(MessageId, Message),
+    ) -> Result<(), FramingFailure> {
         if self.packets.is_empty() {
-            return Ok(None);
+            return Ok(());
         }
         // The others before it were settled.
-        let owner = self.ledger.front().filter(|entry| (entry.start..entry.end).contains(&self.taken));
-        let Some(end) = owner.map(|entry| entry.end) else {
+        let owner = self.ledger.front().and_then(|entry| {
+            let end = entry.end.filter(|end| (entry.start..*end).contains(&self.taken))?;
+            Some((entry.of, end))
+        });
+        let Some((of, end)) = owner else {
             return Err(FramingFailure::other(format!("what a framer sent was refused: {reason}")));
         };
         self.front_taken((end - self.taken) as usize);
-        Ok(self.ledger.pop_front().map(|Entry { id, message, .. }| {
+        let mut is_final = false;
+        while self.ledger.front().is_some_and(|entry| entry.of == of)
+            && let Some(Entry { id, message, .. }) = self.ledger.pop_front()
+        {
             outbox.settle(&message);
-            if message.is_final() {
-                outbox.reopen();
-            }
-            (id, message)
-        }))
+            is_final |= message.is_final();
+            refused(id, message);
+        }
+        if is_final {
+            outbox.reopen();
+        }
+        Ok(())
     }
 
     /// Gives back every message that was framed and not taken whole.
     pub(super) fn give_back(&mut self, outbox: &mut Outbox, mut refused: impl FnMut(MessageId, Message)) {
-        for Entry { id, message, .. } in self.ledger.drain(..) {
+        let kept = self.ledger.len() - std::mem::take(&mut self.kept);
+        for (n, Entry { id, message, .. }) in self.ledger.drain(..).enumerate() {
+            if n >= kept {
+                outbox.take_back(&message);
+            }
             outbox.settle(&message);
             refused(id, message);
         }
@@ -348,7 +416,7 @@ impl Framed {
 
     /// Whether enough waits for the transport.
     fn is_ahead(&self) -> bool {
-        self.out.len() + self.packed >= Self::AHEAD || self.ledger.len() >= Self::MESSAGES_AHEAD
+        self.out.len() + self.packed >= Self::AHEAD || self.ledger.len() - self.kept >= Self::MESSAGES_AHEAD
     }
 
     /// Counts what was written.

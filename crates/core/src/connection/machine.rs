@@ -24,7 +24,7 @@ use super::partly::{ReceiveLimits, Room};
 use super::words::{Event, Input, Output, Role, State};
 use crate::failure::{ConnectionFailure, EstablishmentFailure, ReceiveFailure, SendFailure};
 use crate::message::{Message, MessageId, ReceiveId};
-use crate::properties::MessageProperties;
+use crate::properties::{MessageProperties, MessageRules};
 use crate::time::Time;
 use bytes::BytesMut;
 use std::collections::VecDeque;
@@ -64,6 +64,8 @@ pub struct Machine {
     /// The message of `initiate_with_send`, which shares the fate of the establishment.
     first: Option<MessageId>,
     outbox: Outbox,
+    /// What may be said of messages.
+    rules: MessageRules,
     inbox: Inbox,
     /// `None` if what is sent and what comes is as the transport has it.
     framed: Option<Box<Framed>>,
@@ -85,6 +87,7 @@ impl Machine {
             close_when_ready: false,
             first: None,
             outbox: Outbox::new(Outbox::HIGH_WATER),
+            rules: MessageRules::default(),
             inbox: Inbox::default(),
             framed: None,
             hears_parts: true,
@@ -99,9 +102,24 @@ impl Machine {
         self
     }
 
+    /// The same, and only this may be said of messages; default: anything.
+    #[must_use]
+    pub fn with_rules(mut self, rules: MessageRules) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// Its transport keeps boundaries: to be said before it is established.
+    pub fn keep_boundaries(&mut self) {
+        self.outbox.keep_boundaries();
+    }
+
     /// From now on these framers, which were [started](Framed::start), are between it and its transport: to be said
     /// before anything is written to that or comes from it.
     pub fn frame(&mut self, framed: Framed) {
+        if framed.keeps_boundaries() {
+            self.keep_boundaries();
+        }
         self.framed = Some(Box::new(framed));
     }
 
@@ -132,16 +150,83 @@ impl Machine {
         if self.state == State::Closed {
             return Err((SendFailure::Closed, message));
         }
-        let (id, pushed) = self.outbox.push(message, now);
+        let (id, pushed) = match self.rules.check(&message.context.properties) {
+            Ok(()) => self.outbox.push(message, now),
+            Err(reason) => self.outbox.refuse(SendFailure::Properties(reason), message),
+        };
+        Ok(self.queued(id, pushed))
+    }
+
+    /// Queues the first part of a message, or, with the id of that one, another; `ends` with the last. Each has a fate
+    /// of its own, as a message has after [`send`](Self::send). What is said of the message is said by its first part.
+    #[expect(clippy::result_large_err, reason = "the message comes back as it went in")]
+    pub fn send_part(
+        &mut self,
+        of: Option<MessageId>,
+        message: Message,
+        ends: bool,
+        now: Time,
+    ) -> Result<Queued, (SendFailure, Message)> {
+        if self.state == State::Closed {
+            return Err((SendFailure::Closed, message));
+        }
+        let (id, pushed) = match self.rules.check(&message.context.properties) {
+            Ok(()) => self.outbox.push_part(of, message, ends, now),
+            Err(reason) => self.outbox.refuse(SendFailure::Properties(reason), message),
+        };
+        let full = matches!(pushed, Pushed::Refused(SendFailure::QueueFull, _));
+        let queued = self.queued(id, pushed);
+        if full && let Some(of) = of {
+            // It would have a hole.
+            self.give_up(of);
+            if ends {
+                self.outbox.forget(of);
+            }
+        }
+        Ok(queued)
+    }
+
+    /// The last part of this message will not be given. What was not taken of it comes back; if a part was, the peer
+    /// has half a message, and the connection fails.
+    pub fn abandon(&mut self, of: MessageId) {
+        if self.state != State::Closed {
+            self.give_up(of);
+            self.outbox.forget(of);
+        }
+    }
+
+    fn give_up(&mut self, of: MessageId) {
+        let reason = SendFailure::Incomplete;
+        let Self { outbox, outputs, framed, .. } = self;
+        let mut back = |id, message| {
+            outputs.push_back(Output::Event(Event::SendError { id, message, reason: reason.clone() }));
+        };
+        let Some(begun) = outbox.give_up(of, reason.clone(), &mut back) else { return };
+        let halved = begun && framed.as_mut().is_none_or(|framed| framed.abandon(outbox, &mut back));
+        if halved && self.is_connected() {
+            self.outputs.push_back(Output::Abort);
+            return self.end_with(ConnectionFailure::Incomplete);
+        }
+        if self.state == State::Established {
+            self.tell_of_room();
+        }
+        self.maybe_finish();
+    }
+
+    fn queued(&mut self, id: MessageId, pushed: Pushed) -> Queued {
         let (refused, copied) = match pushed {
             Pushed::Kept => (None, None),
             Pushed::Copied(message) => (None, Some(message)),
             Pushed::Refused(reason, message) => {
-                self.tell(Event::SendError { id, message, reason: reason.clone() });
+                self.tell(match reason {
+                    // The other parts of its message have expired.
+                    SendFailure::Expired => Event::Expired { id, message },
+                    _ => Event::SendError { id, message, reason: reason.clone() },
+                });
                 (Some(reason), None)
             }
         };
-        Ok(Queued { id, refused, copied })
+        Queued { id, refused, copied }
     }
 
     /// Queues the messages of a pack, each as [`send`](Self::send) does. False if the connection is Closed: then none
@@ -294,7 +379,7 @@ impl Machine {
     pub fn wants_write(&self) -> bool {
         self.is_connected()
             && match &self.framed {
-                None => !self.outbox.is_empty(),
+                None => !self.outbox.is_empty() && !self.outbox.is_stuck(),
                 Some(framed) => framed.has_output() && self.our_end <= OurEnd::Due,
             }
     }
@@ -460,6 +545,12 @@ impl Machine {
             // RFC 9622 §10: what was given for delivery is delivered first, even if that needs establishing.
             State::Establishing if !self.outbox.is_empty() => {
                 self.close_when_ready = true;
+                for of in self.outbox.unended() {
+                    self.abandon(of);
+                }
+                if self.outbox.is_empty() {
+                    return self.cancel();
+                }
                 self.outbox.seal();
                 self.shut_inbox(ReceiveFailure::Closed);
             }
@@ -470,6 +561,13 @@ impl Machine {
                 self.outbox.seal();
                 if self.our_end == OurEnd::Open {
                     self.our_end = OurEnd::Due;
+                }
+                for of in self.outbox.unended() {
+                    self.abandon(of);
+                }
+                if self.state == State::Closed {
+                    // One of them was begun.
+                    return;
                 }
                 if let Some(framed) = &mut self.framed {
                     framed.hurry();
@@ -536,8 +634,13 @@ impl Machine {
     }
 
     fn front_refused(&mut self, reason: SendFailure) {
-        let Some((id, message)) = self.outbox.refuse_front() else { return };
-        self.tell(Event::SendError { id, message, reason });
+        let Self { outbox, outputs, .. } = self;
+        let any = outbox.refuse_front(&reason, |id, message| {
+            outputs.push_back(Output::Event(Event::SendError { id, message, reason: reason.clone() }));
+        });
+        if !any {
+            return;
+        }
         self.tell_of_room();
         self.maybe_finish();
     }
@@ -545,6 +648,7 @@ impl Machine {
     fn maybe_finish(&mut self) {
         if self.our_end == OurEnd::Due
             && self.outbox.is_empty()
+            && !self.outbox.has_unended()
             && self.framed.as_mut().is_none_or(|framed| framed.stop())
         {
             self.our_end = OurEnd::Sent;

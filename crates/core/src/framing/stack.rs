@@ -223,6 +223,18 @@ impl FramerStack {
         Ok(written)
     }
 
+    /// The message that is being sent in parts will not go on, if there is one. Whether bytes of it were written: then
+    /// the peer has half a message, and the connection has to end.
+    pub fn abandon(&mut self) -> bool {
+        let sending = std::mem::replace(&mut self.sending, Sending::None);
+        if let Sending::Begun { .. } = sending {
+            for layer in &mut self.layers {
+                layer.abandon();
+            }
+        }
+        sending == Sending::Begun { written: true }
+    }
+
     /// The connection is closing, and everything was sent. `Closed` follows; until then messages may come. RFC 9623
     /// §6.1, `Stop`.
     pub fn stop(&mut self, out: &mut Outgoing) {

@@ -3,7 +3,7 @@
 use super::descriptor::{Access, Accessors, Descriptor, Kind, Scope};
 use super::names::same_words;
 use super::text::Text;
-use super::{CapacityProfile, Value};
+use super::{CapacityProfile, Preference, SelectionProperties, SelectionProperty, Value};
 use std::time::Duration;
 
 /// What is said of a message.
@@ -62,6 +62,63 @@ pub enum Coverage {
     Full,
     /// At least so many bytes from its beginning; with 0 no checksum is needed.
     AtLeast(u32),
+}
+
+/// What is said of a message, and its connection cannot do or must not (RFC 9622 §9.1.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Contradiction {
+    /// `msgReliable` differs from the connection's `reliability`, which was not established with `perMsgReliability`.
+    /// RFC 9622 §9.1.3.7.
+    #[error("msgReliable may differ from reliability only where perMsgReliability was asked for")]
+    Reliability,
+    /// `msgReliable` on a transport that repeats nothing.
+    #[error("msgReliable: the transport is not reliable")]
+    Unreliable,
+    /// `msgOrdered` on a connection, or a transport, that keeps no order. RFC 9622 §9.1.3.3.
+    #[error("msgOrdered: the connection does not preserve order")]
+    Unordered,
+    /// Not `safelyReplayable`, on a transport that may deliver twice. RFC 9622 §9.1.3.4.
+    #[error("safelyReplayable: the transport may deliver a message twice")]
+    Replayed,
+}
+
+/// What the selection properties of a connection allow to be said of its messages (RFC 9622 §9.1.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MessageRules {
+    /// What `msgReliable` has to be, if it is said: `reliability`, where that is decided and `perMsgReliability` was
+    /// not asked for.
+    pub reliable: Option<bool>,
+    /// `preserveOrder` is prohibited.
+    pub unordered: bool,
+}
+
+impl MessageRules {
+    /// Those of a connection with these properties.
+    pub fn of(properties: &SelectionProperties) -> Self {
+        let is = |property| properties.preference(property);
+        let per_message =
+            matches!(is(SelectionProperty::PerMsgReliability), Preference::Require | Preference::Prefer);
+        let reliable = match is(SelectionProperty::Reliability) {
+            _ if per_message => None,
+            Preference::Require | Preference::Prefer => Some(true),
+            Preference::Avoid | Preference::Prohibit => Some(false),
+            _ => None,
+        };
+        Self { reliable, unordered: is(SelectionProperty::PreserveOrder) == Preference::Prohibit }
+    }
+
+    /// Whether this may be said of a message.
+    ///
+    /// *Errors*: what contradicts.
+    #[inline]
+    pub fn check(&self, said: &MessageProperties) -> Result<(), Contradiction> {
+        match (said.msg_reliable, self.reliable) {
+            (Some(said), Some(asked)) if said != asked => return Err(Contradiction::Reliability),
+            _ => {}
+        }
+        if self.unordered && said.msg_ordered == Some(true) { Err(Contradiction::Unordered) } else { Ok(()) }
+    }
 }
 
 impl MessageProperties {

@@ -30,7 +30,7 @@ pub use connection::{ConnectionProperties, TcpProperties};
 pub use descriptor::{ALL, Descriptor, Kind, Scope};
 pub use enumerations::{CapacityProfile, Direction, Multipath, MultipathPolicy, Scheduler};
 pub use error::{PropertyError, ValueFault};
-pub use message::{Coverage, Lifetime, MessageProperties};
+pub use message::{Contradiction, Coverage, Lifetime, MessageProperties, MessageRules};
 pub use offers::{Offer, Offers};
 pub use preference::Preference;
 pub use profile::Profile;

@@ -10,6 +10,9 @@ use std::io::IoSlice;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+/// Why the front is refused.
+const REASON: SendFailure = SendFailure::TooLarge { limit: 1 };
+
 /// The longest message that is pushed.
 const LONGEST: usize = 5000;
 
@@ -49,8 +52,10 @@ impl Pair {
             Step::TakeFront { share, more } => self.take_front(share, more),
             Step::RefuseFront => {
                 let expected = self.model.refuse_front();
-                let told = self.real.refuse_front();
-                self.given_back(told.into_iter().collect(), expected.into_iter().collect());
+                let mut told = Vec::new();
+                let any = self.real.refuse_front(&REASON, |id, message| told.push((id, message)));
+                assert_eq!(any, expected.is_some());
+                self.given_back(told, expected.into_iter().collect());
             }
             Step::Pass(millis) => self.expire(millis),
             Step::Seal => {

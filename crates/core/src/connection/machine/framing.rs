@@ -31,15 +31,21 @@ impl Machine {
                 framed.front_taken(count);
                 self.settle();
             }
-            Input::FrontRefused(reason) => match framed.front_refused(&mut self.outbox, reason.clone()) {
-                Ok(None) => {}
-                Ok(Some((id, message))) => {
-                    self.tell(Event::SendError { id, message, reason });
-                    self.tell_of_room();
-                    self.maybe_finish();
+            Input::FrontRefused(reason) => {
+                let Self { framed: Some(framed), outbox, outputs, .. } = self else { return };
+                let any = framed.has_output();
+                let refused = framed.front_refused(outbox, &reason, |id, message| {
+                    outputs.push_back(Output::Event(Event::SendError { id, message, reason: reason.clone() }));
+                });
+                match refused {
+                    Err(failure) => self.fail_framing(failure),
+                    Ok(()) if any => {
+                        self.tell_of_room();
+                        self.maybe_finish();
+                    }
+                    Ok(()) => {}
                 }
-                Err(failure) => self.fail_framing(failure),
-            },
+            }
             _ => {}
         }
     }

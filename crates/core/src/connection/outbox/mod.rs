@@ -22,6 +22,14 @@
 //! peer could make nothing of what followed. A final message can expire, too. Its content is then not sent; but it
 //! said that nothing follows, and that stays true: the outbox takes no more, and our end is to be sent.
 //!
+//! # Messages in parts
+//!
+//! A message may be given in parts ([`push_part`](Outbox::push_part), RFC 9622 §9.2.3). Each part has an id and a fate
+//! (§9.2.2), and the message one place: that of its first part. To a byte stream its parts go as they come, and nothing
+//! goes between them; to a transport that keeps boundaries it goes when it is complete, as one. It is sent whole, or what
+//! was not sent of it comes back: when it expires, which it does not once a part was taken; when a part finds no room;
+//! when it is [given up](Outbox::give_up). Who gives it up after a part was taken has to end the stream.
+//!
 //! # How it is kept
 //!
 //! Two lists in the order of sending, of which the first one's first and the second one's first are compared:
@@ -29,10 +37,13 @@
 //! - the `lane`: messages of default rank that may wait for ever. Almost all are, so to add one costs a copy if it is
 //!   small and a place in a queue if it is large.
 //! - the others, `ranked`: a tree, O(log n) to add, to take and to expire.
+//!
+//! and, where there are any, a third one of messages in parts.
 
 mod batch;
 mod lane;
 mod pack;
+mod parts;
 mod ranked;
 mod run;
 mod spares;
@@ -48,6 +59,7 @@ use crate::properties::MessageProperties;
 use crate::time::Time;
 use bytes::{Bytes, BytesMut};
 use lane::Lane;
+use parts::{InParts, Taken};
 use ranked::{Key, Ranked};
 use run::Run;
 use spares::Spares;
@@ -67,6 +79,10 @@ pub struct Outbox {
     begun: Option<Box<Begun>>,
     lane: Lane,
     ranked: Ranked,
+    /// Messages that are given in parts, as long as there are any.
+    in_parts: Option<Box<InParts>>,
+    /// The transport keeps boundaries: a message goes whole or not at all.
+    whole_only: bool,
     spares: Spares,
     /// Bytes in the queue that the transport has not taken.
     pending: usize,
@@ -96,6 +112,17 @@ pub enum Pushed {
     Refused(SendFailure, Message),
 }
 
+/// A message, or a part of one, that was taken out to be framed.
+#[derive(Debug)]
+pub(super) struct Lifted {
+    pub(super) id: MessageId,
+    pub(super) message: Message,
+    /// Of which message it is a part: the id of the first one.
+    pub(super) of: MessageId,
+    /// Whether that message ends with it.
+    pub(super) ends: bool,
+}
+
 #[derive(Debug)]
 struct Begun {
     id: u64,
@@ -121,6 +148,7 @@ enum Front {
     Begun,
     Lane,
     Ranked,
+    Parts,
 }
 
 impl Outbox {
@@ -133,6 +161,8 @@ impl Outbox {
             begun: None,
             lane: Lane::default(),
             ranked: Ranked::default(),
+            in_parts: None,
+            whole_only: false,
             spares: Spares::default(),
             pending: 0,
             messages: 0,
@@ -162,6 +192,14 @@ impl Outbox {
         self.usual.lifetime().is_some()
     }
 
+    /// The transport keeps boundaries, so messages in parts go when they are complete. Default: it does not.
+    pub fn keep_boundaries(&mut self) {
+        self.whole_only = true;
+        if let Some(in_parts) = &mut self.in_parts {
+            in_parts.whole_only();
+        }
+    }
+
     // ---- by the application
 
     /// Takes a message, or gives it back with the reason; either way it has an id. Its lifetime begins `now`.
@@ -182,6 +220,11 @@ impl Outbox {
             self.lane.push(id, message, &mut self.spares);
         }
         (MessageId(id), Pushed::Kept)
+    }
+
+    /// Refuses a message, which has an id all the same.
+    pub(super) fn refuse(&mut self, reason: SendFailure, message: Message) -> (MessageId, Pushed) {
+        (MessageId(self.next_id()), Pushed::Refused(reason, message))
     }
 
     /// Takes a message of which nothing is said, by its content. The cheapest way to send a small one: nothing is
@@ -241,6 +284,121 @@ impl Outbox {
         self.spares.put(pack.into_buffer());
     }
 
+    /// Takes the first part of a message, or, with the id of that one, another; `ends` with the last. What is said of the
+    /// message is said by its first part. Where `QueueFull` refuses a part of a message that was begun to be given, the
+    /// message is to be [given up](Self::give_up).
+    pub fn push_part(
+        &mut self,
+        of: Option<MessageId>,
+        message: Message,
+        ends: bool,
+        now: Time,
+    ) -> (MessageId, Pushed) {
+        let id = self.next_id();
+        let first = of.map_or(id, |of| of.0);
+        let refusal = match of {
+            None => self.refusal(),
+            Some(_) => self.part_refusal(first),
+        };
+        if let Some(reason) = refusal {
+            if ends && let Some(in_parts) = &mut self.in_parts {
+                in_parts.forget(first);
+            }
+            self.tidy();
+            return (MessageId(id), Pushed::Refused(reason, message));
+        }
+        self.count(message.len());
+        let Message { data, context } = message;
+        let in_parts = self.in_parts.get_or_insert_with(|| Box::new(InParts::new(self.whole_only)));
+        if of.is_none() {
+            let holds = context.properties.or(&self.usual);
+            let key = Key::new(id, &holds);
+            if key.rank == Key::DEFAULT {
+                self.lane.close_run(&mut self.spares);
+            }
+            if holds.is_final() {
+                self.end = End::Final;
+            }
+            in_parts.begin(key, context, holds.lifetime().map(|lifetime| now + lifetime));
+        }
+        in_parts.add(first, id, data, ends);
+        (MessageId(id), Pushed::Kept)
+    }
+
+    /// Why another part of this message would be refused.
+    #[cold]
+    fn part_refusal(&self, of: u64) -> Option<SendFailure> {
+        let in_parts = self.in_parts.as_deref();
+        let Some(series) = in_parts.and_then(|in_parts| in_parts.open(of)) else {
+            return Some(if self.end == End::Sealed { SendFailure::Closed } else { SendFailure::Incomplete });
+        };
+        if let Some(reason) = series.broken() {
+            return Some(reason.clone());
+        }
+        // What nothing can overtake has room of its own, or those that wait behind it could hold it up for ever.
+        let is_begun = in_parts.is_some_and(|in_parts| in_parts.is_begun(of));
+        let is_full = if is_begun {
+            series.bytes() >= self.high_water.saturating_mul(2) && series.bytes() > 0
+        } else {
+            self.is_full()
+        };
+        is_full.then_some(SendFailure::QueueFull)
+    }
+
+    /// A message in parts does not go on: its parts that were not taken come back, and others are refused for this
+    /// reason. Whether parts of it were taken; `None` if there is no such message, or it was given up before.
+    pub fn give_up(
+        &mut self,
+        of: MessageId,
+        reason: SendFailure,
+        mut back: impl FnMut(MessageId, Message),
+    ) -> Option<bool> {
+        let in_parts = self.in_parts.as_deref_mut()?;
+        let written = if in_parts.is_begun(of.0) { in_parts.written() } else { 0 };
+        let (mut count, mut bytes, mut is_final) = (0, 0, in_parts.is_final(of.0));
+        let begun = in_parts.give_up(of.0, reason.clone(), &mut |id, message| {
+            count += 1;
+            bytes += message.len();
+            back(id, message);
+        })?;
+        // That it was to be the last one stays true of one that has expired.
+        is_final &= reason != SendFailure::Expired;
+        self.discount(count, bytes - written.min(bytes));
+        if is_final {
+            self.reopen();
+        }
+        self.tidy();
+        Some(begun)
+    }
+
+    /// Nobody will give more parts of this message, which was given up.
+    pub fn forget(&mut self, of: MessageId) {
+        if let Some(in_parts) = &mut self.in_parts {
+            in_parts.forget(of.0);
+        }
+        self.tidy();
+    }
+
+    /// Whether the last part of some message was not given.
+    pub fn has_unended(&self) -> bool {
+        self.in_parts.as_ref().is_some_and(|in_parts| in_parts.unended().next().is_some())
+    }
+
+    /// The messages of which the last part was not given.
+    pub fn unended(&self) -> Vec<MessageId> {
+        self.in_parts.as_ref().map_or_else(Vec::new, |in_parts| in_parts.unended().map(MessageId).collect())
+    }
+
+    /// Whether nothing is sent before more is given: the message that was begun waits for its next part, or those that
+    /// are queued for their last one.
+    pub fn is_stuck(&self) -> bool {
+        self.in_parts.is_some() && self.front().is_none()
+    }
+
+    fn tidy(&mut self) {
+        self.in_parts.take_if(|in_parts| in_parts.is_idle());
+    }
+
     fn keep_slice(&mut self, id: u64, data: &[u8]) {
         let message = Message::new(Bytes::copy_from_slice(data));
         if self.is_usual_plain {
@@ -285,6 +443,11 @@ impl Outbox {
         self.end == End::Open
     }
 
+    /// Whether parts of this message are queued, or are to come.
+    pub(super) fn has_more_of(&self, of: MessageId) -> bool {
+        self.in_parts.as_ref().is_some_and(|in_parts| in_parts.has(of.0))
+    }
+
     /// Whether nothing is queued.
     pub fn is_empty(&self) -> bool {
         self.messages == 0
@@ -316,6 +479,9 @@ impl Outbox {
     ///
     /// Nothing may be pushed, refused or expired between this and `written`: it could change what comes next.
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        if self.in_parts.is_some() {
+            return self.slices_with_parts(slices);
+        }
         let mut filled = 0;
         // As many are looked at as could be filled, so that a crowd of empty messages is not walked through here.
         for piece in self.pieces().take(slices.len()).filter(|piece| !piece.is_empty()) {
@@ -328,8 +494,57 @@ impl Outbox {
     /// What is to be written next, if that is one piece and all there is; it is not empty.
     #[inline]
     pub fn only_piece(&self) -> Option<&[u8]> {
-        let only = if self.begun.is_none() && self.ranked.is_empty() { self.lane.only_piece() } else { None };
+        let alone = self.begun.is_none() && self.ranked.is_empty() && self.in_parts.is_none();
+        let only = if alone { self.lane.only_piece() } else { None };
         only.filter(|piece| !piece.is_empty())
+    }
+
+    /// The same where there are messages in parts, which nothing follows that was not there when it was begun.
+    #[cold]
+    fn slices_with_parts<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let begun = self.begun.as_ref().map(|begun| (lane_key(begun.id), &begun.message.data[begun.written..]));
+        let mut lane = self.lane.pieces().map(|(id, piece)| (lane_key(id), piece)).peekable();
+        let mut ranked = self.ranked.iter().map(|(key, message)| (key, &message.data[..])).peekable();
+        let others = iter::from_fn(|| match (lane.peek(), ranked.peek()) {
+            (Some((first, _)), Some((second, _))) if second < first => ranked.next(),
+            (Some(_), _) => lane.next(),
+            (None, _) => ranked.next(),
+        });
+        let mut others = others.peekable();
+        let (mut filled, most) = (0, slices.len());
+        let mut looked_at = 0;
+        // Empty pieces are not walked through: `written` takes them.
+        let mut put = |piece: &'a [u8]| {
+            looked_at += 1;
+            if !piece.is_empty() && filled < most {
+                slices[filled] = IoSlice::new(piece);
+                filled += 1;
+            }
+            looked_at < most
+        };
+        let mut go_on = begun.is_none_or(|(_, piece)| put(piece));
+        let in_parts = self.in_parts.as_deref();
+        let mut skip = in_parts.map_or(0, InParts::written);
+        let mut is_first = in_parts.is_some_and(InParts::is_amid);
+        for (key, series) in in_parts.into_iter().flat_map(InParts::in_order) {
+            while go_on
+                && !is_first
+                && let Some((_, piece)) = others.next_if(|(other, _)| *other < key)
+            {
+                go_on = put(piece);
+            }
+            is_first = false;
+            for piece in series.pieces() {
+                go_on = go_on && put(&piece[std::mem::take(&mut skip).min(piece.len())..]);
+            }
+            go_on &= series.has_ended();
+        }
+        while go_on
+            && let Some((_, piece)) = others.next()
+        {
+            go_on = put(piece);
+        }
+        filled
     }
 
     /// What is to be written, in order.
@@ -363,6 +578,11 @@ impl Outbox {
     /// The transport has taken these bytes of the first message, which are not all of it. It moves to where nothing
     /// overtakes it, nothing expires, and it stays whole.
     fn begin(&mut self, bytes: usize) {
+        if let (Some(Front::Parts), Some(in_parts)) = (self.front(), &mut self.in_parts) {
+            in_parts.advance(bytes);
+            self.pending -= bytes;
+            return;
+        }
         if self.begun.is_none() {
             self.begun = self.pop().map(|(id, message)| Box::new(Begun { id, message, written: 0 }));
         }
@@ -380,6 +600,10 @@ impl Outbox {
             Front::Begun => Batch::from(&self.begun.as_ref()?.message),
             Front::Lane => self.lane.batch(),
             Front::Ranked => Batch::from(self.ranked.first()?.1),
+            Front::Parts => {
+                let (data, context) = self.in_parts.as_ref()?.next()?;
+                Batch { data, size: data.len(), count: 1, properties: context.properties }
+            }
         };
         Some(Batch { properties: batch.properties.or(&self.usual), ..batch })
     }
@@ -395,21 +619,36 @@ impl Outbox {
         self.take(affordable, sent);
     }
 
-    /// Gives back the first message. If it was the final one it was not sent, and another may be.
-    pub fn refuse_front(&mut self) -> Option<(MessageId, Message)> {
-        let (id, message) = self.give_back()?;
+    /// Gives back the first message, with all its parts, and refuses others of it for this reason. If it was the final
+    /// one it was not sent, and another may be. Whether there was one.
+    pub fn refuse_front(
+        &mut self,
+        reason: &SendFailure,
+        mut refused: impl FnMut(MessageId, Message),
+    ) -> bool {
+        if let (Some(Front::Parts), Some(in_parts)) = (self.front(), &self.in_parts) {
+            let first = in_parts.first().map(|key| MessageId(key.id));
+            return first.is_some_and(|first| self.give_up(first, reason.clone(), refused).is_some());
+        }
+        let Some((id, message)) = self.give_back() else { return false };
         if message.is_final() && self.end == End::Final {
             self.end = End::Open;
         }
-        Some((id, message))
+        refused(id, message);
+        true
     }
 
     // ---- for framers
 
-    /// Takes the first message out, to be framed. It counts as queued until it is [settled](Self::settle), but nothing
-    /// overtakes it any more, and it does not expire.
-    pub(super) fn lift(&mut self) -> Option<(MessageId, Message)> {
-        self.pop().map(|(id, message)| (MessageId(id), message))
+    /// Takes the first message out, or the next part of it, to be framed. It counts as queued until it is
+    /// [settled](Self::settle), but nothing overtakes it any more, and it does not expire.
+    pub(super) fn lift(&mut self) -> Option<Lifted> {
+        let Some(Front::Parts) = self.front() else {
+            let (id, message) = self.pop()?;
+            return Some(Lifted { id: MessageId(id), message, of: MessageId(id), ends: true });
+        };
+        let Taken { id, message, of, ends } = self.pop_part()?;
+        Some(Lifted { id: MessageId(id), message, of: MessageId(of), ends })
     }
 
     /// A message that was lifted is queued no longer.
@@ -434,19 +673,41 @@ impl Outbox {
         &self.usual
     }
 
+    /// A framer keeps a part of a message that was lifted until it has more of it: its bytes do not wait for the
+    /// transport, and whoever waits for room is not to wait for them.
+    pub(super) fn set_aside(&mut self, part: &Message) {
+        self.pending = self.pending.saturating_sub(part.len());
+    }
+
+    /// That part waits for the transport now, or comes back.
+    pub(super) fn take_back(&mut self, part: &Message) {
+        self.pending = self.pending.saturating_add(part.len());
+        self.was_high |= self.is_high();
+    }
+
     // ---- what the time brings
 
     /// When the next message expires.
     pub fn deadline(&self) -> Option<Time> {
-        self.ranked.deadline()
+        self.next_deadline().map(|(at, _)| at)
+    }
+
+    fn next_deadline(&self) -> Option<(Time, Key)> {
+        let in_parts = self.in_parts.as_ref().and_then(|in_parts| in_parts.deadline());
+        self.ranked.deadline().into_iter().chain(in_parts).min()
     }
 
     /// Gives back the messages whose lifetime has run out, soonest first. If the final one is among them our end is
     /// to be sent without it.
     pub fn expire(&mut self, now: Time, mut expired: impl FnMut(MessageId, Message)) {
-        while let Some((id, message)) = self.ranked.expired(now) {
-            self.discount(1, message.len());
-            expired(id, message);
+        while let Some((_, key)) = self.next_deadline().filter(|(at, _)| *at <= now) {
+            if self.ranked.deadline().is_some_and(|(_, other)| other == key) {
+                let Some((id, message)) = self.ranked.expired(now) else { break };
+                self.discount(1, message.len());
+                expired(id, message);
+            } else {
+                self.give_up(MessageId(key.id), SendFailure::Expired, &mut expired);
+            }
         }
     }
 
@@ -455,9 +716,15 @@ impl Outbox {
     /// Gives every message back, in the order in which they would have been sent, and takes no more.
     pub fn refuse_all(&mut self, mut refused: impl FnMut(MessageId, Message)) {
         self.end = End::Sealed;
-        while let Some((id, message)) = self.give_back() {
-            refused(id, message);
+        loop {
+            while let Some((id, message)) = self.give_back() {
+                refused(id, message);
+            }
+            let left = self.in_parts.as_ref().and_then(|in_parts| in_parts.left());
+            let Some(left) = left else { break };
+            self.give_up(MessageId(left), SendFailure::Closed, &mut refused);
         }
+        self.in_parts = None;
     }
 
     /// Whether there are [spent](Self::take_spent) messages.
@@ -504,12 +771,30 @@ impl Outbox {
         if self.begun.is_some() {
             return Some(Front::Begun);
         }
+        if self.in_parts.is_some() {
+            return self.front_with_parts();
+        }
         match (self.lane.first(), self.ranked.first()) {
             (Some(id), Some((key, _))) if key < lane_key(id) => Some(Front::Ranked),
             (Some(_), _) => Some(Front::Lane),
             (None, Some(_)) => Some(Front::Ranked),
             (None, None) => None,
         }
+    }
+
+    #[cold]
+    fn front_with_parts(&self) -> Option<Front> {
+        let in_parts = self.in_parts.as_deref()?;
+        if in_parts.is_amid() {
+            return in_parts.first().map(|_| Front::Parts);
+        }
+        let lane = self.lane.first().map(|id| (lane_key(id), Front::Lane));
+        let ranked = self.ranked.first().map(|(key, _)| (key, Front::Ranked));
+        let parts = in_parts.first().map(|key| (key, Front::Parts));
+        let (key, first) = [lane, ranked, parts].into_iter().flatten().min_by_key(|(key, _)| *key)?;
+        // Nothing goes after the final one, so it waits for those that have not ended.
+        let waits = key.rank == Key::LAST && in_parts.unended().any(|of| of != key.id);
+        (!waits).then_some(first)
     }
 
     /// Takes messages from the front while `affordable`, asked with the size of one and how many there are of this
@@ -524,6 +809,7 @@ impl Outbox {
             let (size, count) = match (front, &self.begun) {
                 (Front::Begun, Some(begun)) => (begun.message.len() - begun.written, 1),
                 (Front::Lane, _) => self.lane.sizes(),
+                (Front::Parts, _) => (self.in_parts.as_ref().map_or(0, |in_parts| in_parts.next_size()), 1),
                 _ => (self.ranked.first().map_or(0, |(_, message)| message.len()), 1),
             };
             let taken = affordable(size, count);
@@ -534,6 +820,10 @@ impl Outbox {
             if let Front::Lane = front {
                 let first = self.lane.take(taken, &mut self.spares, &mut self.spent);
                 told.add(first, taken, false);
+            } else if let Front::Parts = front {
+                // Its parts were counted one by one.
+                self.messages += 1;
+                self.take_parts(&mut told);
             } else if let Some((id, message)) = self.pop() {
                 told.add(id, 1, message.is_final());
                 self.spent.push(message);
@@ -545,17 +835,39 @@ impl Outbox {
         told.flush();
     }
 
-    /// Takes the first message out, without counting.
+    /// The next part of the first message has left, or, where it goes whole, all of them.
+    #[cold]
+    fn take_parts<F: FnMut(RangeInclusive<MessageId>, bool)>(&mut self, told: &mut Told<F>) {
+        while let Some(Taken { id, message, ends, .. }) = self.pop_part() {
+            self.messages -= 1;
+            told.add(id, 1, ends && message.is_final());
+            self.spent.push(message);
+            if ends || !self.whole_only {
+                break;
+            }
+        }
+    }
+
+    /// Takes the next part of the first message out, without counting.
+    fn pop_part(&mut self) -> Option<Taken> {
+        let taken = self.in_parts.as_mut()?.pop();
+        self.tidy();
+        taken
+    }
+
+    /// Takes the first message out, or its next part, without counting.
     fn pop(&mut self) -> Option<(u64, Message)> {
         match self.front()? {
             Front::Begun => self.begun.take().map(|begun| (begun.id, begun.message)),
             Front::Lane => Some(self.lane.pop(&mut self.spares)),
             Front::Ranked => self.ranked.pop(),
+            Front::Parts => self.pop_part().map(|Taken { id, message, .. }| (id, message)),
         }
     }
 
     fn give_back(&mut self) -> Option<(MessageId, Message)> {
-        let written = self.begun.as_ref().map_or(0, |begun| begun.written);
+        let in_parts = self.in_parts.as_ref().map_or(0, |in_parts| in_parts.written());
+        let written = self.begun.as_ref().map_or(in_parts, |begun| begun.written);
         let (id, message) = self.pop()?;
         self.discount(1, message.len() - written);
         Some((MessageId(id), message))

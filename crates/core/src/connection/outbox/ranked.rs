@@ -16,7 +16,7 @@ impl Key {
     /// The rank of a message of which none is said.
     pub(super) const DEFAULT: u64 = MessageProperties::DEFAULT_PRIORITY as u64;
     /// The rank of the final message, after every priority there is.
-    const LAST: u64 = u64::MAX;
+    pub(super) const LAST: u64 = u64::MAX;
 
     pub(super) fn new(id: u64, properties: &MessageProperties) -> Self {
         let rank = if properties.is_final() {
@@ -69,14 +69,14 @@ impl Ranked {
         Some((key.id, message))
     }
 
-    /// When the next one expires.
-    pub(super) fn deadline(&self) -> Option<Time> {
-        self.deadlines.first().map(|(at, _)| *at)
+    /// When the next one expires, and which that is.
+    pub(super) fn deadline(&self) -> Option<(Time, Key)> {
+        self.deadlines.first().copied()
     }
 
     /// Takes out one that has expired.
     pub(super) fn expired(&mut self, now: Time) -> Option<(MessageId, Message)> {
-        self.deadline().filter(|at| *at <= now)?;
+        self.deadline().filter(|(at, _)| *at <= now)?;
         let (_, key) = self.deadlines.pop_first()?;
         let (message, _) = self.messages.remove(&key)?;
         self.let_go();
