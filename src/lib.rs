@@ -14,8 +14,8 @@ mod transport;
 
 pub use neatflow_actors::events::{self, Event, EventKind, EventType};
 pub use neatflow_actors::flow::{
-    ClosedFuture, Connection, ConnectionId, ConnectionRef, Delivery, EventStream, FlowSet, ReadyFuture,
-    ReceivedFuture, Sender, Sending, SentFuture, Writer,
+    ClosedFuture, Connection, ConnectionId, ConnectionRef, Delivery, EventStream, FlowSet, PartialMessage,
+    ReadyFuture, ReceivedFuture, Sender, Sending, SentFuture, Writer,
 };
 pub use neatflow_actors::listener::{
     AcceptFilter, AcceptFuture, Incoming, Listener, ListenerId, ListenerRef, ListeningFuture,

@@ -5,7 +5,7 @@ use super::moving::Moving;
 use super::set::Seat;
 use crate::credit::Credit;
 use crate::events::{Event, EventKind};
-use crate::subscription::{Subscription, SubscriptionId};
+use crate::subscription::{Subscription, SubscriptionId, as_parts};
 use futures::channel::oneshot;
 use std::thread::ThreadId;
 
@@ -81,8 +81,12 @@ impl Attached {
         if !self.wants(event.kind()) {
             return Some(event);
         }
-        if let Some(event) = self.subscription.with_credit(event) {
-            self.events.push(event);
+        match self.subscription.with_credit(event) {
+            Some(Event::Received(received)) if self.subscription.hears_parts_only() => {
+                as_parts(received).for_each(|part| self.events.push(part));
+            }
+            Some(event) => self.events.push(event),
+            None => {}
         }
         None
     }

@@ -528,7 +528,9 @@ impl Drop for Carrier {
     fn drop(&mut self) {
         // Dropped before its time, with its arbiter: what was not written must not look like a whole stream.
         let Some(wire) = self.wire.take() else { return };
-        let cut_off = !self.shared.lock().machine.outbox().is_empty();
+        let core = self.shared.lock();
+        let cut_off = !core.machine.outbox().is_empty() || core.machine.outbox().has_unended();
+        drop(core);
         if cut_off {
             wire.abort();
         }

@@ -1,6 +1,7 @@
 //! The handle of a connection.
 
 use super::messages::Inspect;
+use super::partial::PartialMessage;
 use super::sender::Sender;
 use super::set::FlowSet;
 use super::shared::Shared;
@@ -11,7 +12,7 @@ use crate::subscription::{EventSet, Subscriber, SubscriptionId};
 use actix::prelude::*;
 use neatflow_core::connection::{Input, ReceiveLimits, State};
 use neatflow_core::properties::{PropertyError, Value};
-use neatflow_core::{Message, Protocol, ReceiveFailure, ReceiveId, TransportProperties};
+use neatflow_core::{Message, MessageContext, Protocol, ReceiveFailure, ReceiveId, TransportProperties};
 use neatflow_stacks::{Path, Report};
 use std::any::Any;
 use std::fmt;
@@ -157,6 +158,21 @@ impl Connection {
     /// value alone tells. RFC 9622 §9.2.
     pub fn send(&self, message: impl Into<Message>) -> Sending<'_> {
         Sending::new(&self.shared, self.shared.send(message.into()))
+    }
+
+    /// Begins a message that is sent in parts, of which this is said. RFC 9622 §9.2.3.
+    ///
+    /// ```no_run
+    /// # use neatflow_actors::flow::Connection;
+    /// # use neatflow_core::MessageContext;
+    /// # async fn example(connection: Connection) -> Result<(), neatflow_core::SendFailure> {
+    /// let mut message = connection.send_partial(MessageContext::default());
+    /// message.send("hel");
+    /// message.last("lo").await
+    /// # }
+    /// ```
+    pub fn send_partial(&self, context: impl Into<MessageContext>) -> PartialMessage {
+        PartialMessage::new(self.shared.handle(), context.into())
     }
 
     /// Asks for one message; the answer is exactly one Received or ReceiveError that carries the same id, or

@@ -20,6 +20,7 @@ use actix::Addr;
 use futures::channel::oneshot;
 use futures::task::AtomicWaker;
 use neatflow_core::connection::{self, Asker, Framed, Input, Machine, Output, Queued, Role, Room, Through};
+use neatflow_core::properties::MessageRules;
 use neatflow_core::{
     ConnectionFailure, EstablishmentFailure, Message, MessageId, Messages, Protocol, SendFailure, Time,
     TransportProperties,
@@ -133,7 +134,8 @@ impl Shared {
         subscribers: &[Subscriber],
     ) -> Arc<Self> {
         let waker = Arc::new(AtomicWaker::new());
-        let machine = Machine::new(role).with_usual(&properties.message);
+        let rules = MessageRules::of(&properties.selection);
+        let machine = Machine::new(role).with_usual(&properties.message).with_rules(rules);
         Arc::new(Self {
             id: ConnectionId::next(),
             properties,
@@ -197,6 +199,30 @@ impl Shared {
         Ok(Accepted { id, refused, is_high })
     }
 
+    /// Queues a part of a message, as [`send`](Self::send) does; `of`: the id of its first part, if this is another.
+    #[expect(clippy::result_large_err, reason = "the message comes back as it went in")]
+    pub(crate) fn send_part(
+        &self,
+        of: Option<MessageId>,
+        message: Message,
+        ends: bool,
+    ) -> Result<Accepted, (SendFailure, Message)> {
+        let now = self.now();
+        let mut core = self.lock();
+        let Queued { id, refused, copied } = core.machine.send_part(of, message, ends, now)?;
+        let is_high = core.machine.outbox().is_high();
+        self.rouse(core);
+        drop(copied);
+        Ok(Accepted { id, refused, is_high })
+    }
+
+    /// The last part of this message will not be given.
+    pub(crate) fn abandon(&self, of: MessageId) {
+        let mut core = self.lock();
+        core.machine.abandon(of);
+        self.rouse(core);
+    }
+
     /// Lets go of the lock, and wakes whoever drives the connection, unless it is awake.
     pub(crate) fn rouse(&self, core: Locked<'_>) {
         let slept = !self.is_awake();
@@ -253,6 +279,9 @@ impl Shared {
     pub(crate) fn carried_by(&self, protocol: Protocol, established: &Established) {
         let (path, stream) = (established.path.clone(), established.stream);
         let preserves_boundaries = matches!(established.wire, Wire::Messages(_));
+        if preserves_boundaries {
+            self.lock().machine.keep_boundaries();
+        }
         // A second carrier would be a second winner: the first one stays.
         let _ = self.carrier.set(Carrier { protocol, path, stream, preserves_boundaries });
     }

@@ -1,6 +1,6 @@
 //! Who is subscribed to one connection or listener, and how far each of them has come.
 
-use super::{Kinds, Subscriber, SubscriptionId};
+use super::{Kinds, Subscriber, SubscriptionId, as_parts};
 use crate::credit::{Credit, Window};
 use crate::events::{Event, EventKind};
 use crate::flow::SetKey;
@@ -73,7 +73,17 @@ impl Subscription {
     }
 
     pub(crate) fn deliver(&self, event: Event) {
-        self.subscriber.mouth.deliver(event);
+        match event {
+            Event::Received(received) if self.subscriber.parts_only => {
+                as_parts(received).for_each(|part| self.subscriber.mouth.deliver(part));
+            }
+            event => self.subscriber.mouth.deliver(event),
+        }
+    }
+
+    /// Whether a message that comes whole is to it a part that ends it.
+    pub(crate) fn hears_parts_only(&self) -> bool {
+        self.subscriber.parts_only
     }
 
     /// The event with a place in this window, if it is one that needs a place; `None` if it is to be missed.

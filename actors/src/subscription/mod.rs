@@ -9,7 +9,7 @@ mod list;
 
 pub(crate) use list::{Subscription, Subscriptions};
 
-use crate::events::{Event, EventKind, EventType};
+use crate::events::{Event, EventKind, EventType, Received, ReceivedPartial};
 use actix::dev::MessageResponse;
 use actix::prelude::*;
 use std::fmt;
@@ -77,6 +77,15 @@ fn share<F: Copy>(event: Event, sets: &[(Kinds, F)], mut give: impl FnMut(F, Eve
         give(*to, event.clone());
     }
     give(sets[last].1, event);
+}
+
+/// The same messages for whoever hears of parts alone. They hold one place in the window together.
+pub(crate) fn as_parts(received: Received) -> impl Iterator<Item = Event> {
+    let Received { connection, receive, messages, credit } = received;
+    messages.into_iter().map(move |message| {
+        let (connection, credit) = (connection.clone(), credit.clone());
+        ReceivedPartial { connection, receive, message, end_of_message: true, credit }.into()
+    })
 }
 
 macro_rules! event_sets {
@@ -171,6 +180,8 @@ pub struct SubscriptionId(u64);
 pub struct Subscriber {
     id: SubscriptionId,
     kinds: Kinds,
+    /// It hears of parts of messages alone: to it a message that comes whole is a part that ends it.
+    parts_only: bool,
     mouth: Arc<dyn Mouth>,
 }
 
@@ -215,7 +226,9 @@ impl Subscriber {
     pub(crate) fn new(kinds: Kinds, mouth: Arc<dyn Mouth>) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let id = SubscriptionId(NEXT.fetch_add(1, Ordering::Relaxed) as u64);
-        Self { id, kinds, mouth }
+        let received = Kinds::of(EventKind::Received);
+        let parts_only = kinds.contains(EventKind::ReceivedPartial) && !kinds.contains(EventKind::Received);
+        Self { id, kinds: if parts_only { kinds.and(received) } else { kinds }, parts_only, mouth }
     }
 
     /// Tells it of one event, if it is subscribed to events of that kind.

@@ -50,6 +50,13 @@ impl MessageContext {
     }
 }
 
+impl From<MessageProperties> for MessageContext {
+    /// This is said, and nothing else.
+    fn from(properties: MessageProperties) -> Self {
+        Self { properties, ..Self::default() }
+    }
+}
+
 /// The Explicit Congestion Notification of a packet (RFC 3168 §5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ecn {

@@ -3,6 +3,7 @@
 use super::system;
 use crate::socket::failure;
 use crate::wire::NotSent;
+use neatflow_core::properties::{Contradiction, MessageProperties};
 use neatflow_core::{Failure, SendFailure};
 use socket2::SockRef;
 use std::io;
@@ -19,6 +20,33 @@ pub(super) struct Reported {
     /// Whom it was sent to, where the system tells.
     pub(super) remote: Option<SocketAddr>,
     pub(super) reason: Failure,
+}
+
+/// How a message asks to be sent, where that is not as all others are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Manner {
+    /// The octet of its packet that says how the network should treat it, without ECN (RFC 9622 §9.1.3.8).
+    pub(super) octet: Option<u8>,
+    /// In one packet or not at all (RFC 9622 §9.1.3.9, §9.1.3.10): UDP does not cut messages itself.
+    pub(super) whole: bool,
+}
+
+impl Manner {
+    /// What is asked for of messages of which this holds.
+    ///
+    /// *Errors*: what a datagram cannot be.
+    pub(super) fn of(properties: &MessageProperties) -> Result<Self, NotSent> {
+        let refused = |what| Err(NotSent::Message(SendFailure::Properties(what)));
+        match properties {
+            MessageProperties { safely_replayable: Some(false), .. } => refused(Contradiction::Replayed),
+            MessageProperties { msg_reliable: Some(true), .. } => refused(Contradiction::Unreliable),
+            MessageProperties { msg_ordered: Some(true), .. } => refused(Contradiction::Unordered),
+            _ => Ok(Self {
+                octet: properties.msg_capacity_profile.map(|profile| profile.dscp() << 2),
+                whole: properties.forbids_fragmentation(),
+            }),
+        }
+    }
 }
 
 /// The largest message that can be sent to this peer: what fits a packet of 65,535 bytes, of which IPv4 counts its

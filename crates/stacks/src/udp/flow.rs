@@ -1,6 +1,6 @@
 //! One accepted flow: its part of a listening socket.
 
-use super::datagram::{self, longest_message};
+use super::datagram::{self, Manner, longest_message};
 use super::demux::{Ends, FlowId};
 use super::hub::Hub;
 use super::outgoing::Outgoing;
@@ -50,6 +50,7 @@ impl MessageWire for FlowWire {
         let (remote, source) = (self.ends.remote, self.source());
         let longest = longest_message(remote);
         datagram::check_size(batch.size, longest)?;
+        let manner = Manner::of(&batch.properties)?;
         loop {
             if let Some(room) = &mut self.room {
                 let waited = ready!(room.as_mut().poll(cx));
@@ -57,8 +58,19 @@ impl MessageWire for FlowWire {
                 waited.map_err(failure)?;
             }
             let socket = &self.hub.socket;
-            let call = |data: &[u8], each| system::send_to(socket, data, each, remote, source);
-            match socket.try_io(Interest::WRITABLE, || self.outgoing.send(batch, longest, call)) {
+            let call = |data: &[u8], each| system::send_to(socket, data, each, remote, source, manner);
+            let outgoing = &mut self.outgoing;
+            let send = || {
+                if !manner.whole {
+                    return outgoing.send(batch, longest, call);
+                }
+                // The socket is that of all flows, and this is of one message.
+                system::keep_whole(socket, remote, true)?;
+                let sent = outgoing.send(batch, longest, call);
+                system::keep_whole(socket, remote, false)?;
+                sent
+            };
+            match socket.try_io(Interest::WRITABLE, send) {
                 Ok(taken) => {
                     self.hub.sent(self.id);
                     return Poll::Ready(Ok(taken));

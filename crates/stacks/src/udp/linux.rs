@@ -1,6 +1,6 @@
 //! UDP on Linux: what comes with a datagram, what the network says of others, and options that are its own.
 
-use super::datagram::Reported;
+use super::datagram::{Manner, Reported};
 use super::notes::{Notes, bytes};
 use crate::socket::{failure, set_option};
 use socket2::{MsgHdr, MsgHdrMut, SockAddr, SockRef, Socket};
@@ -110,11 +110,37 @@ fn from_the_network((level, kind, data): (c_int, c_int, &[u8])) -> Option<io::Er
     Some(io::Error::from_raw_os_error(i32::from_ne_bytes(number)))
 }
 
+/// From now on the kernel cuts no datagram of this socket and marks each as not to be cut (`DF`); or again, as it does by
+/// default, those that exceed a packet are.
+pub(super) fn keep_whole(socket: &UdpSocket, family: SocketAddr, whole: bool) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    let (level, name, value) = match (family, whole) {
+        (SocketAddr::V4(_), true) => (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DO),
+        (SocketAddr::V4(_), false) => (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_WANT),
+        (SocketAddr::V6(_), true) => (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_DO),
+        (SocketAddr::V6(_), false) => (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_WANT),
+    };
+    set_option(&socket, level, name, value)
+}
+
 /// Sends to the peer of a connected socket: one datagram, or a train of datagrams of this size.
-pub(super) fn send(socket: &UdpSocket, data: &[u8], each: Option<usize>) -> io::Result<()> {
-    let Some(size) = each else { return SockRef::from(socket).send(data).map(drop) };
+pub(super) fn send(
+    socket: &UdpSocket,
+    data: &[u8],
+    each: Option<usize>,
+    remote: SocketAddr,
+    manner: Manner,
+) -> io::Result<()> {
+    if each.is_none() && manner.octet.is_none() {
+        return SockRef::from(socket).send(data).map(drop);
+    }
     let mut notes = Notes::new();
-    notes.put_size(size);
+    if let Some(size) = each {
+        notes.put_size(size);
+    }
+    if let Some(octet) = manner.octet {
+        notes.put_octet(remote.is_ipv4(), octet);
+    }
     let pieces = [IoSlice::new(data)];
     let message = MsgHdr::new().with_buffers(&pieces).with_control(notes.written());
     SockRef::from(socket).sendmsg(&message, 0).map(drop)
@@ -128,7 +154,9 @@ pub(super) fn send_to(
     each: Option<usize>,
     remote: SocketAddr,
     local: Option<IpAddr>,
+    manner: Manner,
 ) -> io::Result<()> {
+    let is_v4 = remote.is_ipv4();
     let remote = SockAddr::from(remote);
     let mut notes = Notes::new();
     if let Some(local) = local {
@@ -136,6 +164,9 @@ pub(super) fn send_to(
     }
     if let Some(size) = each {
         notes.put_size(size);
+    }
+    if let Some(octet) = manner.octet {
+        notes.put_octet(is_v4, octet);
     }
     let pieces = [IoSlice::new(data)];
     let mut message = MsgHdr::new().with_addr(&remote).with_buffers(&pieces);

@@ -73,6 +73,15 @@ impl Notes {
         self.put(libc::SOL_UDP, libc::UDP_SEGMENT, &(size as u16).to_ne_bytes());
     }
 
+    /// The octet of a datagram that is to be sent to this family, which says how the network should treat it.
+    pub(super) fn put_octet(&mut self, is_v4: bool, octet: u8) {
+        let (level, kind) = match is_v4 {
+            true => (libc::IPPROTO_IP, libc::IP_TOS),
+            false => (libc::IPPROTO_IPV6, libc::IPV6_TCLASS),
+        };
+        self.put(level, kind, &c_int::from(octet).to_ne_bytes());
+    }
+
     fn put(&mut self, level: c_int, kind: c_int, data: &[u8]) {
         let len = HEADER + data.len();
         let end = self.written + aligned(len);

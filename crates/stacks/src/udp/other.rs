@@ -1,7 +1,7 @@
 //! UDP on systems other than Linux: datagrams come with less, and reports of the network come as errors of the next
 //! call.
 
-use super::datagram::{LONGEST, Reported};
+use super::datagram::{LONGEST, Manner, Reported};
 use super::incoming::Arrived;
 use crate::socket::failure;
 use socket2::{SockRef, Socket};
@@ -84,8 +84,19 @@ pub(super) fn next_report(socket: &UdpSocket) -> io::Result<Reported> {
     }
 }
 
-/// Sends one datagram to the peer of a connected socket.
-pub(super) fn send(socket: &UdpSocket, data: &[u8], _: Option<usize>) -> io::Result<()> {
+/// Nothing keeps datagrams whole.
+pub(super) fn keep_whole(_: &UdpSocket, _: SocketAddr, _: bool) -> io::Result<()> {
+    Ok(())
+}
+
+/// Sends one datagram to the peer of a connected socket, as all others are.
+pub(super) fn send(
+    socket: &UdpSocket,
+    data: &[u8],
+    _: Option<usize>,
+    _: SocketAddr,
+    _: Manner,
+) -> io::Result<()> {
     SockRef::from(socket).send(data).map(drop)
 }
 
@@ -96,6 +107,7 @@ pub(super) fn send_to(
     _: Option<usize>,
     remote: SocketAddr,
     _: Option<IpAddr>,
+    _: Manner,
 ) -> io::Result<()> {
     SockRef::from(socket).send_to(data, &remote.into()).map(drop)
 }

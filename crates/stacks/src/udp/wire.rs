@@ -1,6 +1,6 @@
 //! One connected UDP socket, as the engine of its flow sees it.
 
-use super::datagram::{self, Reported, longest_message, longest_unfragmented};
+use super::datagram::{self, Manner, Reported, longest_message, longest_unfragmented};
 use super::incoming::{Arrived, Incoming};
 use super::outgoing::Outgoing;
 use super::reports::Reports;
@@ -29,6 +29,8 @@ pub(super) struct UdpWire {
     reports: Reports,
     /// Where the network's reports come as errors of other calls: the latest of them.
     reported: Option<Failure>,
+    /// Whether the system was told to cut nothing.
+    keeps_whole: bool,
 }
 
 impl UdpWire {
@@ -37,7 +39,7 @@ impl UdpWire {
         let (incoming, outgoing) = (Incoming::new(), Outgoing::new(&socket));
         let socket = Arc::new(socket);
         let reports = if soft_errors { Reports::of(&socket) } else { Reports::unwanted() };
-        Self { socket: Some(socket), path, incoming, outgoing, reports, reported: None }
+        Self { socket: Some(socket), path, incoming, outgoing, reports, reported: None, keeps_whole: false }
     }
 
     /// A call was answered with what the network reported. Where that is queued, the queue tells it better.
@@ -76,10 +78,20 @@ impl MessageWire for UdpWire {
         let remote = self.path.remote;
         let longest = longest_message(remote);
         datagram::check_size(batch.size, longest)?;
+        let manner = Manner::of(&batch.properties)?;
         let socket = self.socket.as_ref().ok_or_else(moved)?;
+        if manner.whole {
+            let fits = longest_unfragmented(SockRef::from(&**socket), remote);
+            datagram::check_size(batch.size, fits.unwrap_or(longest))?;
+        }
+        if manner.whole != self.keeps_whole {
+            system::keep_whole(socket, remote, manner.whole).map_err(failure)?;
+            self.keeps_whole = manner.whole;
+        }
         loop {
             ready!(socket.poll_send_ready(cx)).map_err(failure)?;
-            let send = || self.outgoing.send(batch, longest, |data, each| system::send(socket, data, each));
+            let call = |data: &[u8], each| system::send(socket, data, each, remote, manner);
+            let send = || self.outgoing.send(batch, longest, call);
             return Poll::Ready(match socket.try_io(Interest::WRITABLE, send) {
                 Ok(taken) => Ok(taken),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
@@ -134,6 +146,12 @@ impl WireControl for UdpWire {
     fn detach(&mut self) -> Option<Box<dyn Portable>> {
         let soft_errors = self.reports.are_wanted();
         self.reports = Reports::unwanted();
+        if std::mem::take(&mut self.keeps_whole)
+            && let Some(socket) = &self.socket
+        {
+            // Whoever sends next says it again; one that cannot be told keeps datagrams whole.
+            let _ = system::keep_whole(socket, self.path.remote, false);
+        }
         match Arc::try_unwrap(self.socket.take()?) {
             Ok(socket) => {
                 let socket = socket.into_std().map_err(failure);

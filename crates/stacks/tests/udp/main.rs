@@ -10,6 +10,7 @@ mod helpers;
 mod listening;
 mod opening;
 mod reports;
+mod said;
 mod sending;
 
 #[cfg(target_os = "linux")]

@@ -35,7 +35,11 @@ impl Machine {
                 let Self { framed: Some(framed), outbox, outputs, .. } = self else { return };
                 let any = framed.has_output();
                 let refused = framed.front_refused(outbox, &reason, |id, message| {
-                    outputs.push_back(Output::Event(Event::SendError { id, message, reason: reason.clone() }));
+                    outputs.push_back(Output::Event(Event::SendError {
+                        id,
+                        message,
+                        reason: reason.clone(),
+                    }));
                 });
                 match refused {
                     Err(failure) => self.fail_framing(failure),

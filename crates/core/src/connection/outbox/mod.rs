@@ -502,7 +502,8 @@ impl Outbox {
     /// The same where there are messages in parts, which nothing follows that was not there when it was begun.
     #[cold]
     fn slices_with_parts<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let begun = self.begun.as_ref().map(|begun| (lane_key(begun.id), &begun.message.data[begun.written..]));
+        let begun =
+            self.begun.as_ref().map(|begun| (lane_key(begun.id), &begun.message.data[begun.written..]));
         let mut lane = self.lane.pieces().map(|(id, piece)| (lane_key(id), piece)).peekable();
         let mut ranked = self.ranked.iter().map(|(key, message)| (key, &message.data[..])).peekable();
         let others = iter::from_fn(|| match (lane.peek(), ranked.peek()) {
@@ -539,9 +540,7 @@ impl Outbox {
             }
             go_on &= series.has_ended();
         }
-        while go_on
-            && let Some((_, piece)) = others.next()
-        {
+        while go_on && let Some((_, piece)) = others.next() {
             go_on = put(piece);
         }
         filled

@@ -128,7 +128,10 @@ fn what_is_usual_holds_where_nothing_else_is_said_and_is_not_given_back() {
     outbox.push_slice(b"usual").1.unwrap();
     outbox.push(Message::new("unusual").with_properties(&priority_of(49)), NOW);
     assert_eq!(outbox.front_batch().unwrap().properties, priority_of(49).or(&usual));
-    assert_eq!(refuse_front(&mut outbox).unwrap().1, Message::new("unusual").with_properties(&priority_of(49)));
+    assert_eq!(
+        refuse_front(&mut outbox).unwrap().1,
+        Message::new("unusual").with_properties(&priority_of(49))
+    );
     assert_eq!(refuse_front(&mut outbox).unwrap().1, Message::new("usual"));
 
     assert!(!outbox.is_timed());
