@@ -24,7 +24,7 @@ async fn main() -> Result<(), Error> {
     let _ = connection.send(say("news", 100));
     let _ = connection.send(say("fire!", 1));
     let mut fleeting = say("the time is 12:00:00.000", 200);
-    fleeting.context.properties.msg_lifetime = Some(Lifetime::Limited(Duration::ZERO));
+    fleeting.context.properties.msg_lifetime = Some(Lifetime::Limited(Duration::from_nanos(1)));
     let fleeting = connection.send(fleeting);
     match fleeting.await {
         Err(reason) => println!("not sent: {reason}"),

@@ -3,14 +3,11 @@
 #[expect(dead_code, reason = "each file uses a part of what they have in common")]
 mod common;
 
-use common::{V4, kinds, nobody_is_left, probe, run, within};
+use common::stage::Stage;
+use common::{kinds, nobody_is_left, probe, run, within};
 use neatflow::events::{Event, EventKind};
 use neatflow::properties::TransportProperties;
-use neatflow::{
-    Connection, ConnectionFailure, Listener, Message, Preconnection, ReceiveFailure, SendFailure, State,
-    Transport,
-};
-use std::net::SocketAddr;
+use neatflow::{Connection, ConnectionFailure, Message, ReceiveFailure, SendFailure, State};
 
 macro_rules! sentences {
     (($stack:expr, $properties:expr): $($sentence:ident,)*) => {$(
@@ -47,36 +44,6 @@ macro_rules! every_stack {
 every_stack! {
     tcp => TransportProperties::reliable_inorder_stream(),
     udp => TransportProperties::unreliable_datagram(),
-}
-
-/// A listener over one stack, and whom to ask for connections to it.
-struct Stage {
-    stack: &'static str,
-    transport: Transport,
-    listener: Listener,
-    there: Preconnection,
-}
-
-impl Stage {
-    async fn new(stack: &'static str, properties: TransportProperties) -> Self {
-        let transport = Transport::start();
-        let here =
-            Preconnection::new(&transport).local(SocketAddr::new(V4, 0)).properties(properties.clone());
-        let listener = here.listen().expect("loopback");
-        let port = within(listener.listening()).await.expect("loopback")[0].port();
-        let there = Preconnection::new(&transport).remote((V4, port)).properties(properties);
-        Self { stack, transport, listener, there }
-    }
-
-    /// A connection, and the peer's end of it; they have said hello, so that each has one message behind it.
-    async fn pair(&self) -> (Connection, Connection) {
-        let ours = self.there.initiate().expect("loopback");
-        within(ours.ready()).await.expect("somebody listens");
-        within(ours.send("hello")).await.expect("it is open");
-        let theirs = within(self.listener.accept()).await.expect("it was not stopped");
-        assert_eq!(within(theirs.received()).await.expect("the hello").data, "hello");
-        (ours, theirs)
-    }
 }
 
 async fn says(connection: &Connection) -> Vec<u8> {

@@ -2,6 +2,7 @@
 //! and programs that nobody here wrote.
 
 pub(crate) mod programs;
+pub(crate) mod stage;
 
 use actix::prelude::*;
 use neatflow::events::{Event, EventKind};

@@ -1,7 +1,7 @@
 //! What an application sends and receives.
 
 use crate::framing::{Metadata, Metadatum};
-use crate::properties::MessageProperties;
+use crate::properties::{MessageProperties, PropertyError, Value};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::fmt;
@@ -34,11 +34,31 @@ pub struct MessageContext {
     /// Of a received message: what its packet says of congestion. Default: none, where the transport does not
     /// tell. RFC 9622 §9.3.3.1.
     pub ecn: Option<Ecn>,
+    /// Of a received message: that it came before the connection was established (TLS 1.3 early data), so that somebody
+    /// may have replayed it. Default: false; no stack here receives any yet. RFC 9622 §9.3.3.2.
+    pub early_data: bool,
     /// What the application and the framers tell each other about it. Default: nothing. RFC 9622 §9.1.2.2.
     pub metadata: Metadata,
 }
 
 impl MessageContext {
+    /// Reads a property by its name in RFC 9622, or NEATPy's: those that are said of messages, and those that only
+    /// received ones have (`ecn`, `earlyData`, `receivingFinalMessages`). RFC 9622 §9.1.1, §9.3.3.
+    ///
+    /// *Errors*: as [`MessageProperties::get`]; `ReadOnly` for `ecn` where the transport does not tell it.
+    pub fn property(&self, name: &str) -> Result<Value, PropertyError> {
+        match self.properties.get(name) {
+            Err(PropertyError::ReadOnly("ecn")) if self.ecn.is_some() => {
+                Ok(Value::Text(self.ecn.map_or_else(String::new, |ecn| ecn.to_string()).into()))
+            }
+            Err(PropertyError::ReadOnly("earlyData")) => Ok(Value::Boolean(self.early_data)),
+            Err(PropertyError::ReadOnly("receivingFinalMessages")) => {
+                Ok(Value::Boolean(self.properties.is_final()))
+            }
+            read => read,
+        }
+    }
+
     /// Tells a framer something about the message, in place of what was told in this type before. RFC 9622 §9.1.2.2.
     pub fn add(&mut self, value: impl Metadatum) {
         self.metadata.add(value);

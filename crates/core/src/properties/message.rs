@@ -72,6 +72,9 @@ pub enum Contradiction {
     /// RFC 9622 §9.1.3.7.
     #[error("msgReliable may differ from reliability only where perMsgReliability was asked for")]
     Reliability,
+    /// `msgLifetime` is zero; it is positive (RFC 9622 §9.1.3.1).
+    #[error("msgLifetime is zero; it must be positive")]
+    NoLifetime,
     /// `msgReliable` on a transport that repeats nothing.
     #[error("msgReliable: the transport is not reliable")]
     Unreliable,
@@ -116,6 +119,9 @@ impl MessageRules {
         match (said.msg_reliable, self.reliable) {
             (Some(said), Some(asked)) if said != asked => return Err(Contradiction::Reliability),
             _ => {}
+        }
+        if said.msg_lifetime == Some(Lifetime::Limited(Duration::ZERO)) {
+            return Err(Contradiction::NoLifetime);
         }
         if self.unordered && said.msg_ordered == Some(true) { Err(Contradiction::Unordered) } else { Ok(()) }
     }
