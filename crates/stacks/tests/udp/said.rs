@@ -38,7 +38,6 @@ fn hears_octet(peer: &UdpSocket) -> u8 {
     let mut message = socket2::MsgHdrMut::new().with_buffers(&mut pieces).with_control(&mut notes);
     socket2::SockRef::from(peer).recvmsg(&mut message, 0).unwrap();
     assert!(message.control_len() > size_of::<libc::cmsghdr>(), "the kernel tells the octet");
-    drop(message);
     // The only control message: its header, and an octet or an int of this machine's order.
     let at = size_of::<libc::cmsghdr>();
     // SAFETY: the kernel has written a header and at least one byte after it, as was just seen.
