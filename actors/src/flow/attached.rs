@@ -59,6 +59,7 @@ impl Attached {
     pub(crate) fn is_all_ears(&self) -> bool {
         self.events.is_empty()
             && self.wants(EventKind::Received)
+            && !self.subscription.hears_parts_only()
             && self.subscription.window().has_room_besides(0)
     }
 
