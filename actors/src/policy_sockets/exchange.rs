@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -54,6 +55,7 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
+    /// So much of its request is held now.
     fn holds(&self, bytes: usize) {
         let Inside { shop, doors } = &mut *self.visitors.0.borrow_mut();
         shop.holds(self.id, bytes).map(|goes| doors.remove(&goes));
@@ -68,7 +70,13 @@ impl Drop for Visitor {
     }
 }
 
-/// Serves one client; false if there was nothing to be answered.
+/// How long one that has to go may take to hear why.
+const FAREWELL: Duration = Duration::from_millis(100);
+
+/// Of what is said after the request so much is read at most.
+const MOST_DROPPED: usize = 64 << 20;
+
+/// Serves one client. It may have to go at any time while it is here.
 pub(super) async fn serve(
     socket: &'static str,
     mut stream: UnixStream,
@@ -76,41 +84,46 @@ pub(super) async fn serve(
     manager: Addr<PolicyManager>,
     config: Config,
 ) -> io::Result<()> {
-    let told = match visitor.gone.take() {
-        Some(gone) => {
-            let listening = pin!(timeout(config.patience, listen(&mut stream, &visitor)));
-            match select(listening, gone).await {
-                Either::Left((told, _)) => told.unwrap_or(Ok(Err(ExchangeFault::Slow)))?,
-                Either::Right(_) => Err(ExchangeFault::Crowded),
-            }
+    let Some(mut gone) = visitor.gone.take() else { return Ok(()) };
+    let told = {
+        let listening = pin!(timeout(config.patience, listen(&mut stream, &visitor)));
+        match select(listening, &mut gone).await {
+            Either::Left((told, _)) => Some(told.unwrap_or(Ok(Err(ExchangeFault::Slow)))?),
+            Either::Right(_) => None,
         }
-        None => Err(ExchangeFault::Crowded),
     };
-    drop(visitor);
-    let reply = match told {
-        Ok(request) if request.trim().is_empty() => return Ok(()),
-        Ok(request) => answer(socket, request, &manager).await,
-        Err(fault) => reply_error(&fault),
+    let Some(told) = told else {
+        let why = reply_error(&ExchangeFault::Crowded);
+        return timeout(FAREWELL, stream.write_all(why.as_bytes())).await.unwrap_or(Ok(()));
     };
+    visitor.holds(0);
     let answering = async {
+        let reply = match told {
+            Ok(request) if request.trim().is_empty() => return Ok(()),
+            Ok(request) => answer(socket, request, &manager).await,
+            Err(fault) => reply_error(&fault),
+        };
         stream.write_all(reply.as_bytes()).await?;
         stream.shutdown().await?;
-        // What it still says is read and dropped, or the answer could be lost with it.
-        let mut rest = [0; 4096];
-        let mut dropped = 0;
-        while dropped < MOST_DROPPED {
-            match stream.read(&mut rest).await? {
-                0 => break,
-                read => dropped += read,
-            }
-        }
-        Ok(())
+        drop_rest(&mut stream).await
     };
-    timeout(config.patience, answering).await.unwrap_or(Ok(()))
+    match select(pin!(timeout(config.patience, answering)), gone).await {
+        Either::Left((answered, _)) => answered.unwrap_or(Ok(())),
+        Either::Right(_) => Ok(()),
+    }
 }
 
-/// Of what is said after the request so much is read at most.
-const MOST_DROPPED: usize = 64 << 20;
+/// What a client still says is read and dropped, so that its end is one, and no reset.
+async fn drop_rest(stream: &mut UnixStream) -> io::Result<()> {
+    let (mut rest, mut dropped) = ([0; 4096], 0);
+    while dropped < MOST_DROPPED {
+        match stream.read(&mut rest).await? {
+            0 => break,
+            read => dropped += read,
+        }
+    }
+    Ok(())
+}
 
 /// Reads the request.
 async fn listen(stream: &mut UnixStream, visitor: &Visitor) -> io::Result<Result<String, ExchangeFault>> {

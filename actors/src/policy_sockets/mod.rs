@@ -26,7 +26,7 @@ use std::time::Duration;
 pub struct Config {
     /// How long a client has to tell its request, and again to take the answer. Default: 5 s; libneat waits for 3.
     pub patience: Duration,
-    /// How many may be telling their requests at a time; then whoever came first has to go. Default:
+    /// How many may be at a socket at a time; when there are more, whoever came first has to go. Default:
     /// [`MAX_VISITORS`](neatflow_core::policy::daemon::MAX_VISITORS).
     pub visitors: usize,
 }

@@ -1,6 +1,9 @@
 //! What may be said on the command line.
 
 use crate::bench::args::Bench;
+use crate::policy::args::Policy;
+#[cfg(unix)]
+use crate::policyd::args::Policyd;
 use crate::wishes::Wishes;
 use clap::error::ErrorKind;
 use clap::{Args as Arguments, CommandFactory, Parser, Subcommand, value_parser};
@@ -105,6 +108,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Bench(Bench),
     Properties(Properties),
+    #[command(subcommand)]
+    Policy(Policy),
+    #[cfg(unix)]
+    Policyd(Policyd),
     Demo(Demo),
 }
 
@@ -354,7 +361,8 @@ impl Args {
             Command::Listen(listen) => (&["listen"], listen.place.usable()),
             Command::Bench(Bench::Client(client)) => (&["bench", "client"], usable(&client.reach.wishes)),
             Command::Bench(Bench::Server(server)) => (&["bench", "server"], server.place.usable()),
-            Command::Resolve(_) | Command::Properties(_) | Command::Demo(_) => return args,
+            Command::Policy(Policy::Explain(explain)) => (&["policy", "explain"], usable(&explain.wishes)),
+            _ => return args,
         };
         if let Err(why) = checked {
             Self::wrong(command, &why).exit();

@@ -9,6 +9,8 @@ pub(crate) enum Exit {
     Done,
     /// No connection was established, or nothing could be listened on; the demo went other than expected.
     NotEstablished,
+    /// What was looked at is not as it should be, or cannot be looked at.
+    Wrong,
     /// An established connection failed, or standard input or output did.
     Failed,
 }
@@ -17,7 +19,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Done => 0,
-            Exit::NotEstablished => 1,
+            Exit::NotEstablished | Exit::Wrong => 1,
             Exit::Failed => 3,
         })
     }

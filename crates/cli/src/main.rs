@@ -10,6 +10,9 @@ mod exit;
 mod join;
 mod listen;
 mod plot;
+mod policy;
+#[cfg(unix)]
+mod policyd;
 mod preconnections;
 mod properties;
 mod race;
@@ -35,6 +38,9 @@ fn main() -> ExitCode {
                 Command::Resolve(args) => resolve::resolve(args).await,
                 Command::Bench(args) => bench::bench(args).await,
                 Command::Properties(args) => properties::properties(&args),
+                Command::Policy(args) => policy::policy(&args),
+                #[cfg(unix)]
+                Command::Policyd(args) => policyd::policyd(args).await,
                 Command::Demo(args) => demo::demo(args).await,
             }
         })

@@ -8,6 +8,8 @@ mod datagrams;
 mod demo;
 mod failing;
 mod listening;
+mod policy;
+mod policyd;
 mod pressure;
 mod programs;
 mod properties;

@@ -55,6 +55,16 @@ impl Program {
         Some((Self { child, lines: Some(lines) }, port))
     }
 
+    /// Feeds it all of this, and what it says until its end.
+    pub(crate) fn fed(&mut self, input: &[u8]) -> Vec<u8> {
+        let mut stdin = self.child.stdin.take().unwrap();
+        stdin.write_all(input).unwrap();
+        drop(stdin);
+        let mut said = Vec::new();
+        self.child.stdout.take().unwrap().read_to_end(&mut said).unwrap();
+        said
+    }
+
     /// The next line that it says.
     pub(crate) fn line(&mut self) -> String {
         self.lines.as_ref().unwrap().next()

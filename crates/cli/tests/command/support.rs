@@ -97,6 +97,14 @@ impl Running {
         })
     }
 
+    /// What follows this in the first line of standard output that begins with it.
+    pub(crate) fn line_of_stdout(&mut self, beginning: &str) -> String {
+        self.captured().wait_for(beginning, |text| {
+            let mut lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+            lines.find_map(|line| line.strip_prefix(beginning)).map(str::to_owned)
+        })
+    }
+
     /// Waits until standard error says this.
     pub(crate) fn wait_for_stderr(&self, what: &str) {
         self.stderr.wait_for(what, |text| text.contains(what).then_some(()));

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
-/// So many may be telling their requests at a time.
-pub const MAX_VISITORS: usize = 512;
+/// So many may be there at a time, telling their requests or taking their answers. Three sockets of so many are less
+/// than a process may have open, usually.
+pub const MAX_VISITORS: usize = 256;
 
 /// So many bytes of unfinished requests are held at a time, of all together.
 pub const MAX_HELD: usize = 64 << 20;
 
-/// Names one that tells its request.
+/// Names one that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VisitorId(u64);
 
-/// Those that are telling their requests. When there are too many, or too much is held of what they said, whoever came
+/// Those that are there. When there are too many, or too much is held of what they said, whoever came
 /// first has to go: it had the longest time to finish. So nobody who is quick is kept waiting by those who are not.
 #[derive(Clone, Debug)]
 pub struct Shop {

@@ -1,0 +1,86 @@
+//! `neatflow policy`.
+
+pub(crate) mod args;
+mod bases;
+mod explain;
+
+use crate::exit::Exit;
+use args::Policy;
+use neatflow::Registry;
+use neatflow::Time;
+use neatflow::policy::daemon::InterfaceNodes;
+use neatflow::policy::{Engine, InterfaceRow, Inventory, StackRow, built_in};
+use neatflow::policy_manager::files;
+use std::io::{self, ErrorKind, Write};
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub(crate) fn policy(asked: &Policy) -> Exit {
+    match asked {
+        Policy::Explain(args) => explain::explain(args),
+        Policy::Check(args) => bases::check(args),
+        Policy::Rows(args) => bases::rows(args),
+        Policy::Export(args) => bases::export(args),
+        Policy::Schema(args) => bases::schema(args),
+    }
+}
+
+/// What is in force: what is built in, and over it what these directories say. What is refused there is told on
+/// standard error, and left out.
+fn engine(directories: &[PathBuf]) -> Engine {
+    let loaded = files::load(directories);
+    for refused in &loaded.refused {
+        eprintln!("neatflow: refused: {refused}");
+    }
+    let mut engine = Engine::with_pib(built_in::pib());
+    for (uid, fault) in engine.exchange(&files::load(&[]), &loaded, &built_in::pib()) {
+        eprintln!("neatflow: {uid} does not fit what else is there: {fault}");
+    }
+    engine
+}
+
+/// The protocols and interfaces of this host.
+fn inventory() -> Inventory {
+    let stacks = Registry::built_in();
+    let stacks = stacks.iter().map(|stack| StackRow { protocol: stack.protocol(), offers: stack.offers() });
+    let interfaces = neatflow::stacks::interfaces().unwrap_or_else(|error| {
+        eprintln!("neatflow: cannot list interfaces: {error}");
+        Vec::new()
+    });
+    let interfaces = interfaces.into_iter().map(|interface| InterfaceRow {
+        name: interface.name.into(),
+        index: interface.index,
+        addresses: interface.addresses,
+        up: interface.up,
+        loopback: interface.loopback,
+        ..InterfaceRow::default()
+    });
+    Inventory { stacks: stacks.collect(), interfaces: interfaces.collect(), ..Inventory::default() }
+}
+
+/// The same, with the interfaces of this host as nodes, as whoever speaks NEAT's JSON sees it.
+fn engine_with_interfaces(directories: &[PathBuf]) -> Engine {
+    let mut engine = engine(directories);
+    InterfaceNodes::new().follow(&mut engine, &inventory().interfaces);
+    engine
+}
+
+/// Now, since the Unix epoch.
+fn now() -> Time {
+    Time::from_origin(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// Prints the result.
+fn tell(text: &str) -> Exit {
+    match writeln!(io::stdout().lock(), "{}", text.trim_end()) {
+        // Whoever read it has seen enough (`| head`).
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Exit::Failed,
+        _ => Exit::Done,
+    }
+}
+
+/// Tells why there is no result.
+fn wrong(why: impl std::fmt::Display) -> Exit {
+    eprintln!("neatflow: {why}");
+    Exit::Wrong
+}
