@@ -10,13 +10,43 @@ use std::fmt::Debug;
 /// The difference told is that to what must come; a port, an interface, the start of TLS and a round count where they
 /// are stated.
 pub fn judge(scenario: &Scenario, outcome: &Outcome) -> Option<String> {
-    let mut broken = outcome.broken.clone();
-    broken.extend(forbidden(scenario, &outcome.seen));
+    judge_within(scenario, &outcome.seen, outcome.broken.clone(), Tolerance::NONE)
+}
+
+/// How far real times may be from those of a scenario; milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tolerance {
+    /// How much too early.
+    pub early: u64,
+    /// How much too late attempts and questions may start.
+    pub start: u64,
+    /// How much too late everything may end.
+    pub end: u64,
+}
+
+impl Tolerance {
+    /// Virtual time.
+    pub const NONE: Self = Self { early: 0, start: 0, end: 0 };
+
+    /// Real time, as the schema has it: starts -1/+30 ms, ends -1/+40 ms.
+    pub const REAL: Self = Self { early: 1, start: 30, end: 40 };
+}
+
+/// [`judge`] for what was seen elsewhere than in [`play`](super::play()), and was found to be broken besides.
+pub fn judge_within(
+    scenario: &Scenario,
+    seen: &Expect,
+    mut broken: Vec<String>,
+    tolerance: Tolerance,
+) -> Option<String> {
+    broken.extend(forbidden(scenario, seen));
     if !broken.is_empty() {
         return Some(broken.join("; "));
     }
-    let differences = compare(&scenario.expect, &outcome.seen);
-    let accepted = |other: &Expect| compare(other, &outcome.seen).is_empty();
+    let compare = |expected: &Expect| Differences::new(tolerance).compare(expected, seen);
+    let differences = compare(&scenario.expect);
+    let accepted = |other: &Expect| compare(other).is_empty();
     if differences.is_empty() || scenario.accept_also.iter().any(|also| accepted(&also.expect)) {
         return None;
     }
@@ -40,39 +70,55 @@ fn forbidden(scenario: &Scenario, seen: &Expect) -> Vec<String> {
         .collect()
 }
 
-fn compare(expected: &Expect, seen: &Expect) -> Vec<String> {
-    let mut differences = Differences::default();
-    differences.unless_equal("result", &expected.result, &seen.result);
-    differences.unless_equal("ended_at_ms", &expected.ended_at_ms, &seen.ended_at_ms);
-    if expected.error.is_some() {
-        differences.unless_equal("error", &expected.error, &seen.error);
-    }
-    match (&expected.winner, &seen.winner) {
-        (Some(wanted), Some(got)) if is_same_winner(wanted, got) => {}
-        (None, None) => {}
-        (wanted, got) => differences.say("winner", &wanted.as_ref().map(show), &got.as_ref().map(show)),
-    }
-    differences.unless_equal("attempts", &expected.attempts.len(), &seen.attempts.len());
-    for (n, (wanted, got)) in expected.attempts.iter().zip(&seen.attempts).enumerate() {
-        differences.attempt(n, wanted, got);
-    }
-    for surplus in seen.attempts.iter().skip(expected.attempts.len()) {
-        differences.0.push(format!("also tried: {} {} at {}", surplus.proto, surplus.addr, surplus.start_ms));
-    }
-    for missing in expected.attempts.iter().skip(seen.attempts.len()) {
-        differences.0.push(format!("not tried: {} {} at {}", missing.proto, missing.addr, missing.start_ms));
-    }
-    differences.untried(&expected.not_attempted, &seen.not_attempted);
-    differences.queries(expected.dns_queries.as_deref(), seen.dns_queries.as_deref());
-    differences.0
+struct Differences {
+    tolerance: Tolerance,
+    said: Vec<String>,
 }
 
-#[derive(Default)]
-struct Differences(Vec<String>);
-
 impl Differences {
+    const fn new(tolerance: Tolerance) -> Self {
+        Self { tolerance, said: Vec::new() }
+    }
+
+    fn compare(mut self, expected: &Expect, seen: &Expect) -> Vec<String> {
+        self.unless_equal("result", &expected.result, &seen.result);
+        self.time("ended_at_ms", expected.ended_at_ms, seen.ended_at_ms, self.tolerance.end);
+        if expected.error.is_some() {
+            self.unless_equal("error", &expected.error, &seen.error);
+        }
+        match (&expected.winner, &seen.winner) {
+            (Some(wanted), Some(got)) if is_same_winner(wanted, got) => {}
+            (None, None) => {}
+            (wanted, got) => self.say("winner", &wanted.as_ref().map(show), &got.as_ref().map(show)),
+        }
+        self.unless_equal("attempts", &expected.attempts.len(), &seen.attempts.len());
+        for (n, (wanted, got)) in expected.attempts.iter().zip(&seen.attempts).enumerate() {
+            self.attempt(n, wanted, got);
+        }
+        for surplus in seen.attempts.iter().skip(expected.attempts.len()) {
+            self.said.push(format!("also tried: {} {} at {}", surplus.proto, surplus.addr, surplus.start_ms));
+        }
+        for missing in expected.attempts.iter().skip(seen.attempts.len()) {
+            self.said.push(format!("not tried: {} {} at {}", missing.proto, missing.addr, missing.start_ms));
+        }
+        self.untried(&expected.not_attempted, &seen.not_attempted);
+        self.queries(expected.dns_queries.as_deref(), seen.dns_queries.as_deref());
+        self.said
+    }
+
+    /// Whether a time is one that may be.
+    const fn is_time(&self, wanted: u64, got: u64, late: u64) -> bool {
+        wanted.saturating_sub(self.tolerance.early) <= got && got <= wanted + late
+    }
+
+    fn time(&mut self, what: &str, wanted: u64, got: u64, late: u64) {
+        if !self.is_time(wanted, got, late) {
+            self.say(what, &wanted, &got);
+        }
+    }
+
     fn say(&mut self, what: &str, wanted: &impl Debug, got: &impl Debug) {
-        self.0.push(format!("{what} is {got:?} instead of {wanted:?}"));
+        self.said.push(format!("{what} is {got:?} instead of {wanted:?}"));
     }
 
     fn unless_equal<T: PartialEq + Debug>(&mut self, what: &str, wanted: &T, got: &T) {
@@ -94,12 +140,15 @@ impl Differences {
             self.say(&of("addr"), &wanted.addr, &got.addr);
         }
         self.unless_equal(&of("proto"), &wanted.proto, &got.proto);
-        self.unless_equal(&of("start_ms"), &wanted.start_ms, &got.start_ms);
-        self.unless_equal(&of("end_ms"), &wanted.end_ms, &got.end_ms);
+        self.time(&of("start_ms"), wanted.start_ms, got.start_ms, self.tolerance.start);
+        self.time(&of("end_ms"), wanted.end_ms, got.end_ms, self.tolerance.end);
         self.unless_equal(&of("state"), &wanted.state, &got.state);
         self.if_stated(&of("iface"), &wanted.iface, &got.iface);
         self.if_stated(&of("port"), &wanted.port, &got.port);
-        self.if_stated(&of("tls_start_ms"), &wanted.tls_start_ms, &got.tls_start_ms);
+        match (wanted.tls_start_ms, got.tls_start_ms) {
+            (Some(wanted), Some(got)) => self.time(&of("tls_start_ms"), wanted, got, self.tolerance.start),
+            (wanted, got) => self.if_stated(&of("tls_start_ms"), &wanted, &got),
+        }
         self.if_stated(&of("round"), &wanted.round, &got.round);
     }
 
@@ -109,11 +158,11 @@ impl Differences {
         for one in wanted {
             match left.iter().position(|other| is_same_winner(one, other)) {
                 Some(place) => drop(left.swap_remove(place)),
-                None => self.0.push(format!("{} should be known and untried", show(one))),
+                None => self.said.push(format!("{} should be known and untried", show(one))),
             }
         }
         for one in left {
-            self.0.push(format!("{} should not be known and untried", show(one)));
+            self.said.push(format!("{} should not be known and untried", show(one)));
         }
     }
 
@@ -121,10 +170,11 @@ impl Differences {
         for one in wanted.unwrap_or_default() {
             let same = |other: &ExpectedQuery| {
                 super::world::same_name(&one.name, &other.name)
-                    && (one.kind, one.at_ms) == (other.kind, other.at_ms)
+                    && one.kind == other.kind
+                    && self.is_time(one.at_ms, other.at_ms, self.tolerance.start)
             };
             if !got.unwrap_or_default().iter().any(same) {
-                self.0.push(format!("{:?} of {} is not asked at {}", one.kind, one.name, one.at_ms));
+                self.said.push(format!("{:?} of {} is not asked at {}", one.kind, one.name, one.at_ms));
             }
         }
     }

@@ -14,7 +14,7 @@ mod read;
 mod schema;
 mod world;
 
-pub use check::judge;
+pub use check::{Tolerance, judge, judge_within};
 pub use player::{Outcome, play};
 pub use read::{ReadError, SCHEMA, read};
 pub use schema::{
