@@ -74,6 +74,11 @@ pub fn run(name: &str, user: User, test: impl FnOnce()) -> Result<(), Unavailabl
     Ok(())
 }
 
+/// Whether this process is one that [`run`] has started, and so in namespaces of its own.
+pub fn is_inside() -> bool {
+    env::var_os(VARIABLE).is_some()
+}
+
 fn is_told(line: &str) -> bool {
     line.starts_with("SKIPPED") || line.starts_with("netbox: ") && line != INSIDE
 }

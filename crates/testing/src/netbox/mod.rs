@@ -43,9 +43,10 @@ mod relay;
 mod room;
 mod rule;
 mod server;
+pub mod stage;
 mod wire;
 
-pub use inside::{Unavailable, User, available, run};
+pub use inside::{Unavailable, User, available, is_inside, run};
 pub use packet::Unreachable;
 pub use relay::Seen;
 pub use rule::Rule;

@@ -22,3 +22,4 @@ pub use schema::{
     Expected, ExpectedAttempt, ExpectedQuery, FamilySpec, KindSpec, MatchSpec, OrderingSpec, OutcomeSpec,
     RacingSpec, RetrySpec, RuleSpec, Scenario, ServiceSpec, SuccessSpec, TargetSpec, WinnerSpec,
 };
+pub use world::racing;

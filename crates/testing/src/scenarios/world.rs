@@ -256,6 +256,11 @@ fn memory(said: &ConfigSpec) -> Result<Memory, String> {
     })
 }
 
+/// How a scenario's race is run.
+pub fn racing(scenario: &Scenario) -> Config {
+    config(&scenario.settings)
+}
+
 fn config(said: &ConfigSpec) -> Config {
     let mut config = Config::default();
     config.resolution_delay = millis(said.resolution_delay_ms);
