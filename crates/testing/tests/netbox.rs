@@ -3,9 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use neatflow_testing::dns::{RecordType, Reply};
-use neatflow_testing::netbox::{self, Interface, NetBox, Rule, Unreachable, User};
+use neatflow_testing::netbox::{self, Interface, NetBox, Rule, Tls, Unreachable, User};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -18,9 +19,13 @@ const fn ms(millis: u64) -> Duration {
 /// Runs a test in a box, or says why not.
 fn run(name: &str, user: User, test: impl FnOnce()) {
     if let Err(unavailable) = netbox::run(name, user, test) {
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "{name} must not be skipped: {unavailable}");
-        _ = io::stderr().write_all(format!("SKIPPED {name}: {unavailable}\n").as_bytes());
+        skip(name, &unavailable.to_string());
     }
+}
+
+fn skip(name: &str, why: &str) {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{name} must not be skipped: {why}");
+    _ = io::stderr().write_all(format!("SKIPPED {name}: {why}\n").as_bytes());
 }
 
 fn connect(address: &str) -> (io::Result<TcpStream>, Duration) {
@@ -179,6 +184,63 @@ fn the_name_server_in_the_box_takes_its_time_for_each_type() {
             assert_took("the answer", began.elapsed(), takes);
             assert_eq!((answer[1], answer[7]), (kind, 1), "{:?}", &answer[..length]);
         }
+    });
+}
+
+/// What `openssl s_client` says of a server, and whether it is content; it has half a second.
+fn ask_openssl(certificates: &std::path::Path, more: &[&str]) -> (String, bool) {
+    let mut command = Command::new("timeout");
+    command.args(["0.5", "openssl", "s_client", "-connect", "192.0.2.1:443", "-servername", "www.example"]);
+    command.args(["-verify_return_error", "-verify_hostname", "www.example", "-CAfile"]).arg(certificates);
+    let output = command.args(more).stdin(Stdio::null()).output().unwrap();
+    let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
+    (said.concat(), output.status.success())
+}
+
+#[test]
+fn tls_fails_in_every_way_and_openssl_notices_each() {
+    let name = "tls_fails_in_every_way_and_openssl_notices_each";
+    if Command::new("openssl").arg("version").stdout(Stdio::null()).status().is_err() {
+        return skip(name, "there is no openssl");
+    }
+    run(name, User::Ordinary, || {
+        let net = NetBox::start().unwrap();
+        let certificates =
+            std::env::temp_dir().join(format!("neatflow-authority-{}.pem", net.elapsed().as_nanos()));
+        std::fs::write(&certificates, net.authority().unwrap()).unwrap();
+        for tls in Tls::ALL {
+            let server = net.tls(443, "www.example", tls, ms(30)).unwrap();
+            let began = Instant::now();
+            let (said, content) = ask_openssl(&certificates, &["-alpn", "h2"]);
+            let took = began.elapsed();
+            let wanted: &[&str] = match tls {
+                Tls::Works => &["ALPN protocol: h2"],
+                // Before or after it has said something.
+                Tls::ClosesAtOnce => &["errno", "unexpected eof"],
+                Tls::Resets => &["errno"],
+                Tls::Closes | Tls::Truncates => &["unexpected eof"],
+                Tls::Alerts(_) => &["handshake failure"],
+                Tls::Garbage => &["wrong version number"],
+                // It was ended before it said anything.
+                Tls::Silent | Tls::Stalls => &[""],
+                Tls::Corrupts => &["bad record mac"],
+                Tls::WrongName => &["hostname mismatch"],
+                Tls::SelfSigned => &["self-signed certificate"],
+                Tls::Expired => &["certificate has expired"],
+                Tls::NotYetValid => &["certificate is not yet valid"],
+                Tls::NoCommonProtocol => &["no application protocol"],
+                other => panic!("{other:?} is not tested"),
+            };
+            assert!(wanted.iter().any(|wanted| said.contains(wanted)), "{tls:?}: {said}");
+            assert_eq!(content, tls == Tls::Works, "{tls:?}: {said}");
+            if tls != Tls::ClosesAtOnce {
+                assert!(took >= ms(30), "{tls:?} after {took:?}");
+            }
+            let hangs = took >= ms(500);
+            assert_eq!(hangs, matches!(tls, Tls::Silent | Tls::Stalls), "{tls:?} after {took:?}");
+            assert_eq!(server.accepted().len(), 1, "{tls:?}");
+        }
+        std::fs::remove_file(certificates).unwrap();
     });
 }
 

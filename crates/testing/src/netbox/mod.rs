@@ -44,6 +44,7 @@ mod room;
 mod rule;
 mod server;
 pub mod stage;
+mod tls;
 mod wire;
 
 pub use inside::{Unavailable, User, available, is_inside, run};
@@ -51,6 +52,7 @@ pub use packet::Unreachable;
 pub use relay::Seen;
 pub use rule::Rule;
 pub use server::{Accepted, Server};
+pub use tls::Tls;
 
 use crate::dns::DnsServer;
 use nix::net::if_::InterfaceFlags;
@@ -59,7 +61,9 @@ use relay::{End, Line, Relay};
 use room::{Room, ip, take_from_anywhere};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::OnceLock;
 use std::time::Duration;
+use tls::Authority;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use wire::{CARD, Device, Wire};
@@ -150,6 +154,7 @@ pub struct NetBox {
     wire: Wire,
     start: Instant,
     dns: DnsServer,
+    authority: OnceLock<Authority>,
     room: Room,
 }
 
@@ -192,7 +197,7 @@ impl NetBox {
         })?;
         let dns = room.run(DnsServer::start_at((Ipv6Addr::UNSPECIFIED, 53).into()))?;
         let wire = Wire::start(devices, Relay::new(known, Vec::new()))?;
-        Ok(Self { interfaces, start: wire.start_time(), wire, dns, room })
+        Ok(Self { interfaces, start: wire.start_time(), wire, dns, authority: OnceLock::new(), room })
     }
 
     /// These rules, instead of those before, for packets that come from now on.
@@ -235,6 +240,29 @@ impl NetBox {
         F: Future<Output = ()> + Send + 'static,
     {
         self.room.run(Server::start(port, self.start, serve))
+    }
+
+    /// A TLS server, for this name, that does this so long after the ClientHello.
+    ///
+    /// *Errors*: as those of [`echo`](Self::echo), and that there is no certificate for such a name.
+    pub fn tls(&self, port: u16, name: &str, tls: Tls, after: Duration) -> io::Result<Server> {
+        let config = self.certificates()?.config(name, tls)?;
+        self.serve(port, move |stream| tls::serve(stream, config.clone(), tls, after))
+    }
+
+    /// The certificate of the authority that has signed those of the TLS servers, as PEM.
+    ///
+    /// *Errors*: that there is no randomness for a key.
+    pub fn authority(&self) -> io::Result<String> {
+        Ok(self.certificates()?.pem())
+    }
+
+    fn certificates(&self) -> io::Result<&Authority> {
+        if self.authority.get().is_none() {
+            // Whoever comes second drops theirs.
+            _ = self.authority.set(Authority::new()?);
+        }
+        self.authority.get().ok_or_else(|| io::Error::other("there is no authority"))
     }
 
     /// Nothing gets through an interface of the client any more, in either direction; the interface stays.

@@ -38,7 +38,7 @@ pub fn cannot(scenario: &Scenario) -> Option<&'static str> {
         Some("a known NAT64 prefix")
     } else if learned {
         Some("what earlier races have taught")
-    } else if candidates.iter().any(|one| one.iface.is_some())
+    } else if candidates.iter().any(|one| one.iface != candidates[0].iface)
         || in_order.into_iter().any(|(place, one)| one.priority.is_some_and(|wanted| wanted != place))
     {
         Some("a policy manager's own list")
@@ -78,7 +78,8 @@ impl Stage {
     ///
     /// *Errors*: those of [`NetBox::with`], and what is wrong with the scenario.
     pub fn set(scenario: &Scenario) -> io::Result<Self> {
-        let mut client = Interface::new("net0");
+        let iface = scenario.candidates.iter().flatten().find_map(|one| one.iface.as_deref());
+        let mut client = Interface::new(iface.unwrap_or("net0"));
         if !scenario.settings.local_addrs.is_empty() {
             client = client.addresses(scenario.settings.local_addrs.iter().map(String::as_str));
         }
@@ -191,7 +192,10 @@ impl Stage {
         let mut broken = Vec::new();
         let attempts = match run.race {
             Some(race) => {
-                let attempts = recorded(race, ended_at_ms);
+                let mut attempts = recorded(race, ended_at_ms);
+                // There is only one.
+                let only = self.net.interfaces.first().map(|interface| interface.name.clone());
+                attempts.iter_mut().for_each(|attempt| attempt.iface.clone_from(&only));
                 broken.extend(contradictions(&attempts, &wire));
                 attempts
             }
@@ -259,7 +263,7 @@ fn recorded(race: &RaceRecord, ended: u64) -> Vec<ExpectedAttempt> {
             start_ms: millis(record.started.since_origin()),
             end_ms: record.end.map_or(ended, |end| millis(end.at.since_origin())),
             state,
-            iface: candidate.interface.as_deref().map(str::to_owned),
+            iface: None,
             port: Some(candidate.remote.port()),
             tls_start_ms: None,
             round: Some(record.round),
