@@ -41,7 +41,7 @@ fn main() {
 #[cfg(target_os = "linux")]
 const TRIES: usize = 5;
 
-/// A machine that wakes somebody up so late does not keep the times of a scenario.
+/// A machine that lets somebody wait so long does not keep the times of a scenario.
 #[cfg(target_os = "linux")]
 const BUSY: std::time::Duration = std::time::Duration::from_millis(8);
 
@@ -52,9 +52,9 @@ const WAS_BUSY: &str = "the machine was too busy:";
 #[cfg(target_os = "linux")]
 fn fail(difference: &str, late: std::time::Duration) -> ! {
     if late > BUSY {
-        panic!("{WAS_BUSY} {late:?} late, and {difference}");
+        panic!("{WAS_BUSY} somebody had to wait {late:?}, and {difference}");
     }
-    panic!("{difference} (the machine was {late:?} late at most)");
+    panic!("{difference} (nobody had to wait longer than {late:?})");
 }
 
 /// A test in a box of its own.

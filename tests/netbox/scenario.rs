@@ -4,9 +4,9 @@
 use super::{common, noise::Noise, trial};
 use libtest_mimic::Trial;
 use neatflow::prelude::*;
-use neatflow::{Connection, EstablishmentFailure};
+use neatflow::{Connection, EstablishmentFailure, ResolutionFailure};
 use neatflow_testing::netbox::User;
-use neatflow_testing::netbox::stage::{Run, Stage, cannot};
+use neatflow_testing::netbox::stage::{Run, Stage, WARM_UP, cannot};
 use neatflow_testing::scenarios::{self, Expected, Scenario, Tolerance};
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,11 +58,15 @@ fn play(scenario: &Scenario) {
 
 /// How what happened differs from what must.
 async fn race(scenario: &Scenario, stage: &Stage) -> Option<String> {
+    let mut racing = scenarios::racing(scenario);
+    // It is the application's, and given where it gives it.
+    racing.deadline = None;
     let transport = Transport::builder()
         .name_servers([stage.net.name_server()])
         .hosts_file("/no/such/file")
-        .racing(scenarios::racing(scenario))
+        .racing(racing)
         .start();
+    warm_up(scenario, stage).await;
     let preconnection = preconnection(scenario, &transport);
     let began = stage.net.elapsed();
     let connection = preconnection.initiate().unwrap();
@@ -72,7 +76,7 @@ async fn race(scenario: &Scenario, stage: &Stage) -> Option<String> {
             connection.abort();
             (Expected::Cancelled, None)
         }
-        None => outcome(common::within(connection.ready()).await),
+        None => outcome(scenario, common::within(connection.ready()).await),
     };
     let ended = stage.net.elapsed();
     let run = Run { began, ended, result, error, race: connection.race() };
@@ -83,6 +87,16 @@ async fn race(scenario: &Scenario, stage: &Stage) -> Option<String> {
     }
     broken.extend(leftovers(stage, &connection, result).await);
     scenarios::judge_within(scenario, &seen, broken, Tolerance::REAL)
+}
+
+/// Does everything once, with a transport of its own, which remembers nothing for others.
+async fn warm_up(scenario: &Scenario, stage: &Stage) {
+    let transport = Transport::builder().name_servers([stage.net.name_server()]).start();
+    let to = (WARM_UP, scenario.target.port);
+    let connection = Preconnection::new(&transport).require(Reliability).remote(to).initiate().unwrap();
+    common::within(connection.ready()).await.unwrap();
+    connection.close();
+    common::within(connection.closed()).await.unwrap();
 }
 
 fn preconnection(scenario: &Scenario, transport: &Transport) -> Preconnection {
@@ -103,12 +117,19 @@ fn preconnection(scenario: &Scenario, transport: &Transport) -> Preconnection {
 }
 
 /// In the words of the schema.
-fn outcome(result: Result<(), Arc<EstablishmentFailure>>) -> (Expected, Option<&'static str>) {
+fn outcome(
+    scenario: &Scenario,
+    result: Result<(), Arc<EstablishmentFailure>>,
+) -> (Expected, Option<&'static str>) {
     use EstablishmentFailure as F;
+    let limit = scenario.settings.overall_timeout_ms.map(Duration::from_millis);
+    let too_late = |one: &ResolutionFailure| matches!(one, ResolutionFailure::TimedOut { after, .. } if Some(*after) == limit);
     let Err(failure) = result else { return (Expected::Connected, None) };
     match &*failure {
         F::Timeout { .. } => (Expected::Timeout, Some("deadline")),
         F::EstablishmentFailed { .. } => (Expected::Failed, Some("all_attempts_failed")),
+        // With nobody to try, it is the names that were late.
+        F::ResolutionFailed(names) if names.iter().all(too_late) => (Expected::Timeout, Some("deadline")),
         F::ResolutionFailed(_) | F::NoCandidates { .. } => (Expected::Failed, Some("no_addresses")),
         other => panic!("{other}"),
     }
