@@ -23,6 +23,10 @@ fuzz SECONDS="60" *TARGET:
 bench *FLAGS:
     cargo bench --bench establish -- {{ FLAGS }}
 
+# Measure what messages cost: framers, a long message, a queue with priorities and lifetimes.
+bench-messages *FLAGS:
+    cargo bench --bench messages -- {{ FLAGS }}
+
 # Measure the data path beside tokio, tokio-util and actix, all of it: some 20 minutes; `just bench-data --quick` takes two.
 bench-data *FLAGS:
     cargo bench --bench data_path -- --idle --threads {{ FLAGS }}
