@@ -1,9 +1,13 @@
 //! The handle of a transport.
 
 use actix::prelude::*;
+<<<<<<< HEAD
 use neatflow_actors::name_resolver::Resolve;
 use neatflow_actors::policy_manager::files::{policy_dir, standard_places};
 use neatflow_actors::policy_manager::messages::{FileReport, Files};
+=======
+use neatflow_actors::name_resolver::{NameServer, Resolve};
+>>>>>>> 1840dd1 (name_resolver: a cache shared by all races, servers in turn, DNS over TLS and HTTPS)
 use neatflow_actors::supervision::{Plan, Supervise};
 use neatflow_actors::transport::messages::{Arbiters, AskPolicyManager, Measure, TakeCensus};
 use neatflow_actors::transport::{Config, Transport as Root};
@@ -12,8 +16,12 @@ use neatflow_core::{Error, racing};
 use neatflow_stacks::Stack;
 use slog::{Drain, Logger};
 use std::io;
+<<<<<<< HEAD
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+=======
+use std::path::PathBuf;
+>>>>>>> 1840dd1 (name_resolver: a cache shared by all races, servers in turn, DNS over TLS and HTTPS)
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,8 +100,8 @@ impl TransportBuilder {
     }
 
     /// Asks these name servers. Default: those of the system.
-    pub fn name_servers(mut self, servers: impl IntoIterator<Item = SocketAddr>) -> Self {
-        self.config.resolver.servers = Some(servers.into_iter().collect());
+    pub fn name_servers(mut self, servers: impl IntoIterator<Item = impl Into<NameServer>>) -> Self {
+        self.config.resolver.servers = Some(servers.into_iter().map(Into::into).collect());
         self
     }
 

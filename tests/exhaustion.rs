@@ -12,7 +12,7 @@ fn a_hosts_file_that_could_not_be_opened_once_is_read_later() {
     let hosts = std::env::temp_dir().join(format!("neatflow-attack-hosts-{}", std::process::id()));
     std::fs::write(&hosts, "127.0.0.1 victim.example\n").unwrap();
     run(async {
-        let builder = Transport::builder().hosts_file(&hosts).name_servers([]);
+        let builder = Transport::builder().hosts_file(&hosts).name_servers(Vec::<NameServer>::new());
         let transport = builder.resolution_timeout(Duration::from_secs(1)).start();
         let name = Preconnection::new(&transport).remote("victim.example:9");
         // Every descriptor is taken, where there are not too many for that.

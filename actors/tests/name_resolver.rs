@@ -1,10 +1,12 @@
 //! The name resolver against a real name server on loopback, in real time.
 
 use actix::prelude::*;
-use neatflow_actors::name_resolver::{Answered, Config, NameResolver, Origin, QueryId, Resolve};
+use neatflow_actors::name_resolver::{
+    Answered, Config, DnsProtocol, NameResolver, NameServer, Origin, QueryId, Resolve, Roots,
+};
 use neatflow_core::ResolutionFailure;
-use neatflow_core::racing::{Address, Family, RecordKind};
-use neatflow_core::resolution::{Kinds, Records};
+use neatflow_core::racing::{Address, Family, RecordKind, ServiceRecord};
+use neatflow_core::resolution::{Kinds, MAX_RECORDS, Records};
 use neatflow_testing::dns::{DnsServer, RecordType, Reply};
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
@@ -126,7 +128,7 @@ fn start(configure: impl FnOnce(&mut Config)) -> Addr<NameResolver> {
 
 fn resolver_of(server: &DnsServer) -> Addr<NameResolver> {
     let address = server.address();
-    start(|config| config.servers = Some(vec![address]))
+    start(|config| config.servers = Some(vec![address.into()]))
 }
 
 fn ok(addresses: &[&str]) -> Result<Vec<IpAddr>, ResolutionFailure> {
@@ -266,7 +268,7 @@ async fn silence_ends_when_the_time_is_over() {
     server.on("half.example", RecordType::A, Reply::silence());
     server.on("half.example", RecordType::AAAA, Reply::addresses([V6]));
     let resolver = start(|config| {
-        config.servers = Some(vec![address]);
+        config.servers = Some(vec![address.into()]);
         config.timeout = time;
     });
     let asked = ask(&resolver, "silent.example");
@@ -292,7 +294,7 @@ async fn servers_that_are_all_dead_are_bounded_too() {
     let closed = (0..5).map(|_| closed_port()).collect::<Vec<_>>();
     for servers in [silent.iter().map(DnsServer::address).collect(), closed] {
         let resolver = start(|config| {
-            config.servers = Some(servers);
+            config.servers = Some(servers.into_iter().map(NameServer::from).collect());
             config.timeout = Duration::from_millis(900);
         });
         let asked = ask(&resolver, "x.example");
@@ -311,7 +313,7 @@ async fn a_living_server_answers_whatever_its_place_among_dead_ones() {
         let mut servers: Vec<_> = (0..4).map(|_| closed_port()).collect();
         servers.insert(place, server.address());
         let resolver = start(|config| {
-            config.servers = Some(servers);
+            config.servers = Some(servers.into_iter().map(NameServer::from).collect());
             config.timeout = Duration::from_secs(3);
         });
         let mut results = ask(&resolver, "x.example").all().await;
@@ -346,7 +348,7 @@ async fn localhost_is_this_host_whatever_anybody_says() {
     let address = server.address();
     let hosts = HostsFile::new("localhost", "192.0.2.66 localhost a.localhost localhost.\n");
     let resolver = start(|config| {
-        config.servers = Some(vec![address]);
+        config.servers = Some(vec![address.into()]);
         config.hosts_file = hosts.path().into();
     });
     for name in ["localhost", "LOCALHOST.", "a.localhost", "b.a.localhost."] {
@@ -394,7 +396,7 @@ async fn the_hosts_file_comes_before_dns_and_is_read_again_when_it_changes() {
         "nonsense\n198.51.100.1 One.Example # 2\n198.51.100.2\n2001:db8::9 one.example\n",
     );
     let resolver = start(|config| {
-        config.servers = Some(vec![address]);
+        config.servers = Some(vec![address.into()]);
         config.hosts_file = hosts.path().into();
     });
     for name in ["one.example", "ONE.example."] {
@@ -416,7 +418,7 @@ async fn a_search_stops_at_the_first_domain_that_has_addresses() {
     let server = DnsServer::start().await.unwrap();
     let address = server.address();
     let resolver = start(|config| {
-        config.servers = Some(vec![address]);
+        config.servers = Some(vec![address.into()]);
         config.search = Some(vec!["broken.example".into(), "corp.example".into(), "never.example".into()]);
     });
     both(&server, "www.broken.example", Reply::server_failure());
@@ -440,7 +442,7 @@ async fn both_families_come_from_the_same_name() {
     let server = DnsServer::start().await.unwrap();
     let address = server.address();
     let resolver = start(|config| {
-        config.servers = Some(vec![address]);
+        config.servers = Some(vec![address.into()]);
         config.search = Some(vec!["wildcard.example".into()]);
     });
     server.on("four.example", RecordType::AAAA, Reply::no_data());
@@ -500,7 +502,7 @@ async fn an_asker_that_leaves_frees_its_place() {
     both(&server, "silent.example", Reply::silence());
     both(&server, "x.example", Reply::addresses([V6, V4]));
     let resolver = start(|config| {
-        config.servers = Some(vec![address]);
+        config.servers = Some(vec![address.into()]);
         config.timeout = Duration::from_secs(20);
         config.in_flight = 1;
     });
@@ -520,7 +522,7 @@ async fn a_thousand_questions_at_once_are_all_answered() {
     let server = DnsServer::start().await.unwrap();
     let address = server.address();
     let resolver = start(|config| {
-        config.servers = Some(vec![address]);
+        config.servers = Some(vec![address.into()]);
         config.timeout = Duration::from_secs(30);
     });
     let names: Vec<_> = (0..1000).map(|n| format!("n{n}.example")).collect();
@@ -540,7 +542,7 @@ async fn more_questions_than_may_wait_fail_at_once_and_addresses_never_wait() {
     let address = server.address();
     both(&server, "silent.example", Reply::silence());
     let resolver = start(|config| {
-        config.servers = Some(vec![address]);
+        config.servers = Some(vec![address.into()]);
         config.timeout = Duration::from_millis(800);
         config.in_flight = 1;
         config.waiting = 1;
@@ -581,11 +583,331 @@ async fn the_shortest_and_the_longest_time_are_times_too() {
     both(&server, "x.example", Reply::addresses([V6, V4]));
     for (time, succeeds) in [(Duration::ZERO, false), (Duration::MAX, true)] {
         let resolver = start(|config| {
-            config.servers = Some(vec![address]);
+            config.servers = Some(vec![address.into()]);
             config.timeout = time;
             config.in_flight = 0;
         });
         let results = ask(&resolver, "x.example").all().await;
         assert_eq!(results.iter().all(Result::is_ok), succeeds, "{results:?}");
     }
+}
+
+fn service(priority: u16, target: &str) -> ServiceRecord {
+    ServiceRecord::new(priority, target)
+}
+
+#[actix::test]
+async fn services_and_both_families_are_asked_for_in_this_order_and_answered_as_they_come() {
+    let server = DnsServer::start().await.unwrap();
+    let mut cdn = service(1, "cdn.example");
+    cdn.alpn = vec!["h3".into(), "h2".into()];
+    cdn.port = Some(8443);
+    cdn.v6_hints = vec![V6.parse().unwrap()];
+    cdn.ech = Some(vec![1, 2, 3].into());
+    server.on("x.example", RecordType::HTTPS, Reply::services([cdn.clone(), service(2, ".")]));
+    both(&server, "x.example", Reply::addresses([V6, V4]).after(Duration::from_millis(200)));
+    let resolver = resolver_of(&server);
+    let mut asked = ask_for(&resolver, "x.example", Kinds::ALL);
+    let first = asked.next().await;
+    assert_eq!((first.kind, first.last), (RecordKind::Https, false));
+    assert_eq!(first.result.unwrap().services(), [cdn, service(2, ".")]);
+    let of_server = Origin::Server { address: server.address(), protocol: DnsProtocol::Udp };
+    assert_eq!(first.origin, of_server);
+    assert!(!first.origin.is_secure());
+    assert_eq!(asked.rest().await.len(), 2);
+    let kinds: Vec<_> = server.asked().into_iter().map(|(_, kind)| kind).collect();
+    assert_eq!(kinds, [RecordType::HTTPS, RecordType::AAAA, RecordType::A]);
+}
+
+#[actix::test]
+async fn a_name_without_services_says_so() {
+    let server = DnsServer::start().await.unwrap();
+    server.on("x.example", RecordType::HTTPS, Reply::no_data());
+    let results = ask_for(&resolver_of(&server), "x.example", RecordKind::Https).all().await;
+    assert_eq!(results, [Err(ResolutionFailure::NoServices { name: "x.example".into() })]);
+}
+
+#[actix::test]
+async fn an_answer_is_kept_for_its_time_to_live_and_no_longer() {
+    let server = DnsServer::start().await.unwrap();
+    server.on("x.example", RecordType::A, Reply::addresses([V4]).ttl(1));
+    server.on("now.example", RecordType::A, Reply::addresses([V4]).ttl(0));
+    let resolver = resolver_of(&server);
+    let first = ask_for(&resolver, "x.example", RecordKind::A).rest().await;
+    assert!(matches!(first[0].origin, Origin::Server { .. }));
+    let second = ask_for(&resolver, "X.EXAMPLE", RecordKind::A).rest().await;
+    assert_eq!(second[0].origin, Origin::Cache { secure: false });
+    assert_eq!(addresses(second[0].result.clone()), ok(&[V4]));
+    sleep(Duration::from_millis(1050)).await;
+    let third = ask_for(&resolver, "x.example", RecordKind::A).rest().await;
+    assert!(matches!(third[0].origin, Origin::Server { .. }));
+    for _ in 0..2 {
+        ask_for(&resolver, "now.example", RecordKind::A).all().await;
+    }
+    assert_eq!(server.queries("now.example", RecordType::A), 2);
+}
+
+#[actix::test]
+async fn that_there_is_nothing_is_kept_for_as_long_as_the_zone_says() {
+    let server = DnsServer::start().await.unwrap();
+    server.on("nothing.example", RecordType::A, Reply::no_data().nothing_for(60));
+    server.on("nobody.example", RecordType::A, Reply::no_such_name().nothing_for(60));
+    server.on("unsaid.example", RecordType::A, Reply::no_such_name());
+    let resolver = resolver_of(&server);
+    for (name, queries) in [("nothing.example", 1), ("nobody.example", 1), ("unsaid.example", 2)] {
+        let first = ask_for(&resolver, name, RecordKind::A).rest().await;
+        let second = ask_for(&resolver, name, RecordKind::A).rest().await;
+        assert_eq!(first[0].result, second[0].result, "{name}");
+        assert_eq!(server.queries(name, RecordType::A), queries, "{name}");
+    }
+}
+
+#[actix::test]
+async fn a_failure_of_a_server_is_kept_for_a_second() {
+    let server = DnsServer::start().await.unwrap();
+    server.on("x.example", RecordType::A, Reply::server_failure());
+    let resolver = resolver_of(&server);
+    for _ in 0..3 {
+        ask_for(&resolver, "x.example", RecordKind::A).all().await;
+    }
+    assert_eq!(server.queries("x.example", RecordType::A), 1);
+    sleep(Duration::from_millis(1050)).await;
+    server.on("x.example", RecordType::A, Reply::addresses([V4]));
+    assert_eq!(ask_for(&resolver, "x.example", RecordKind::A).all().await, [ok(&[V4])]);
+}
+
+#[actix::test]
+async fn many_who_ask_the_same_share_one_question() {
+    let server = DnsServer::start().await.unwrap();
+    both(&server, "x.example", Reply::addresses([V6, V4]).after(Duration::from_millis(150)));
+    let resolver = resolver_of(&server);
+    let all: Vec<_> = (0..100).map(|_| ask(&resolver, "x.example")).collect();
+    for asked in all {
+        assert_eq!(asked.all().await.len(), 2);
+    }
+    assert_eq!(server.asked().len(), 2);
+}
+
+#[actix::test]
+async fn a_question_whose_asker_has_gone_is_still_answered_for_the_next() {
+    let server = DnsServer::start().await.unwrap();
+    server.on("x.example", RecordType::A, Reply::addresses([V4]).after(Duration::from_millis(500)));
+    let resolver = resolver_of(&server);
+    let leaver = ask_for(&resolver, "x.example", RecordKind::A);
+    sleep(Duration::from_millis(50)).await;
+    leaver.asker.send(Leave).await.unwrap();
+    sleep(Duration::from_millis(1000)).await;
+    let next = ask_for(&resolver, "x.example", RecordKind::A).rest().await;
+    assert_eq!(next[0].origin, Origin::Cache { secure: false });
+}
+
+#[actix::test]
+async fn a_cache_without_room_keeps_nothing() {
+    let server = DnsServer::start().await.unwrap();
+    server.on("x.example", RecordType::A, Reply::addresses([V4]));
+    let address = server.address();
+    let resolver = start(|config| {
+        config.servers = Some(vec![address.into()]);
+        config.cache = 0;
+    });
+    for _ in 0..2 {
+        ask_for(&resolver, "x.example", RecordKind::A).all().await;
+    }
+    assert_eq!(server.queries("x.example", RecordType::A), 2);
+}
+
+#[actix::test]
+async fn a_server_that_fails_is_followed_by_the_next() {
+    let (one, other) = (DnsServer::start().await.unwrap(), DnsServer::start().await.unwrap());
+    both(&other, "x.example", Reply::addresses([V6, V4]));
+    let servers = [one.address(), other.address()];
+    for reply in [Reply::server_failure(), Reply::refused()] {
+        both(&one, "x.example", reply);
+        let resolver = start(|config| config.servers = Some(servers.map(NameServer::from).into()));
+        let asked = ask(&resolver, "x.example");
+        let at = asked.at;
+        let results = asked.all().await;
+        assert!(results.iter().all(Result::is_ok), "{results:?}");
+        assert!(at.elapsed() < SOON, "{:?}", at.elapsed());
+    }
+    // That there is no such name is an answer.
+    both(&one, "x.example", Reply::no_such_name());
+    let resolver = start(|config| config.servers = Some(servers.map(NameServer::from).into()));
+    assert!(ask(&resolver, "x.example").all().await.iter().all(Result::is_err));
+}
+
+#[actix::test]
+async fn a_server_that_refuses_costs_a_round_trip_and_no_time_out() {
+    let server = DnsServer::start().await.unwrap();
+    both(&server, "x.example", Reply::addresses([V6, V4]));
+    let servers = vec![closed_port().into(), server.address().into()];
+    let resolver = start(|config| config.servers = Some(servers));
+    let asked = ask(&resolver, "x.example");
+    let at = asked.at;
+    assert!(asked.all().await.iter().all(Result::is_ok));
+    assert!(at.elapsed() < SOON, "{:?}", at.elapsed());
+}
+
+#[actix::test]
+async fn a_silent_server_is_passed_over_the_next_time() {
+    let (silent, server) = (DnsServer::start().await.unwrap(), DnsServer::start().await.unwrap());
+    let servers = [silent.address(), server.address()];
+    for name in ["one.example", "two.example"] {
+        server.on(name, RecordType::A, Reply::addresses([V4]));
+        silent.on(name, RecordType::A, Reply::silence());
+    }
+    let resolver = start(|config| config.servers = Some(servers.map(NameServer::from).into()));
+    assert_eq!(ask_for(&resolver, "one.example", RecordKind::A).all().await, [ok(&[V4])]);
+    assert!(silent.queries("one.example", RecordType::A) > 0);
+    let second = ask_for(&resolver, "two.example", RecordKind::A);
+    let at = second.at;
+    assert_eq!(second.all().await, [ok(&[V4])]);
+    assert!(at.elapsed() < SOON, "{:?}", at.elapsed());
+    assert_eq!(silent.queries("two.example", RecordType::A), 0, "it rests");
+}
+
+#[actix::test]
+async fn when_nobody_is_there_the_failure_is_one_of_resolution_and_comes_at_once() {
+    let servers = vec![closed_port().into(), closed_port().into()];
+    let resolver = start(|config| config.servers = Some(servers));
+    let asked = ask(&resolver, "x.example");
+    let at = asked.at;
+    let answers = asked.rest().await;
+    for answer in &answers {
+        let failure = answer.result.as_ref().unwrap_err().to_string();
+        assert!(
+            failure.starts_with("cannot resolve x.example: no name server could be reached"),
+            "{failure}"
+        );
+        assert_eq!(answer.origin, Origin::Nobody);
+    }
+    assert!(at.elapsed() < SOON, "{:?}", at.elapsed());
+}
+
+#[actix::test]
+async fn an_answer_to_another_question_is_ignored() {
+    let server = DnsServer::start().await.unwrap();
+    let reply = Reply::addresses([V6, V4]).after(Duration::from_millis(100));
+    both(&server, "x.example", reply.misled_first(["2001:db8::bad", "192.0.2.66"]));
+    let results = ask(&resolver_of(&server), "x.example").all().await;
+    assert!(results.contains(&ok(&[V6])) && results.contains(&ok(&[V4])), "{results:?}");
+}
+
+#[actix::test]
+async fn an_answer_that_cannot_be_read_is_asked_for_over_tcp() {
+    let server = DnsServer::start().await.unwrap();
+    server.on("x.example", RecordType::A, Reply::addresses([V4]).cut());
+    let answers = ask_for(&resolver_of(&server), "x.example", RecordKind::A).rest().await;
+    assert_eq!(addresses(answers[0].result.clone()), ok(&[V4]));
+    let over_tcp = Origin::Server { address: server.address(), protocol: DnsProtocol::Tcp };
+    assert_eq!(answers[0].origin, over_tcp);
+}
+
+#[actix::test]
+async fn aliases_are_followed_and_a_loop_of_them_ends() {
+    let server = DnsServer::start().await.unwrap();
+    let chain = Reply::addresses([V4]).alias_of("b.example").alias_of("c.example");
+    server.on("a.example", RecordType::A, chain);
+    // In two answers.
+    server.on("far.example", RecordType::A, Reply::no_data().alias_of("end.example"));
+    server.on("end.example", RecordType::A, Reply::addresses([V4]));
+    // Within one answer, and over several.
+    server.on("self.example", RecordType::A, Reply::no_data().alias_of("self.example"));
+    server.on("one.example", RecordType::A, Reply::no_data().alias_of("two.example"));
+    server.on("two.example", RecordType::A, Reply::no_data().alias_of("one.example"));
+    let resolver = resolver_of(&server);
+    for name in ["a.example", "far.example"] {
+        assert_eq!(ask_for(&resolver, name, RecordKind::A).all().await, [ok(&[V4])], "{name}");
+    }
+    for name in ["self.example", "one.example"] {
+        let asked = ask_for(&resolver, name, RecordKind::A);
+        let at = asked.at;
+        let results = asked.all().await;
+        assert!(results[0].is_err(), "{name}: {results:?}");
+        assert!(at.elapsed() < SOON, "{name}: {:?}", at.elapsed());
+    }
+    assert!(server.asked().len() < 50, "{}", server.asked().len());
+}
+
+#[actix::test]
+async fn of_thousands_of_addresses_only_so_many_count() {
+    let server = DnsServer::start().await.unwrap();
+    let many: Vec<_> = (0..2000).map(|n| format!("10.0.{}.{}", n / 256, n % 256)).collect();
+    server.on("many.example", RecordType::A, Reply::addresses(many.iter().map(String::as_str)).truncated());
+    let answers = ask_for(&resolver_of(&server), "many.example", RecordKind::A).rest().await;
+    assert_eq!(answers[0].result.as_ref().unwrap().len(), MAX_RECORDS);
+}
+
+#[actix::test]
+async fn an_ipv4_mapped_address_is_the_ipv4_address_that_it_maps() {
+    let server = DnsServer::start().await.unwrap();
+    server.on("mapped.example", RecordType::AAAA, Reply::addresses(["::ffff:192.0.2.1"]));
+    let results = ask_for(&resolver_of(&server), "mapped.example", RecordKind::Aaaa).all().await;
+    assert_eq!(results, [ok(&["192.0.2.1"])]);
+}
+
+#[actix::test]
+async fn name_servers_are_asked_over_tls_and_https() {
+    let server = DnsServer::start_secure().await.unwrap();
+    both(&server, "x.example", Reply::addresses([V6, V4]));
+    server.on("x.example", RecordType::HTTPS, Reply::services([service(1, ".")]));
+    for (via, protocol) in [
+        (NameServer::tls(server.tls(), "dns.example"), DnsProtocol::Tls),
+        (NameServer::https(server.https(), "dns.example"), DnsProtocol::Https),
+    ] {
+        let address = via.address;
+        let resolver = start(|config| {
+            config.servers = Some(vec![via]);
+            config.roots = Roots::Only(vec![server.authority()]);
+        });
+        let answers = ask_for(&resolver, "x.example", Kinds::ALL).rest().await;
+        for answer in &answers {
+            assert!(answer.result.is_ok(), "{answer:?}");
+            assert_eq!(answer.origin, Origin::Server { address, protocol });
+            assert!(answer.origin.is_secure());
+        }
+        let again = ask_for(&resolver, "x.example", Kinds::ALL).rest().await;
+        assert!(again.iter().all(|answer| answer.origin == Origin::Cache { secure: true }));
+        assert_eq!(ask(&resolver, "nowhere.example").all().await[0], no_such_name("nowhere.example"));
+    }
+}
+
+#[actix::test]
+async fn a_name_server_that_nobody_vouches_for_is_told_nothing() {
+    let (server, other) =
+        (DnsServer::start_secure().await.unwrap(), DnsServer::start_secure().await.unwrap());
+    both(&server, "x.example", Reply::addresses([V6, V4]));
+    for (via, authority) in [
+        (NameServer::tls(server.tls(), "dns.example"), other.authority()),
+        (NameServer::tls(server.tls(), "another.example"), server.authority()),
+        (NameServer::https(server.https(), "another.example"), server.authority()),
+        (NameServer::tls(server.address(), "dns.example"), server.authority()),
+    ] {
+        let resolver = start(|config| {
+            config.servers = Some(vec![via.clone()]);
+            config.roots = Roots::Only(vec![authority]);
+            config.timeout = Duration::from_secs(2);
+        });
+        let results = ask(&resolver, "x.example").all().await;
+        assert!(results.iter().all(Result::is_err), "{via:?}: {results:?}");
+    }
+    assert_eq!(server.asked(), []);
+}
+
+#[cfg(target_os = "linux")]
+#[actix::test]
+async fn an_interface_that_is_not_there_is_a_failure_and_servers_of_this_host_need_none() {
+    let server = DnsServer::start().await.unwrap();
+    server.on("x.example", RecordType::A, Reply::addresses([V4]));
+    let over = |resolver: &Addr<NameResolver>| {
+        let (out, answers) = mpsc::unbounded_channel();
+        let asker = Asker(out).start();
+        let resolve = Resolve::new(QueryId(7), "x.example", RecordKind::A, asker.clone().recipient());
+        resolver.try_send(resolve.over(Some("neatflow9".into()))).unwrap();
+        Asked { asker, answers, at: Instant::now() }
+    };
+    assert_eq!(over(&resolver_of(&server)).all().await, [ok(&[V4])]);
+    let far = SocketAddr::from(([192, 0, 2, 53], 53));
+    let results = over(&start(|config| config.servers = Some(vec![far.into()]))).all().await;
+    assert!(matches!(&results[..], [Err(ResolutionFailure::Other { .. })]), "{results:?}");
 }

@@ -127,7 +127,7 @@ mod tests {
 
     fn resolver(server: SocketAddr) -> NameResolver {
         let config = Config {
-            servers: Some(vec![server]),
+            servers: Some(vec![server.into()]),
             hosts_file: "/no/such/file".into(),
             timeout: Duration::from_millis(800),
             ..Config::default()

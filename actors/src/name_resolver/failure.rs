@@ -2,8 +2,8 @@
 
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::RecordType;
 use neatflow_core::ResolutionFailure;
-use neatflow_core::racing::RecordKind;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// The failure of a question for `name` that had run for `after`.
 pub(super) fn from_error(
     error: &NetError,
-    kind: RecordKind,
+    kind: RecordType,
     name: &Arc<str>,
     after: Duration,
 ) -> ResolutionFailure {
@@ -19,12 +19,16 @@ pub(super) fn from_error(
         NetError::Dns(DnsError::NoRecordsFound(none)) => from_code(none.response_code, kind, name),
         NetError::Dns(DnsError::ResponseCode(code)) => from_code(*code, kind, name),
         NetError::Timeout => ResolutionFailure::TimedOut { name: name.clone(), after },
+        NetError::Io(_) | NetError::NoConnections => {
+            let why = "no name server could be reached".into();
+            ResolutionFailure::Other { name: name.clone(), why }
+        }
         other => ResolutionFailure::Other { name: name.clone(), why: other.to_string().into() },
     }
 }
 
 /// The failure that an answer without records of this type is.
-pub(super) fn from_code(code: ResponseCode, kind: RecordKind, name: &Arc<str>) -> ResolutionFailure {
+pub(super) fn from_code(code: ResponseCode, kind: RecordType, name: &Arc<str>) -> ResolutionFailure {
     match code {
         ResponseCode::NoError => no_data(kind, name),
         ResponseCode::NXDomain => ResolutionFailure::NoSuchName { name: name.clone() },
@@ -33,10 +37,11 @@ pub(super) fn from_code(code: ResponseCode, kind: RecordKind, name: &Arc<str>) -
 }
 
 /// There is a name, and it has nothing of this type.
-pub(super) fn no_data(kind: RecordKind, name: &Arc<str>) -> ResolutionFailure {
+pub(super) fn no_data(kind: RecordType, name: &Arc<str>) -> ResolutionFailure {
     match kind {
-        RecordKind::Https => ResolutionFailure::NoServices { name: name.clone() },
-        RecordKind::Aaaa | RecordKind::A => ResolutionFailure::NoAddresses { name: name.clone() },
+        RecordType::HTTPS => ResolutionFailure::NoServices { name: name.clone() },
+        RecordType::SRV => ResolutionFailure::NoSuchService { name: name.clone() },
+        _ => ResolutionFailure::NoAddresses { name: name.clone() },
     }
 }
 
@@ -59,7 +64,7 @@ mod tests {
     use hickory_resolver::proto::op::Query;
 
     fn told(error: NetError) -> String {
-        from_error(&error, RecordKind::A, &"x".into(), Duration::from_secs(1)).to_string()
+        from_error(&error, RecordType::A, &"x".into(), Duration::from_secs(1)).to_string()
     }
 
     #[test]
@@ -72,6 +77,6 @@ mod tests {
         assert_eq!(told(code(ResponseCode::Refused)), "name server failed for x: REFUSED");
         assert_eq!(told(code(ResponseCode::Unknown(4095))), "name server failed for x: RCODE 4095");
         assert_eq!(told(NetError::Timeout), "no name server answered for x within 1s");
-        assert_eq!(told(NetError::NoConnections), "cannot resolve x: no connections available");
+        assert_eq!(told(NetError::NoConnections), "cannot resolve x: no name server could be reached");
     }
 }

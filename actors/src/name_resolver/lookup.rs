@@ -3,7 +3,9 @@
 use super::hosts::{self, Table};
 use super::messages::Origin;
 use super::names::HostName;
+use super::records::record_type;
 use super::servers::{Dns, Servers};
+use super::store::Store;
 use super::watched::Watched;
 use super::{Answered, Config, QueryId, Resolve, failure};
 use actix::Recipient;
@@ -18,7 +20,6 @@ use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// How often it is looked whether the asker is still there: actix does not tell.
@@ -29,8 +30,8 @@ const GLANCE: Duration = Duration::from_millis(250);
 pub(super) struct Sources {
     hosts: Watched<Table>,
     servers: Servers,
+    store: Arc<Store>,
     timeout: Duration,
-    in_flight: Semaphore,
 }
 
 impl Sources {
@@ -38,8 +39,8 @@ impl Sources {
         Self {
             hosts: hosts::watch(config.hosts_file.clone()),
             servers: Servers::new(config),
+            store: Store::new(config),
             timeout: config.bounded_timeout(),
-            in_flight: Semaphore::new(config.bounded_in_flight()),
         }
     }
 
@@ -70,11 +71,39 @@ impl Sources {
                 return Ok(());
             }
         }
-        let _place =
-            self.in_flight.acquire().await.map_err(|closed| Stop::Because(closed.to_string().into()))?;
         let dns = self.servers.current().await.map_err(Stop::Because)?;
-        search(&dns, question, name.candidates(&dns.search, dns.ndots)).await;
+        self.search(&dns, question, name.candidates(&dns.search, dns.ndots)).await;
         Ok(())
+    }
+
+    /// Asks for each of the names until one has records, and passes on what comes.
+    async fn search(&self, dns: &Arc<Dns>, question: &mut Question, names: Vec<Name>) {
+        let mut search = Search::new(question.open, names.len());
+        let interface = question.interface.clone();
+        for name in names {
+            // The set polls its futures first in this order: services, IPv6, IPv4
+            // (draft-ietf-happy-happyeyeballs-v3 §4.1).
+            let mut open = search
+                .open()
+                .iter()
+                .map(|kind| {
+                    let looking = self.store.get(dns, &name, record_type(kind), interface.as_ref());
+                    async move { (kind, looking.await) }
+                })
+                .collect::<FuturesUnordered<_>>();
+            let mut origins = Vec::new();
+            while let Some((kind, (result, origin))) = open.next().await {
+                origins.push((kind, origin));
+                for (kind, result) in search.answer(kind, result).answers {
+                    let origin = origins.iter().find(|(of, _)| *of == kind);
+                    let origin = origin.map_or(Origin::Nobody, |(_, origin)| origin.clone());
+                    question.answer(kind, result, origin);
+                }
+            }
+            if question.open.is_empty() {
+                return;
+            }
+        }
     }
 }
 
@@ -91,42 +120,11 @@ async fn gone(asker: &Recipient<Answered>) {
     }
 }
 
-/// Asks for each of the names until one has records, and passes on what comes.
-async fn search(dns: &Dns, question: &mut Question, names: Vec<Name>) {
-    let (host, asked) = (question.host.clone(), question.asked);
-    let mut search = Search::new(question.open, names.len());
-    let mut origins = Vec::new();
-    for name in names {
-        // The set polls its futures first in this order: services, IPv6, IPv4
-        // (draft-ietf-happy-happyeyeballs-v3 §4.1).
-        let mut open = search
-            .open()
-            .iter()
-            .map(|kind| {
-                let looking = dns.look_up(name.clone(), kind, &host, asked);
-                async move { (kind, looking.await) }
-            })
-            .collect::<FuturesUnordered<_>>();
-        origins.clear();
-        while let Some((kind, (result, origin))) = open.next().await {
-            origins.push((kind, origin));
-            let passed = search.answer(kind, result);
-            for (kind, result) in passed.answers {
-                let origin = origins.iter().find(|(of, _)| *of == kind);
-                let origin = origin.map_or(Origin::Nobody, |(_, origin)| origin.clone());
-                question.answer(kind, result, origin);
-            }
-        }
-        if question.open.is_empty() {
-            return;
-        }
-    }
-}
-
 /// A question that is still open. It cannot be forgotten: dropping it, in a panic too, answers it.
 pub(super) struct Question {
     query: QueryId,
     pub(super) host: Arc<str>,
+    interface: Option<Arc<str>>,
     answers: Recipient<Answered>,
     asked: Instant,
     /// What has no answer yet.
@@ -134,8 +132,8 @@ pub(super) struct Question {
 }
 
 impl Question {
-    pub(super) fn new(Resolve { query, host, kinds, interface: _, answers }: Resolve) -> Self {
-        Self { query, host, answers, asked: Instant::now(), open: kinds }
+    pub(super) fn new(Resolve { query, host, kinds, interface, answers }: Resolve) -> Self {
+        Self { query, host, interface, answers, asked: Instant::now(), open: kinds }
     }
 
     /// Answers with all addresses there are, and nothing else.
@@ -148,7 +146,7 @@ impl Question {
             };
             let found: Vec<Address> = addresses.iter().filter(wanted).copied().map(Address::new).collect();
             let result = match found.is_empty() {
-                true => Err(failure::no_data(kind, &self.host)),
+                true => Err(failure::no_data(record_type(kind), &self.host)),
                 false => Ok(Records::Addresses(found)),
             };
             self.answer(kind, result, origin.clone());
@@ -162,12 +160,23 @@ impl Question {
         }
     }
 
+    fn in_words(&self, failure: ResolutionFailure) -> ResolutionFailure {
+        match failure.of(&self.host) {
+            ResolutionFailure::TimedOut { name, .. } => {
+                ResolutionFailure::TimedOut { name, after: self.asked.elapsed() }
+            }
+            failure => failure,
+        }
+    }
+
     /// Answers for one type, once.
     fn answer(&mut self, kind: RecordKind, result: Result<Records, ResolutionFailure>, origin: Origin) {
         if !self.open.contains(kind) {
             return;
         }
         self.open = self.open.without(kind);
+        // It is told of the name that was asked for, whatever that stands for.
+        let result = result.map_err(|failure| self.in_words(failure));
         let last = self.open.is_empty();
         #[expect(
             clippy::disallowed_methods,

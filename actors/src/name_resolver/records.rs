@@ -1,10 +1,11 @@
 //! Records of the DNS library as ours.
 
-use hickory_resolver::proto::rr::rdata::SVCB;
 use hickory_resolver::proto::rr::rdata::svcb::{SvcParamKey, SvcParamValue};
-use hickory_resolver::proto::rr::{RData, Record, RecordType};
+use hickory_resolver::proto::rr::rdata::{SRV, SVCB};
+use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use neatflow_core::racing::{RecordKind, ServiceRecord};
-use neatflow_core::resolution::{MAX_RECORDS, Records};
+use neatflow_core::resolution::{MAX_RECORDS, Records, Service};
+use std::time::Duration;
 
 /// The type under which a kind is asked for.
 pub(super) fn record_type(kind: RecordKind) -> RecordType {
@@ -15,27 +16,28 @@ pub(super) fn record_type(kind: RecordKind) -> RecordType {
     }
 }
 
-/// The records of one kind among these; `None` when there are none.
-pub(super) fn read(kind: RecordKind, records: &[Record]) -> Option<Records> {
+/// The records of one type among these; `None` when there are none.
+pub(super) fn read(kind: RecordType, records: &[Record]) -> Option<Records> {
     let data = records.iter().map(|record| &record.data);
     let read = match kind {
-        RecordKind::Https => {
+        RecordType::HTTPS => {
             let services = data.filter_map(|data| match data {
                 RData::HTTPS(https) => service(https),
                 _ => None,
             });
             Records::Services(services.take(MAX_RECORDS).collect())
         }
-        RecordKind::Aaaa => {
-            let addresses = data.filter_map(|data| match data {
-                RData::AAAA(address) => Some(address.0.into()),
+        RecordType::SRV => {
+            let providers = data.filter_map(|data| match data {
+                RData::SRV(srv) => Some(provider(srv)),
                 _ => None,
             });
-            Records::Addresses(addresses.take(MAX_RECORDS).collect())
+            Records::Providers(providers.take(MAX_RECORDS).collect())
         }
-        RecordKind::A => {
+        kind => {
             let addresses = data.filter_map(|data| match data {
-                RData::A(address) => Some(address.0.into()),
+                RData::AAAA(address) if kind == RecordType::AAAA => Some(address.0.into()),
+                RData::A(address) if kind == RecordType::A => Some(address.0.into()),
                 _ => None,
             });
             Records::Addresses(addresses.take(MAX_RECORDS).collect())
@@ -44,12 +46,30 @@ pub(super) fn read(kind: RecordKind, records: &[Record]) -> Option<Records> {
     (!read.is_empty()).then_some(read)
 }
 
+/// For how long these may be kept: until the first of them ends, aliases on the way included.
+pub(super) fn time_to_live(records: &[Record]) -> Duration {
+    Duration::from_secs(records.iter().map(|record| record.ttl).min().unwrap_or(0).into())
+}
+
+fn provider(srv: &SRV) -> Service {
+    Service { priority: srv.priority, weight: srv.weight, port: srv.port, target: plain(&srv.target).into() }
+}
+
+/// A name in lower case, without its final dot; empty for the root.
+pub(super) fn plain(name: &Name) -> String {
+    let mut text = name.to_ascii().to_ascii_lowercase();
+    if text.ends_with('.') {
+        text.pop();
+    }
+    text
+}
+
 /// A service binding; `None` for one that says that it works only for clients that know more than we do
 /// (`mandatory`, RFC 9460 §8).
 fn service(svcb: &SVCB) -> Option<ServiceRecord> {
-    let target = svcb.target_name.to_ascii();
-    let target = target.strip_suffix('.').filter(|name| !name.is_empty()).unwrap_or(".");
-    let mut service = ServiceRecord::new(svcb.svc_priority, target.to_ascii_lowercase());
+    let target = plain(&svcb.target_name);
+    let target = if target.is_empty() { "." } else { &target };
+    let mut service = ServiceRecord::new(svcb.svc_priority, target);
     for (_, value) in &svcb.svc_params {
         match value {
             SvcParamValue::Mandatory(mandatory) if !mandatory.0.iter().all(is_known) => return None,
@@ -86,7 +106,6 @@ fn is_known(key: &SvcParamKey) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hickory_resolver::proto::rr::Name;
     use hickory_resolver::proto::rr::rdata::svcb::{Alpn, EchConfigList, IpHint, Mandatory};
     use hickory_resolver::proto::rr::rdata::{A, AAAA, HTTPS};
     use neatflow_core::racing::Address;
@@ -114,7 +133,7 @@ mod tests {
                 ),
             ],
         )];
-        let read = read(RecordKind::Https, &records).unwrap();
+        let read = read(RecordType::HTTPS, &records).unwrap();
         let [service] = read.services() else { panic!("{read:?}") };
         assert_eq!((service.priority, &*service.target, service.port), (2, "cdn.example", Some(8443)));
         assert_eq!(service.alpn, ["h3".into(), "h2".into()]);
@@ -131,9 +150,24 @@ mod tests {
             https(1, ".", vec![(SvcParamKey::Mandatory, SvcParamValue::Mandatory(mandatory))]),
             https(0, ".", Vec::new()),
         ];
-        let read = read(RecordKind::Https, &records).unwrap();
+        let read = read(RecordType::HTTPS, &records).unwrap();
         assert_eq!(read.services(), [ServiceRecord::new(0, ".")]);
         assert!(read.services()[0].is_alias() && read.services()[0].is_owner());
-        assert!(super::read(RecordKind::Https, &records[..1]).is_none());
+        assert!(super::read(RecordType::HTTPS, &records[..1]).is_none());
+    }
+
+    #[test]
+    fn a_provider_of_a_service_is_read_and_the_shortest_life_counts() {
+        let owner = Name::from_ascii("_sip._udp.example.").unwrap();
+        let srv = |target: &str, ttl| {
+            let srv = SRV::new(1, 2, 5060, Name::from_ascii(target).unwrap());
+            Record::from_rdata(owner.clone(), ttl, RData::SRV(srv))
+        };
+        let records = [srv("SIP.Example.", 60), srv(".", 30)];
+        let Some(Records::Providers(read)) = read(RecordType::SRV, &records) else { panic!("none") };
+        let provider = |target: &str| Service { priority: 1, weight: 2, port: 5060, target: target.into() };
+        assert_eq!(read, [provider("sip.example"), provider("")]);
+        assert_eq!(time_to_live(&records), Duration::from_secs(30));
+        assert_eq!(time_to_live(&[]), Duration::ZERO);
     }
 }

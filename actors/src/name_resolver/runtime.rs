@@ -75,6 +75,19 @@ impl DnsUdpSocket for Connected {
         self.socket.poll_recv(cx, &mut buffer).map_ok(|()| (buffer.filled().len(), self.server))
     }
 
+    /// Hears of refusals, as polling does not.
+    fn recv_from<'a, 'b, 'c>(&'a self, buffer: &'b mut [u8]) -> BoxFuture<'c, io::Result<(usize, SocketAddr)>>
+    where
+        'a: 'c,
+        'b: 'c,
+        Self: 'c,
+    {
+        Box::pin(async move {
+            let length = neatflow_stacks::plain::receive(&self.socket, buffer).await?;
+            Ok((length, self.server))
+        })
+    }
+
     fn poll_send_to(&self, cx: &mut Context<'_>, bytes: &[u8], _: SocketAddr) -> Poll<io::Result<usize>> {
         self.socket.poll_send(cx, bytes)
     }

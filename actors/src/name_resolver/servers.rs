@@ -1,25 +1,21 @@
-//! The name servers.
+//! Which name servers there are.
 
-use super::Config;
-use super::messages::Origin;
+use super::config::{Config, NameServer, Roots};
+use super::pool::Pool;
 use super::runtime::Runtime;
-use super::upstream::{Reply, Upstream, Verdict};
 use super::watched::Watched;
-use futures::StreamExt;
-use futures::future::{Either, select};
-use futures::stream::FuturesUnordered;
-use hickory_resolver::net::NetError;
+use hickory_resolver::net::{NetError, tls};
 use hickory_resolver::proto::rr::Name;
-use neatflow_core::ResolutionFailure;
-use neatflow_core::racing::RecordKind;
-use neatflow_core::resolution::Records;
-use std::collections::BTreeSet;
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::pin::pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+
+/// Over how many interfaces servers may be asked; one more, and the connections of one of the others are closed.
+const MOST_INTERFACES: usize = 32;
 
 /// Where questions go that nobody here can answer.
 #[derive(Debug)]
@@ -36,7 +32,7 @@ impl Servers {
             Some(servers) => Self::Given(Dns::given(servers, config)),
             None => {
                 let config = config.clone();
-                Self::System(Watched::new(PathBuf::from("/etc/resolv.conf"), move |_| {
+                Self::System(Watched::new(config.resolv_conf.clone(), move |_| {
                     let dns = Dns::system(&config);
                     if dns.is_ok() { Ok(dns) } else { Err(dns) }
                 }))
@@ -58,13 +54,15 @@ impl Servers {
     }
 }
 
-/// One set of name servers.
+/// One set of name servers, and how names are searched for.
 #[derive(Debug)]
 pub(super) struct Dns {
-    upstreams: Vec<Upstream>,
-    /// How long the first is waited for before the next is asked as well.
-    patience: Duration,
+    servers: Vec<NameServer>,
+    tls: ClientConfig,
     timeout: Duration,
+    pools: Mutex<BTreeMap<Option<Arc<str>>, Arc<Pool>>>,
+    /// Tells what one set has said from what another one has.
+    pub(super) generation: u64,
     /// Where a name that is not absolute is looked for.
     pub(super) search: Vec<Name>,
     /// From how many dots on a name is first taken as absolute.
@@ -72,15 +70,21 @@ pub(super) struct Dns {
 }
 
 impl Dns {
-    fn given(servers: &[SocketAddr], config: &Config) -> Result<Arc<Self>, Arc<str>> {
+    fn given(servers: &[NameServer], config: &Config) -> Result<Arc<Self>, Arc<str>> {
         let search = config.search.as_deref().map(read_domains).unwrap_or_default();
         Self::build(servers.to_vec(), search, 1, config)
     }
 
+    /// *Errors*: the file cannot be read or names no server.
     #[cfg(any(unix, windows))]
     fn system(config: &Config) -> Result<Arc<Self>, Arc<str>> {
-        let (servers, options) =
-            hickory_resolver::system_conf::read_system_conf().map_err(|error| why(&error))?;
+        #[cfg(unix)]
+        let read = std::fs::read(&config.resolv_conf)
+            .map_err(NetError::from)
+            .and_then(|file| hickory_resolver::system_conf::parse_resolv_conf(file));
+        #[cfg(windows)]
+        let read = hickory_resolver::system_conf::read_system_conf();
+        let (servers, options) = read.map_err(|error| why(&error))?;
         let search = match &config.search {
             Some(domains) => read_domains(domains),
             None => servers.domain().into_iter().chain(servers.search()).cloned().collect(),
@@ -89,9 +93,9 @@ impl Dns {
             let port = server.connections.first().map_or(53, |connection| connection.port);
             SocketAddr::new(server.ip, port)
         });
-        let mut servers: Vec<_> = addresses.collect();
+        let mut servers: Vec<_> = addresses.map(NameServer::from).collect();
         // Those reached by IPv6 go first (RFC 8305 §3.1).
-        servers.sort_by_key(SocketAddr::is_ipv4);
+        servers.sort_by_key(|server| server.address.is_ipv4());
         Self::build(servers, search, options.ndots, config)
     }
 
@@ -101,72 +105,74 @@ impl Dns {
     }
 
     fn build(
-        mut servers: Vec<SocketAddr>,
+        mut servers: Vec<NameServer>,
         search: Vec<Name>,
         ndots: usize,
         config: &Config,
     ) -> Result<Arc<Self>, Arc<str>> {
+        static GENERATIONS: AtomicU64 = AtomicU64::new(0);
         let mut seen = BTreeSet::new();
-        servers.retain(|server| seen.insert(*server));
+        servers.retain(|server| seen.insert(server.clone()));
         if servers.is_empty() {
             return Err("no name server is configured".into());
         }
-        let timeout = config.bounded_timeout();
-        let patience = patience(timeout, servers.len());
-        let upstreams = servers
-            .into_iter()
-            .map(|server| Upstream::new(server, timeout, Runtime::new(None)))
-            .collect::<Result<_, _>>()
-            .map_err(|error| why(&error))?;
-        Ok(Arc::new(Self { upstreams, patience, timeout, search, ndots }))
+        let dns = Self {
+            servers,
+            tls: trusting(&config.roots)?,
+            timeout: config.bounded_timeout(),
+            pools: Mutex::default(),
+            generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
+            search,
+            ndots,
+        };
+        // What is wrong with them is told now.
+        dns.over(None)?;
+        Ok(Arc::new(dns))
     }
 
-    /// What a name has of one type, as the first server says that has an answer. A failure tells of `host`, and
-    /// counts from `asked`.
+    /// The servers as they are asked over this interface.
     ///
-    /// *Cancel safety*: dropping it withdraws the question.
-    pub(super) async fn look_up(
-        &self,
-        name: Name,
-        kind: RecordKind,
-        host: &Arc<str>,
-        asked: Instant,
-    ) -> (Result<Records, ResolutionFailure>, Origin) {
-        let mut waiting = self.upstreams.iter();
-        let mut running = FuturesUnordered::new();
-        let mut best: Option<Reply> = None;
-        loop {
-            if let Some(next) = waiting.next() {
-                running.push(next.ask(name.clone(), kind, host, asked));
-            }
-            let next_start = sleep(self.patience);
-            let reply = match select(running.next(), pin!(next_start)).await {
-                Either::Left((Some(reply), _)) => reply,
-                Either::Left((None, _)) => break,
-                Either::Right(_) => continue,
-            };
-            match reply.verdict {
-                Verdict::Answered => return (reply.result, reply.origin),
-                Verdict::Failed => best = Some(reply),
-                Verdict::Dead => {
-                    best.get_or_insert(reply);
-                }
-            }
+    /// A server on this host is asked as ever: no interface but the loopback leads to it, and over which one it asks
+    /// further is its own business.
+    ///
+    /// *Errors*: what the library finds wrong.
+    pub(super) fn over(&self, interface: Option<&Arc<str>>) -> Result<Arc<Pool>, Arc<str>> {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = interface.cloned();
+        if let Some(pool) = pools.get(&key) {
+            return Ok(pool.clone());
         }
-        match best {
-            Some(reply) => (reply.result, reply.origin),
-            None => {
-                let failure = ResolutionFailure::TimedOut { name: host.clone(), after: self.timeout };
-                (Err(failure), Origin::Nobody)
-            }
+        let everywhere = Runtime::new(None);
+        let there = Runtime::new(key.clone());
+        let runtime = |server: &NameServer| match server.address.ip().is_loopback() {
+            true => everywhere.clone(),
+            false => there.clone(),
+        };
+        let pool = Pool::new(&self.servers, &self.tls, self.timeout, runtime).map_err(|error| why(&error))?;
+        let pool = Arc::new(pool);
+        if pools.len() >= MOST_INTERFACES {
+            pools.retain(|interface, _| interface.is_none());
         }
+        pools.insert(key, pool.clone());
+        Ok(pool)
     }
 }
 
-/// How long each server is waited for before the next is asked as well: all get their turn in time.
-fn patience(timeout: Duration, servers: usize) -> Duration {
-    let turns = u32::try_from(servers).unwrap_or(u32::MAX).saturating_add(1);
-    (timeout / turns).clamp(Duration::from_millis(1), Duration::from_secs(1))
+fn trusting(roots: &Roots) -> Result<ClientConfig, Arc<str>> {
+    match roots {
+        Roots::System => tls::client_config().map_err(|error| error.to_string().into()),
+        Roots::Only(certificates) => {
+            let mut store = RootCertStore::empty();
+            for certificate in certificates {
+                let certificate = CertificateDer::from(certificate.clone());
+                store.add(certificate).map_err(|error| format!("not a certificate: {error}"))?;
+            }
+            let provider = Arc::new(tls::default_provider());
+            let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+            let builder = builder.map_err(|error| error.to_string())?;
+            Ok(builder.with_root_certificates(store).with_no_client_auth())
+        }
+    }
 }
 
 fn read_domains(domains: &[Arc<str>]) -> Vec<Name> {
@@ -181,12 +187,49 @@ fn why(error: &NetError) -> Arc<str> {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn the_servers_of_the_system_are_followed() {
+        let path = std::env::temp_dir().join(format!("neatflow-resolv-{}", std::process::id()));
+        let text =
+            "nameserver 192.0.2.1\nnameserver 2001:db8::1\nsearch a.example b.example\noptions ndots:3\n";
+        std::fs::write(&path, text).unwrap();
+        let config = Config { resolv_conf: path.clone(), ..Config::default() };
+        let servers = Servers::new(&config);
+        let dns = servers.current().await.unwrap();
+        let places: Vec<_> = dns.servers.iter().map(|server| server.address.to_string()).collect();
+        assert_eq!(places, ["[2001:db8::1]:53", "192.0.2.1:53"], "IPv6 goes first");
+        let search: Vec<_> = dns.search.iter().map(Name::to_ascii).collect();
+        assert_eq!((search, dns.ndots), (vec!["a.example".into(), "b.example".into()], 3));
+
+        std::fs::write(&path, "nameserver 192.0.2.33\n").unwrap();
+        let later = servers.current().await.unwrap();
+        assert_eq!(later.servers, [NameServer::from(SocketAddr::from(([192, 0, 2, 33], 53)))]);
+        assert_eq!((later.search.len(), later.ndots), (0, 1));
+        assert_ne!(later.generation, dns.generation, "what the old ones said is forgotten");
+
+        std::fs::remove_file(&path).unwrap();
+        assert!(servers.current().await.is_err());
+    }
+
     #[test]
-    fn every_server_gets_its_turn_in_time() {
-        let millis = |timeout, servers| patience(Duration::from_millis(timeout), servers).as_millis();
-        assert_eq!(millis(5000, 1), 1000);
-        assert_eq!(millis(900, 5), 150);
-        assert_eq!(millis(900, 5_000_000), 1);
-        assert_eq!(millis(0, 0), 1);
+    fn pools_are_kept_for_a_bounded_number_of_interfaces() {
+        let config = Config { roots: Roots::Only(Vec::new()), ..Config::default() };
+        let server = NameServer::from(SocketAddr::from(([192, 0, 2, 1], 53)));
+        let dns = Dns::given(&[server.clone(), server], &config).unwrap();
+        assert_eq!(dns.servers.len(), 1, "said twice, it is one");
+        let first = dns.over(None).unwrap();
+        for index in 0..3 * MOST_INTERFACES {
+            dns.over(Some(&format!("eth{index}").into())).unwrap();
+        }
+        assert!(dns.pools.lock().unwrap().len() <= MOST_INTERFACES);
+        assert!(Arc::ptr_eq(&first, &dns.over(None).unwrap()));
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_an_error() {
+        let config = Config { roots: Roots::Only(vec![b"nonsense".to_vec()]), ..Config::default() };
+        let server = NameServer::tls(SocketAddr::from(([192, 0, 2, 1], 853)), "dns.example");
+        assert!(Dns::given(&[server], &config).unwrap_err().contains("not a certificate"));
     }
 }

@@ -1,5 +1,6 @@
 //! One name server.
 
+use super::config::{NameServer, Via};
 use super::messages::{DnsProtocol, Origin};
 use super::runtime::Runtime;
 use super::{failure, records};
@@ -9,29 +10,39 @@ use hickory_resolver::config::{
 };
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::Name;
+use hickory_resolver::proto::rr::{Name, RecordType};
 use neatflow_core::ResolutionFailure;
-use neatflow_core::racing::RecordKind;
-use neatflow_core::resolution::Records;
+use neatflow_core::resolution::{FAILURE_TTL, MAX_NEGATIVE_TTL, Records};
+use rustls::ClientConfig;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A name server: in datagrams, and over TCP what is too long for them.
+/// A name server.
 pub(super) struct Upstream {
     address: SocketAddr,
-    udp: Resolver<Runtime>,
-    tcp: Resolver<Runtime>,
+    first: Channel,
+    /// For what is too long for the first.
+    second: Option<Channel>,
+}
+
+/// One way to it.
+struct Channel {
+    protocol: DnsProtocol,
+    resolver: Resolver<Runtime>,
 }
 
 /// What a server has said.
 #[derive(Clone, Debug)]
 pub(super) struct Reply {
+    /// A failure is of the name that was asked for.
     pub(super) result: Result<Records, ResolutionFailure>,
     pub(super) origin: Origin,
     pub(super) verdict: Verdict,
+    /// For how long it may be kept.
+    pub(super) ttl: Duration,
 }
 
 /// What a reply says of the server.
@@ -45,50 +56,90 @@ pub(super) enum Verdict {
     Dead,
 }
 
+impl Reply {
+    /// A failure that no server is to blame for.
+    pub(super) fn nobody(failure: ResolutionFailure) -> Self {
+        Self { result: Err(failure), origin: Origin::Nobody, verdict: Verdict::Dead, ttl: Duration::ZERO }
+    }
+}
+
 impl Upstream {
     /// *Errors*: what the library finds wrong.
-    pub(super) fn new(address: SocketAddr, timeout: Duration, runtime: Runtime) -> Result<Self, NetError> {
-        let resolver = |mut connection: ConnectionConfig| {
+    pub(super) fn new(
+        server: &NameServer,
+        tls: &ClientConfig,
+        timeout: Duration,
+        runtime: &Runtime,
+    ) -> Result<Self, NetError> {
+        let address = server.address;
+        let channel = |protocol, mut connection: ConnectionConfig| {
             connection.port = address.port();
             let server = NameServerConfig::new(address.ip(), true, vec![connection]);
             let config = ResolverConfig::from_name_servers(vec![server]);
-            let mut options = ResolverOpts::default();
-            options.timeout = timeout;
-            // Who is asked again, and when, is decided elsewhere.
-            options.attempts = 0;
-            options.use_hosts_file = ResolveHosts::Never;
-            // Never refused as too many: they are bounded before they come here.
-            options.max_active_requests = 8192;
-            options.case_randomization = false;
-            Resolver::builder_with_config(config, runtime.clone()).with_options(options).build()
+            let builder = Resolver::builder_with_config(config, runtime.clone());
+            let resolver = builder.with_options(options(timeout)).with_tls_config(tls.clone()).build()?;
+            Ok::<_, NetError>(Channel { protocol, resolver })
         };
-        Ok(Self { address, udp: resolver(ConnectionConfig::udp())?, tcp: resolver(ConnectionConfig::tcp())? })
+        let (first, second) = match &server.via {
+            Via::Plain => (
+                channel(DnsProtocol::Udp, ConnectionConfig::udp())?,
+                Some(channel(DnsProtocol::Tcp, ConnectionConfig::tcp())?),
+            ),
+            Via::Tls { name } => (channel(DnsProtocol::Tls, ConnectionConfig::tls(name.clone()))?, None),
+            Via::Https { name, path } => {
+                let connection = ConnectionConfig::https(name.clone(), Some(path.clone()));
+                (channel(DnsProtocol::Https, connection)?, None)
+            }
+        };
+        Ok(Self { address, first, second })
     }
 
-    /// Asks it once. A failure tells of `host`, and counts from `asked`.
+    /// Asks it once.
     ///
     /// *Cancel safety*: dropping it withdraws the question.
-    pub(super) async fn ask(&self, name: Name, kind: RecordKind, host: &Arc<str>, asked: Instant) -> Reply {
-        let as_type = records::record_type(kind);
-        let (mut outcome, mut protocol) = (self.udp.lookup(name.clone(), as_type).await, DnsProtocol::Udp);
-        if matches!(outcome, Err(NetError::Truncated)) {
-            (outcome, protocol) = (self.tcp.lookup(name, as_type).await, DnsProtocol::Tcp);
+    pub(super) async fn ask(&self, name: &Name, kind: RecordType) -> Reply {
+        let asked = Instant::now();
+        let mut channel = &self.first;
+        let mut outcome = channel.resolver.lookup(name.clone(), kind).await;
+        // What cannot be read was too long for a buffer, or comes from somebody who has guessed the id.
+        if let (Err(NetError::Truncated | NetError::Proto(_)), Some(second)) = (&outcome, &self.second) {
+            channel = second;
+            outcome = channel.resolver.lookup(name.clone(), kind).await;
         }
-        let result = match &outcome {
-            Ok(lookup) => records::read(kind, lookup.answers())
-                .ok_or_else(|| failure::from_code(lookup.message().metadata.response_code, kind, host)),
-            Err(error) => Err(failure::from_error(error, kind, host, asked.elapsed())),
-        };
-        let verdict = match &outcome {
-            Ok(_) => Verdict::Answered,
-            Err(error) => verdict(error),
+        let host: Arc<str> = records::plain(name).into();
+        let (result, verdict, ttl) = match &outcome {
+            Ok(lookup) => {
+                let ttl = records::time_to_live(lookup.answers());
+                match records::read(kind, lookup.answers()) {
+                    Some(records) => (Ok(records), Verdict::Answered, ttl),
+                    // An alias without an end, for instance.
+                    None => (Err(failure::no_data(kind, &host)), Verdict::Answered, Duration::ZERO),
+                }
+            }
+            Err(error) => {
+                let failure = failure::from_error(error, kind, &host, asked.elapsed());
+                let verdict = verdict(error);
+                (Err(failure), verdict, negative_ttl(error, verdict))
+            }
         };
         let origin = match verdict {
             Verdict::Dead => Origin::Nobody,
-            _ => Origin::Server { address: self.address, protocol },
+            _ => Origin::Server { address: self.address, protocol: channel.protocol },
         };
-        Reply { result, origin, verdict }
+        Reply { result, origin, verdict, ttl }
     }
+}
+
+fn options(timeout: Duration) -> ResolverOpts {
+    let mut options = ResolverOpts::default();
+    options.timeout = timeout;
+    // Who is asked again, and when, is decided elsewhere; and so is what is kept.
+    options.attempts = 0;
+    options.cache_size = 0;
+    options.use_hosts_file = ResolveHosts::Never;
+    // Never refused as too many: they are bounded before they come here.
+    options.max_active_requests = 8192;
+    options
 }
 
 fn verdict(error: &NetError) -> Verdict {
@@ -99,8 +150,19 @@ fn verdict(error: &NetError) -> Verdict {
     match error {
         NetError::Dns(DnsError::NoRecordsFound(none)) => of_code(none.response_code),
         NetError::Dns(DnsError::ResponseCode(code)) => of_code(*code),
-        NetError::Dns(_) | NetError::Proto(_) => Verdict::Failed,
+        NetError::Dns(_) | NetError::Proto(_) | NetError::Truncated => Verdict::Failed,
         _ => Verdict::Dead,
+    }
+}
+
+/// RFC 2308 §5: without an SOA record nothing says for how long there is nothing.
+fn negative_ttl(error: &NetError, verdict: Verdict) -> Duration {
+    match (error, verdict) {
+        (NetError::Dns(DnsError::NoRecordsFound(none)), Verdict::Answered) => {
+            Duration::from_secs(none.negative_ttl.unwrap_or(0).into()).min(MAX_NEGATIVE_TTL)
+        }
+        (_, Verdict::Failed) => FAILURE_TTL,
+        _ => Duration::ZERO,
     }
 }
 

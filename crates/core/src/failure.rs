@@ -285,6 +285,38 @@ pub enum ResolutionFailure {
     },
 }
 
+impl ResolutionFailure {
+    /// The name that it is about.
+    pub fn name(&self) -> &Arc<str> {
+        match self {
+            Self::NoSuchName { name }
+            | Self::NoAddresses { name }
+            | Self::NoServices { name }
+            | Self::ServerFailure { name, .. }
+            | Self::TimedOut { name, .. }
+            | Self::NoSuchService { name }
+            | Self::BadName { name, .. }
+            | Self::Other { name, .. } => name,
+        }
+    }
+
+    /// The same failure, of this name: the one that was asked for, in place of one that it stands for.
+    #[must_use]
+    pub fn of(mut self, host: &Arc<str>) -> Self {
+        match &mut self {
+            Self::NoSuchName { name }
+            | Self::NoAddresses { name }
+            | Self::NoServices { name }
+            | Self::ServerFailure { name, .. }
+            | Self::TimedOut { name, .. }
+            | Self::NoSuchService { name }
+            | Self::BadName { name, .. }
+            | Self::Other { name, .. } => name.clone_from(host),
+        }
+        self
+    }
+}
+
 /// One attempt of a failed establishment: what was tried, and why it failed.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -1,9 +1,10 @@
 //! Sockets without any property of transport services: those of the name resolver.
 
-use socket2::{Domain, Protocol, Socket, Type};
-use std::io;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::io::Interest;
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 
 /// A datagram socket, bound to `local` and connected to `remote`, so that it hears of refusals; on one interface if
@@ -19,6 +20,17 @@ pub fn datagrams(
     socket.bind(&local.into())?;
     socket.connect(&remote.into())?;
     UdpSocket::from_std(socket.into())
+}
+
+/// Receives a datagram, or hears that nobody listens there.
+///
+/// *Errors*: those of the system, `ConnectionRefused` among them: on Linux a refusal makes a socket that nothing has
+/// come to "in error" and not "readable", and tokio's own `recv` sleeps on.
+///
+/// *Cancel safety*: no datagram is lost.
+pub async fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {
+    let either = Interest::READABLE | Interest::ERROR;
+    socket.async_io(either, || (&*SockRef::from(socket)).read(buffer)).await
 }
 
 /// A TCP connection, on one interface if it is to be that one. Needs a tokio runtime.
@@ -70,14 +82,25 @@ fn bind_interface(_: &Socket, _: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+    use tokio::time::timeout;
 
     #[tokio::test]
     async fn a_connected_socket_hears_of_a_refusal() {
         let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let socket = datagrams("127.0.0.1:0".parse().unwrap(), closed, None).unwrap();
-        socket.send(b"x").await.unwrap();
-        let refused = socket.recv(&mut [0; 1]).await.unwrap_err();
-        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        let mut buffer = [0; 8];
+        // Before it comes and after: the socket waits in both.
+        for pause in [0, 20] {
+            socket.send(b"x").await.unwrap();
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            let refused = timeout(Duration::from_secs(10), receive(&socket, &mut buffer)).await.unwrap();
+            assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        }
+        let peer = std::net::UdpSocket::bind(closed).unwrap();
+        peer.send_to(b"here", socket.local_addr().unwrap()).unwrap();
+        let received = timeout(Duration::from_secs(10), receive(&socket, &mut buffer)).await.unwrap();
+        assert_eq!(&buffer[..received.unwrap()], b"here");
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! Questions and answers.
 
+use super::srv::Service;
 use crate::failure::ResolutionFailure;
 use crate::racing::{Address, Answer, NoAnswer, RecordKind, ServiceRecord};
 use std::fmt;
@@ -101,6 +102,8 @@ pub enum Records {
     Addresses(Vec<Address>),
     /// Service bindings, in the order of the source.
     Services(Vec<ServiceRecord>),
+    /// Who provides a service (SRV), in the order of the source.
+    Providers(Vec<Service>),
 }
 
 impl Records {
@@ -108,7 +111,7 @@ impl Records {
     pub fn addresses(&self) -> &[Address] {
         match self {
             Self::Addresses(addresses) => addresses,
-            Self::Services(_) => &[],
+            _ => &[],
         }
     }
 
@@ -116,13 +119,21 @@ impl Records {
     pub fn services(&self) -> &[ServiceRecord] {
         match self {
             Self::Services(services) => services,
-            Self::Addresses(_) => &[],
+            _ => &[],
+        }
+    }
+
+    /// Who provides a service; nobody if these are other records.
+    pub fn providers(&self) -> &[Service] {
+        match self {
+            Self::Providers(providers) => providers,
+            _ => &[],
         }
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.addresses().len() + self.services().len()
+        self.addresses().len() + self.services().len() + self.providers().len()
     }
 
     /// Whether there are none, which no resolver says.
@@ -136,6 +147,8 @@ pub fn answer(result: Result<Records, ResolutionFailure>) -> Answer {
     match result {
         Ok(Records::Addresses(addresses)) => Answer::Addresses(addresses),
         Ok(Records::Services(services)) => Answer::Services(services),
+        // A race asks nobody for them.
+        Ok(Records::Providers(_)) => Answer::Nothing(NoAnswer::NoData),
         Err(failure) => Answer::Nothing(NoAnswer::from(&failure)),
     }
 }

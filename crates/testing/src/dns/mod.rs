@@ -18,168 +18,35 @@
 pub use hickory_resolver::proto::op::ResponseCode;
 pub use hickory_resolver::proto::rr::RecordType;
 
+mod reply;
+#[cfg(feature = "secure-dns")]
+mod secure;
+
+pub use reply::Reply;
+
 use hickory_resolver::proto::op::Message;
-use hickory_resolver::proto::rr::rdata::CNAME;
-use hickory_resolver::proto::rr::{Name, RData, Record};
+use reply::Over;
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-/// The time to live of every record, in seconds.
-const TTL: u32 = 60;
-
-/// What the server says to one question.
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct Reply {
-    /// `None`: nothing at all.
-    code: Option<ResponseCode>,
-    addresses: Vec<IpAddr>,
-    alias: Option<String>,
-    truncated: bool,
-    forged: Vec<IpAddr>,
-    after: Duration,
-}
-
-impl Reply {
-    /// These addresses; those of the family that was not asked for are left out. Literals, for brevity.
-    ///
-    /// # Panics
-    ///
-    /// If one is not a literal address.
-    pub fn addresses<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Self {
-        Self { addresses: addresses.into_iter().map(literal).collect(), ..Self::no_data() }
-    }
-
-    /// The name exists and has nothing of this type (NODATA).
-    pub const fn no_data() -> Self {
-        Self::code(ResponseCode::NoError)
-    }
-
-    /// The name does not exist (NXDOMAIN).
-    pub const fn no_such_name() -> Self {
-        Self::code(ResponseCode::NXDomain)
-    }
-
-    /// The server has failed (SERVFAIL).
-    pub const fn server_failure() -> Self {
-        Self::code(ResponseCode::ServFail)
-    }
-
-    /// The server does not want to answer (REFUSED).
-    pub const fn refused() -> Self {
-        Self::code(ResponseCode::Refused)
-    }
-
-    /// This response code, and no records.
-    pub const fn code(code: ResponseCode) -> Self {
-        Self {
-            code: Some(code),
-            addresses: Vec::new(),
-            alias: None,
-            truncated: false,
-            forged: Vec::new(),
-            after: Duration::ZERO,
-        }
-    }
-
-    /// No reply at all.
-    pub fn silence() -> Self {
-        Self { code: None, ..Self::no_data() }
-    }
-
-    /// Says it this much later.
-    pub fn after(self, after: Duration) -> Self {
-        Self { after, ..self }
-    }
-
-    /// Over UDP only that the answer is too long; the answer itself over TCP.
-    pub fn truncated(self) -> Self {
-        Self { truncated: true, ..self }
-    }
-
-    /// Says that the name is an alias of this one, whose addresses are those of the reply.
-    pub fn alias_of(self, name: &str) -> Self {
-        Self { alias: Some(name.to_owned()), ..self }
-    }
-
-    /// Before it, over UDP and at once, a reply with these addresses and another id, as from somebody who guesses.
-    ///
-    /// # Panics
-    ///
-    /// If one is not a literal address.
-    pub fn forged_first<'a>(self, addresses: impl IntoIterator<Item = &'a str>) -> Self {
-        Self { forged: addresses.into_iter().map(literal).collect(), ..self }
-    }
-
-    /// The message to send, or none.
-    fn message(&self, query: &Message, over: Over) -> Option<Message> {
-        let code = self.code?;
-        let mut message = respond(query);
-        message.metadata.response_code = code;
-        if self.truncated && over == Over::Udp {
-            message.metadata.truncation = true;
-            return Some(message);
-        }
-        let question = query.queries.first()?;
-        let mut owner = question.name().clone();
-        if let Some(target) = self.alias.as_deref().and_then(|alias| Name::from_ascii(alias).ok()) {
-            let alias = RData::CNAME(CNAME(target.clone()));
-            message.add_answer(Record::from_rdata(owner, TTL, alias));
-            owner = target;
-        }
-        message.add_answers(records(&owner, question.query_type(), &self.addresses));
-        Some(message)
-    }
-
-    fn forgery(&self, query: &Message) -> Option<Message> {
-        let question = query.queries.first().filter(|_| !self.forged.is_empty())?;
-        let mut message = respond(query);
-        message.metadata.id = !query.metadata.id;
-        message.add_answers(records(question.name(), question.query_type(), &self.forged));
-        Some(message)
-    }
-}
-
-fn literal(text: &str) -> IpAddr {
-    text.parse().unwrap_or_else(|_| panic!("not a literal address: {text}"))
-}
-
-fn records(owner: &Name, family: RecordType, addresses: &[IpAddr]) -> Vec<Record> {
-    let data = addresses.iter().map(|&address| RData::from(address));
-    data.filter(|data| data.record_type() == family)
-        .map(|data| Record::from_rdata(owner.clone(), TTL, data))
-        .collect()
-}
-
-fn respond(query: &Message) -> Message {
-    let mut message = Message::response(query.metadata.id, query.metadata.op_code);
-    message.metadata.recursion_desired = query.metadata.recursion_desired;
-    message.metadata.recursion_available = true;
-    message.add_queries(query.queries.iter().cloned());
-    message
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Over {
-    Udp,
-    Tcp,
-}
-
 /// A name server, over UDP and TCP on one port; it ends when it is dropped.
+///
+/// With the feature `secure-dns` it can be asked over TLS and HTTPS as well (`start_secure`).
 ///
 /// A name nobody spoke of does not exist. Names are compared without regard to case and final dot.
 #[derive(Debug)]
 pub struct DnsServer {
     address: SocketAddr,
     script: Arc<Script>,
-    _tasks: JoinSet<()>,
+    #[cfg(feature = "secure-dns")]
+    secure: Option<secure::Doors>,
+    tasks: JoinSet<()>,
 }
 
 impl DnsServer {
@@ -206,12 +73,23 @@ impl DnsServer {
         let mut tasks = JoinSet::new();
         tasks.spawn(serve_udp(Arc::new(udp), script.clone()));
         tasks.spawn(serve_tcp(tcp, script.clone()));
-        Ok(Self { address, script, _tasks: tasks })
+        Ok(Self {
+            address,
+            script,
+            #[cfg(feature = "secure-dns")]
+            secure: None,
+            tasks,
+        })
     }
 
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Has it fall silent for good, as if it were gone; its ports refuse.
+    pub fn stop(&mut self) {
+        self.tasks.abort_all();
     }
 
     /// What it says from now on when asked for this type of this name.
@@ -283,12 +161,11 @@ async fn serve_udp(socket: Arc<UdpSocket>, script: Arc<Script>) {
         let Some(reply) = script.reply(&query) else { continue };
         let socket = socket.clone();
         replies.spawn(async move {
-            if let Some(forgery) = reply.forgery(&query).and_then(|message| message.to_vec().ok()) {
+            for forgery in reply.forgeries(&query) {
                 _ = socket.send_to(&forgery, asker).await;
             }
             sleep(reply.after).await;
-            if let Some(message) = reply.message(&query, Over::Udp).and_then(|message| message.to_vec().ok())
-            {
+            if let Some(message) = reply.bytes(&query, Over::Udp) {
                 _ = socket.send_to(&message, asker).await;
             }
         });
@@ -309,15 +186,14 @@ async fn serve_tcp(listener: TcpListener, script: Arc<Script>) {
 }
 
 /// Answers the questions of one connection one after the other.
-async fn serve_stream(mut stream: TcpStream, script: &Script) -> io::Result<()> {
+async fn serve_stream(mut stream: impl AsyncRead + AsyncWrite + Unpin, script: &Script) -> io::Result<()> {
     loop {
         let mut query = vec![0; usize::from(stream.read_u16().await?)];
         stream.read_exact(&mut query).await?;
         let query = Message::from_vec(&query).map_err(io::Error::other)?;
         let Some(reply) = script.reply(&query) else { continue };
         sleep(reply.after).await;
-        let Some(message) = reply.message(&query, Over::Tcp) else { continue };
-        let message = message.to_vec().map_err(io::Error::other)?;
+        let Some(message) = reply.bytes(&query, Over::Tcp) else { continue };
         stream.write_u16(u16::try_from(message.len()).map_err(io::Error::other)?).await?;
         stream.write_all(&message).await?;
     }
