@@ -36,7 +36,7 @@ pub(crate) async fn resolve(args: Resolve) -> Exit {
     let report = Report::on_stdout(args.json);
     let mut config = Config::default();
     if !args.dns.is_empty() {
-        config.servers = Some(args.dns.clone());
+        config.servers = Some(args.dns.iter().copied().map(Into::into).collect());
     }
     if let Some(timeout) = args.timeout {
         config.timeout = timeout;
