@@ -6,7 +6,7 @@ use neatflow_actors::name_resolver::Resolve;
 use neatflow_actors::policy_manager::files::{policy_dir, standard_places};
 use neatflow_actors::policy_manager::messages::{FileReport, Files};
 =======
-use neatflow_actors::name_resolver::{NameServer, Resolve};
+use neatflow_actors::name_resolver::{NameServer, Resolve, Roots};
 >>>>>>> 1840dd1 (name_resolver: a cache shared by all races, servers in turn, DNS over TLS and HTTPS)
 use neatflow_actors::supervision::{Plan, Supervise};
 use neatflow_actors::transport::messages::{Arbiters, AskPolicyManager, Measure, TakeCensus};
@@ -99,9 +99,17 @@ impl TransportBuilder {
         self
     }
 
-    /// Asks these name servers. Default: those of the system.
+    /// Asks these name servers, in this order: addresses, or [`NameServer`]s that are asked over TLS or HTTPS.
+    /// Default: those of the system.
     pub fn name_servers(mut self, servers: impl IntoIterator<Item = impl Into<NameServer>>) -> Self {
         self.config.resolver.servers = Some(servers.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Trusts these authorities, by their certificates in DER, and no others to vouch for name servers that are asked
+    /// over TLS or HTTPS. Default: those that the system trusts.
+    pub fn name_server_authorities(mut self, certificates: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        self.config.resolver.roots = Roots::Only(certificates.into_iter().collect());
         self
     }
 

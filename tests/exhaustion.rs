@@ -4,6 +4,7 @@
 mod common;
 
 use common::*;
+use neatflow::name_resolver::NameServer;
 use neatflow::prelude::*;
 use std::time::Duration;
 
