@@ -1,13 +1,9 @@
 //! The handle of a transport.
 
 use actix::prelude::*;
-<<<<<<< HEAD
-use neatflow_actors::name_resolver::Resolve;
+use neatflow_actors::name_resolver::{NameServer, Resolve, Roots};
 use neatflow_actors::policy_manager::files::{policy_dir, standard_places};
 use neatflow_actors::policy_manager::messages::{FileReport, Files};
-=======
-use neatflow_actors::name_resolver::{NameServer, Resolve, Roots};
->>>>>>> 1840dd1 (name_resolver: a cache shared by all races, servers in turn, DNS over TLS and HTTPS)
 use neatflow_actors::supervision::{Plan, Supervise};
 use neatflow_actors::transport::messages::{Arbiters, AskPolicyManager, Measure, TakeCensus};
 use neatflow_actors::transport::{Config, Transport as Root};
@@ -16,12 +12,7 @@ use neatflow_core::{Error, racing};
 use neatflow_stacks::Stack;
 use slog::{Drain, Logger};
 use std::io;
-<<<<<<< HEAD
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-=======
-use std::path::PathBuf;
->>>>>>> 1840dd1 (name_resolver: a cache shared by all races, servers in turn, DNS over TLS and HTTPS)
 use std::sync::Arc;
 use std::time::Duration;
 
