@@ -81,7 +81,7 @@ impl Dns {
         #[cfg(unix)]
         let read = std::fs::read(&config.resolv_conf)
             .map_err(NetError::from)
-            .and_then(|file| hickory_resolver::system_conf::parse_resolv_conf(file));
+            .and_then(hickory_resolver::system_conf::parse_resolv_conf);
         #[cfg(windows)]
         let read = hickory_resolver::system_conf::read_system_conf();
         let (servers, options) = read.map_err(|error| why(&error))?;
