@@ -250,7 +250,7 @@ impl Engine {
         // What a race hands over is bound to this arbiter: whoever is elsewhere waits for it.
         let portable = self.race.is_none();
         if let Some(claim) = core.claim.take_if(|claim| portable || claim.is_from_here()) {
-            return Round::Claimed(claim);
+            return Round::Claimed(*claim);
         }
         if hears && let Some(attached) = &mut core.attached {
             self.hearing = std::mem::take(&mut attached.events);

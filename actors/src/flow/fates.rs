@@ -11,7 +11,13 @@ use std::ops::RangeInclusive;
 pub(crate) struct Fates {
     /// The fate of every message before this one is known.
     through: u64,
-    /// Runs that are known beyond it, from the first message of each to the one after its last.
+    /// What a connection has of which every message was sent in its turn.
+    odd: Option<Box<Odd>>,
+}
+
+#[derive(Debug, Default)]
+struct Odd {
+    /// Runs that are known beyond `through`, from the first message of each to the one after its last.
     ahead: BTreeMap<u64, u64>,
     refusals: Refusals,
 }
@@ -24,20 +30,21 @@ impl Fates {
 
     /// This one was not.
     pub(crate) fn refused(&mut self, id: MessageId, reason: &SendFailure) {
-        self.refusals.note(id, reason);
+        self.odd.get_or_insert_default().refusals.note(id, reason);
         self.known(id.0, id.0 + 1);
     }
 
     /// What became of a message; `None` while it is on its way.
     pub(crate) fn of(&self, id: MessageId) -> Option<Result<(), SendFailure>> {
+        let Some(odd) = &self.odd else { return (id.0 < self.through).then_some(Ok(())) };
         let known =
-            id.0 < self.through || self.ahead.range(..=id.0).next_back().is_some_and(|(_, end)| id.0 < *end);
-        known.then(|| self.refusals.of(id).cloned().map_or(Ok(()), Err))
+            id.0 < self.through || odd.ahead.range(..=id.0).next_back().is_some_and(|(_, end)| id.0 < *end);
+        known.then(|| odd.refusals.of(id).cloned().map_or(Ok(()), Err))
     }
 
     /// The first of these that is known not to have been sent, and why, if that is remembered.
     pub(crate) fn refused_among(&self, ids: &RangeInclusive<MessageId>) -> Option<(MessageId, SendFailure)> {
-        self.refusals.first_among(ids).map(|(id, reason)| (id, reason.clone()))
+        self.odd.as_ref()?.refusals.first_among(ids).map(|(id, reason)| (id, reason.clone()))
     }
 
     /// Whether the fate of every message up to this one is known.
@@ -47,11 +54,12 @@ impl Fates {
 
     fn known(&mut self, first: u64, end: u64) {
         if first > self.through {
-            self.ahead.insert(first, end);
+            self.odd.get_or_insert_default().ahead.insert(first, end);
             return;
         }
         self.through = self.through.max(end);
-        while let Some(next) = self.ahead.first_entry().filter(|next| *next.key() <= self.through) {
+        let Some(odd) = &mut self.odd else { return };
+        while let Some(next) = odd.ahead.first_entry().filter(|next| *next.key() <= self.through) {
             self.through = self.through.max(next.remove());
         }
     }
@@ -85,7 +93,7 @@ mod tests {
                     return false;
                 }
             }
-            fates.ahead.is_empty() && fates.through == ids.len() as u64
+            fates.odd.is_none_or(|odd| odd.ahead.is_empty()) && fates.through == ids.len() as u64
         }
     }
 }

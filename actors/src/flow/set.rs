@@ -287,7 +287,7 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
                 let home = std::thread::current().id();
                 let is_near = core.home == Some(home);
                 let mover = (!is_near).then(|| await_arrival(seat, shared));
-                core.claim = Some(Claim { seat, home, mover });
+                core.claim = Some(Box::new(Claim { seat, home, mover }));
                 if !self.running.replace(true) {
                     ctx.spawn(Run(self.clone()));
                 }

@@ -76,7 +76,7 @@ pub(crate) struct Core {
     /// The actor that drives the connection in its own turn, or is about to.
     pub(crate) attached: Option<Box<Attached>>,
     /// That actor asks for the engine.
-    pub(crate) claim: Option<Claim>,
+    pub(crate) claim: Option<Box<Claim>>,
     /// The arbiter where the engine is, once it runs.
     pub(crate) home: Option<ThreadId>,
     /// Who waits for a report of the transport.

@@ -37,6 +37,25 @@ impl<'a> Writer<'a> {
         self.queued + pack.bytes() <= Outbox::HIGH_WATER
     }
 
+    /// Adds a message of this size, which `write` writes where it is queued, over zeros: for those that would be made
+    /// only to be copied. Whether the next one is welcome, as [`send`](Self::send) tells.
+    #[inline(always)]
+    pub fn send_with(&mut self, size: usize, write: impl FnOnce(&mut [u8])) -> bool {
+        let unwritten = match &mut self.pack {
+            Some(pack) => pack.push_with(size, write),
+            None => Err(write),
+        };
+        match (unwritten, &self.pack) {
+            (Ok(()), Some(pack)) => self.queued + pack.bytes() <= Outbox::HIGH_WATER,
+            (Ok(()), None) => !self.is_high(),
+            (Err(write), _) => {
+                let mut message = vec![0; size];
+                write(&mut message);
+                self.send_on_its_own(&message)
+            }
+        }
+    }
+
     /// Whether the queue will be above its high-water mark.
     #[inline]
     pub fn is_high(&self) -> bool {

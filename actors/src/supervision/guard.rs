@@ -5,7 +5,7 @@ use super::incarnation::Incarnation;
 use super::plan::{Plan, Restart};
 use super::report::Report;
 use actix::prelude::*;
-use neatflow_core::{Budget, Time};
+use neatflow_core::{Budget, Intensity, Time};
 use std::pin::Pin;
 use std::task::{self, Poll, ready};
 use std::time::Duration;
@@ -29,25 +29,30 @@ const SHORTEST_REST: Duration = Duration::from_millis(1);
 pub(super) struct Guard<A: Supervised + Actor<Context = Context<A>>> {
     /// `None` when the child has ended.
     actor: Option<Incarnation<A>>,
-    /// The wait before a restart; `None` while the actor runs.
-    rest: Option<Pin<Box<Sleep>>>,
     restart: Restart,
+    /// `None`: the default.
+    intensity: Option<Box<Intensity>>,
+    /// What only those have that were to be restarted once.
+    restarts: Option<Box<Restarts>>,
+    told_to_stop: bool,
+    report: Report,
+}
+
+struct Restarts {
+    /// The wait before the next; `None` while the actor runs.
+    rest: Option<Pin<Box<Sleep>>>,
     budget: Budget,
     origin: Instant,
     attempt: u64,
-    told_to_stop: bool,
-    report: Report,
 }
 
 impl<A: Supervised + Actor<Context = Context<A>>> Guard<A> {
     pub(super) fn new(actor: Incarnation<A>, plan: Plan, report: Report) -> Self {
         Self {
             actor: Some(actor),
-            rest: None,
             restart: plan.restart,
-            budget: Budget::new(plan.intensity),
-            origin: Instant::now(),
-            attempt: 0,
+            intensity: (plan.intensity != Intensity::default()).then(|| Box::new(plan.intensity)),
+            restarts: None,
             told_to_stop: false,
             report,
         }
@@ -64,13 +69,18 @@ impl<A: Supervised + Actor<Context = Context<A>>> Guard<A> {
                 ExitReason::Panicked(_) => self.give_up(reason),
             };
         }
-        match self.budget.ask(Time::from_origin(self.origin.elapsed())) {
+        let intensity = || self.intensity.as_deref().copied().unwrap_or_default();
+        let restarts = self.restarts.get_or_insert_with(|| {
+            let (budget, origin) = (Budget::new(intensity()), Instant::now());
+            Box::new(Restarts { rest: None, budget, origin, attempt: 0 })
+        });
+        match restarts.budget.ask(Time::from_origin(restarts.origin.elapsed())) {
             None => self.give_up(reason),
             Some(wait) => {
                 let wait = wait.max(SHORTEST_REST);
-                self.attempt += 1;
-                self.rest = Some(Box::pin(sleep(wait)));
-                self.report.restarting(self.attempt, reason, wait);
+                restarts.attempt += 1;
+                restarts.rest = Some(Box::pin(sleep(wait)));
+                self.report.restarting(restarts.attempt, reason, wait);
             }
         }
     }
@@ -103,16 +113,20 @@ impl<A: Supervised + Actor<Context = Context<A>>> Future for Guard<A> {
                 this.told_to_stop = true;
                 actor.stop();
             }
-            let reason = if let Some(rest) = &mut this.rest {
+            let restarts = this.restarts.as_deref_mut();
+            let resting = restarts.and_then(|restarts| Some((restarts.rest.as_mut()?, restarts.attempt)));
+            let reason = if let Some((rest, attempt)) = resting {
                 if this.told_to_stop || !actor.connected() {
                     this.finish();
                     continue;
                 }
                 ready!(rest.as_mut().poll(cx));
-                this.rest = None;
+                if let Some(restarts) = &mut this.restarts {
+                    restarts.rest = None;
+                }
                 match actor.restart() {
                     Ok(true) => {
-                        this.report.restarted(this.attempt);
+                        this.report.restarted(attempt);
                         continue;
                     }
                     Ok(false) => {

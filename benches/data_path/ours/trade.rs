@@ -2,7 +2,7 @@
 
 use super::session::Session;
 use crate::order::Service;
-use crate::wire::{frame, piece};
+use crate::wire::{FRAME, frame, piece};
 use bytes::Bytes;
 use neatflow::{Connection, Messages};
 
@@ -57,7 +57,13 @@ impl Trade {
         match self.service {
             Service::Produce => {
                 let mut out = connection.writer();
-                session.send(|number| out.send(&frame(number)));
+                session.send(|number| {
+                    out.send_with(FRAME, |room| {
+                        if let Some(room) = room.first_chunk_mut() {
+                            *room = frame(number);
+                        }
+                    })
+                });
             }
             Service::ProducePieces => session.send(|_| !connection.send(self.piece.clone()).is_high()),
             _ => {}

@@ -233,22 +233,31 @@ impl IntoIterator for Messages {
 
     fn into_iter(self) -> IntoMessages {
         IntoMessages(match self.0 {
-            Many::One(message) => (Some(message), Vec::new().into_iter()),
-            Many::Some(messages) => (None, messages.into_iter()),
+            Many::One(message) => Left::One(Some(message)),
+            Many::Some(messages) => Left::Some(messages.into_iter()),
         })
     }
 }
 
 /// Messages, one after the other.
 #[derive(Debug)]
-pub struct IntoMessages((Option<Message>, std::vec::IntoIter<Message>));
+pub struct IntoMessages(Left);
+
+#[derive(Debug)]
+enum Left {
+    One(Option<Message>),
+    Some(std::vec::IntoIter<Message>),
+}
 
 impl Iterator for IntoMessages {
     type Item = Message;
 
+    #[inline]
     fn next(&mut self) -> Option<Message> {
-        let (one, some) = &mut self.0;
-        one.take().or_else(|| some.next())
+        match &mut self.0 {
+            Left::One(one) => one.take(),
+            Left::Some(some) => some.next(),
+        }
     }
 }
 

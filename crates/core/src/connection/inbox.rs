@@ -29,7 +29,7 @@ pub struct Inbox {
     /// Somebody is to be told when there is something to pull.
     watched: bool,
     /// Nothing is delivered any more, for this reason.
-    shut: Option<ReceiveFailure>,
+    shut: Option<Box<ReceiveFailure>>,
     end: End,
     /// What only those need who ask for parts, or get them.
     partly: Option<Box<Partly>>,
@@ -159,7 +159,7 @@ impl Inbox {
         }
         match self.messages.pop_front() {
             Some(message) => Some(Ok(message)),
-            None if self.shut.is_some() => self.shut.clone().map(Err),
+            None if self.shut.is_some() => self.shut.as_deref().cloned().map(Err),
             None if self.end == End::Open => None,
             None => Some(Err(ReceiveFailure::Finished)),
         }
@@ -322,7 +322,7 @@ impl Inbox {
         }
         if self.shut.is_none() {
             self.messages.truncate(self.pulls);
-            self.shut = Some(reason);
+            self.shut = Some(Box::new(reason));
         }
         self.streaming = false;
         for id in self.answered..self.requested {

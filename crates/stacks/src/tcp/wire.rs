@@ -29,9 +29,10 @@ pub(super) struct TcpWire {
     stream: Option<Rc<TcpStream>>,
     path: Path,
     finished: bool,
-    failed: Option<Failure>,
+    // Boxed, like `pace`, because almost no connection has one, and there may be many connections.
+    failed: Option<Box<Failure>>,
     watch: Option<Watch>,
-    pace: Option<Pace>,
+    pace: Option<Box<Pace>>,
 }
 
 /// Waits for the socket to report an error. Boxed because it borrows from the stream that it holds; it exists only
@@ -55,13 +56,13 @@ impl TcpWire {
 
     /// Remembers the first failure; that is the one everybody gets.
     fn fail(&mut self, reason: Failure) -> Failure {
-        self.failed.get_or_insert(reason).clone()
+        (**self.failed.get_or_insert_with(|| Box::new(reason))).clone()
     }
 
     /// The failure that happened, if one has.
     fn check(&mut self) -> Result<(), Failure> {
         if let Some(failed) = &self.failed {
-            return Err(failed.clone());
+            return Err((**failed).clone());
         }
         match self.stream()?.take_error() {
             Ok(None) => Ok(()),
@@ -81,14 +82,14 @@ impl StreamWire for TcpWire {
         let read = ready!(Pin::new(stream).poll_read(cx, buf));
         Poll::Ready(match (read, &self.failed) {
             (Err(error), _) => Err(self.fail(failure(error))),
-            (Ok(()), Some(failed)) if buf.remaining() == room => Err(failed.clone()),
+            (Ok(()), Some(failed)) if buf.remaining() == room => Err((**failed).clone()),
             (Ok(()), _) => Ok(()),
         })
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, data: &[IoSlice<'_>]) -> Poll<Result<usize, Failure>> {
         if let Some(failed) = &self.failed {
-            return Poll::Ready(Err(failed.clone()));
+            return Poll::Ready(Err((**failed).clone()));
         }
         let stream = self.stream()?;
         if self.finished {
@@ -116,7 +117,7 @@ impl StreamWire for TcpWire {
 impl WireControl for TcpWire {
     fn poll_finish(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         if let Some(failed) = &self.failed {
-            return Poll::Ready(Err(failed.clone()));
+            return Poll::Ready(Err((**failed).clone()));
         }
         let stream = self.stream()?;
         if self.finished {
@@ -150,7 +151,7 @@ impl WireControl for TcpWire {
             }
             let stream = self.stream.as_deref().ok_or_else(moved)?;
             let rtt = || system::measure(stream).rtt.unwrap_or_default();
-            let pace = self.pace.get_or_insert_with(|| Pace::starting_at(rtt()));
+            let pace = self.pace.get_or_insert_with(|| Box::new(Pace::starting_at(rtt())));
             ready!(pace.poll_tick(cx));
         }
     }
@@ -158,7 +159,7 @@ impl WireControl for TcpWire {
     fn poll_failed(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
         loop {
             if let Some(failed) = &self.failed {
-                return Poll::Ready(failed.clone());
+                return Poll::Ready((**failed).clone());
             }
             let Some(stream) = &self.stream else { return Poll::Ready(moved()) };
             // Waits for errors alone: data that nobody wants to read must not wake anybody.
@@ -222,7 +223,7 @@ struct PortableTcp {
     stream: Result<std::net::TcpStream, Failure>,
     path: Path,
     finished: bool,
-    failed: Option<Failure>,
+    failed: Option<Box<Failure>>,
 }
 
 impl Portable for PortableTcp {

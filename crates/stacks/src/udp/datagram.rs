@@ -1,11 +1,11 @@
 //! One datagram: how large it may be, and why it was not sent.
 
 use super::system;
-use crate::socket::failure;
+use crate::socket::{bind, failure, open_datagram};
 use crate::wire::NotSent;
 use neatflow_core::properties::{Contradiction, MessageProperties};
 use neatflow_core::{Failure, SendFailure};
-use socket2::SockRef;
+use socket2::{Protocol, SockRef};
 use std::io;
 use std::net::SocketAddr;
 
@@ -63,6 +63,15 @@ pub(super) fn longest_unfragmented(socket: SockRef<'_>, remote: SocketAddr) -> O
     let headers = UDP_HEADER + if remote.is_ipv4() { 20 } else { 40 };
     let fits = system::path_mtu(socket, remote)?.checked_sub(headers)?;
     Some(fits.min(longest_message(remote)))
+}
+
+/// The same of a peer to whom no socket is connected: another is, for the moment, and sends nothing.
+pub(super) fn longest_unfragmented_to(remote: SocketAddr, mut local: SocketAddr) -> Option<usize> {
+    let socket = open_datagram(remote, Protocol::UDP).ok()?;
+    local.set_port(0);
+    bind(&socket, local).ok()?;
+    socket.connect(&remote.into()).ok()?;
+    longest_unfragmented(SockRef::from(&socket), remote)
 }
 
 /// Refuses what no datagram can hold.

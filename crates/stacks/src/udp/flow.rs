@@ -1,6 +1,6 @@
 //! One accepted flow: its part of a listening socket.
 
-use super::datagram::{self, Manner, longest_message};
+use super::datagram::{self, Manner, longest_message, longest_unfragmented_to};
 use super::demux::{Ends, FlowId};
 use super::hub::Hub;
 use super::outgoing::Outgoing;
@@ -111,9 +111,9 @@ impl WireControl for FlowWire {
         self.path.clone()
     }
 
-    /// The socket is connected to nobody, so the kernel does not say how much fits one packet.
     fn report(&self) -> Report {
         Report {
+            max_singular: longest_unfragmented_to(self.ends.remote, self.path.local),
             max_send: Some(longest_message(self.ends.remote)),
             dropped: Some(self.hub.dropped(self.id)),
             ..Report::default()

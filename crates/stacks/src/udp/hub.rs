@@ -11,7 +11,7 @@
 //! last of them it is gone, and the socket is closed at once.
 
 use super::datagram::Reported;
-use super::demux::{Demux, Ends, FlowId, Taken, Wake};
+use super::demux::{Demux, Ends, FlowId, Took, Wake};
 use super::incoming::{Arrived, Incoming};
 use super::reports::Reports;
 use neatflow_core::{Failure, Message, Time};
@@ -76,16 +76,10 @@ impl Hub {
     /// The next messages of a flow; none at its end.
     pub(super) fn poll_take(&self, id: FlowId, cx: &mut Context<'_>, into: &mut Vec<Message>) -> Poll<()> {
         let mut state = self.lock();
-        for taken in 0..BUDGET {
-            match state.demux.take(id) {
-                Taken::Message(message) => into.push(message),
-                Taken::Nothing if taken == 0 => {
-                    let _old = state.sleep(id, cx);
-                    drop(state);
-                    return Poll::Pending;
-                }
-                Taken::Nothing | Taken::End => break,
-            }
+        if state.demux.take_many(id, BUDGET, into) == Took::Nothing {
+            let _old = state.sleep(id, cx);
+            drop(state);
+            return Poll::Pending;
         }
         Poll::Ready(())
     }

@@ -55,11 +55,11 @@ impl Incoming {
         ROOM.with_borrow_mut(|room| {
             system::receive(socket, room, self.most, |arrived, data| {
                 trains |= arrived.stride.is_some();
-                for data in cut(data, arrived.stride) {
+                cut(data, arrived.stride, |data| {
                     let mut message = Message::new(data);
                     message.context.ecn = arrived.ecn;
                     take(&arrived, message);
-                }
+                });
             })
         })?;
         self.most = if trains { 1 } else { system::MOST };
@@ -68,19 +68,21 @@ impl Incoming {
 }
 
 /// The datagrams, copied: few allocations for a train of small ones, one for each that is large or came singly.
-fn cut(data: &[u8], stride: Option<usize>) -> impl Iterator<Item = Bytes> {
+#[inline]
+fn cut(data: &[u8], stride: Option<usize>, mut each: impl FnMut(Bytes)) {
     let stride = stride.unwrap_or(data.len()).max(1);
     let together = (SHARED / stride).max(1) * stride;
     // An empty datagram is one, too.
-    let empty = data.is_empty().then(Bytes::new);
-    empty.into_iter().chain(data.chunks(together).flat_map(move |together| {
+    if data.is_empty() {
+        each(Bytes::new());
+    }
+    for together in data.chunks(together) {
         let mut rest = Bytes::copy_from_slice(together);
-        std::iter::from_fn(move || match rest.len() {
-            0 => None,
-            len if len <= stride => Some(std::mem::take(&mut rest)),
-            _ => Some(rest.split_to(stride)),
-        })
-    }))
+        while rest.len() > stride {
+            each(rest.split_to(stride));
+        }
+        each(rest);
+    }
 }
 
 #[cfg(test)]
@@ -88,11 +90,17 @@ mod tests {
     use super::*;
     use quickcheck::QuickCheck;
 
+    fn pieces_of(data: &[u8], stride: Option<usize>) -> Vec<Bytes> {
+        let mut pieces = Vec::new();
+        cut(data, stride, |piece| pieces.push(piece));
+        pieces
+    }
+
     #[test]
     fn a_train_is_cut_where_its_datagrams_end() {
         fn whole(data: Vec<u8>, stride: Option<u8>) {
             let stride = stride.map(|stride| usize::from(stride).max(1));
-            let pieces: Vec<Bytes> = cut(&data, stride).collect();
+            let pieces = pieces_of(&data, stride);
             assert_eq!(pieces.concat(), data);
             let (last, others) = pieces.split_last().unwrap();
             let stride = stride.unwrap_or(data.len());
@@ -107,13 +115,13 @@ mod tests {
     #[test]
     fn a_small_message_that_is_kept_holds_no_large_allocation() {
         for (stride, share) in [(64, SHARED / 64), (1_000, 2), (1_025, 1), (1_472, 1), (20_000, 1)] {
-            let mut pieces: Vec<Bytes> = cut(&vec![0; 60_000], Some(stride)).collect();
+            let mut pieces = pieces_of(&vec![0; 60_000], Some(stride));
             // As many as share an allocation; with the last of them it is gone.
             let kept = pieces.remove(0);
             assert_eq!(kept.is_unique(), share == 1, "{stride}");
             pieces.drain(..share - 1);
             assert!(kept.is_unique(), "{stride}");
         }
-        assert!(cut(&[0; 64], None).next().unwrap().is_unique());
+        assert!(pieces_of(&[0; 64], None)[0].is_unique());
     }
 }

@@ -37,12 +37,16 @@ async fn the_largest_message_is_what_the_protocol_allows_and_one_byte_more_is_re
 #[tokio::test]
 async fn what_fits_one_packet_follows_from_the_path() {
     for (address, headers) in [(V4, 28), (V6, 48)].into_iter().filter(|(address, _)| has(*address)) {
-        let wire = connect(vacant(address)).await;
-        let report = wire.report();
         let name = neatflow_stacks::interfaces().unwrap().into_iter().find(|it| it.loopback).unwrap().name;
         let mtu = std::fs::read_to_string(format!("/sys/class/net/{name}/mtu")).unwrap();
         let mtu: usize = mtu.trim().parse().unwrap();
-        assert_eq!(report.max_singular, Some((mtu - headers).min(report.max_send.unwrap())));
+        // An accepted flow's socket is connected to nobody, and tells all the same.
+        let mut acceptor = listen_at(address);
+        let (client, server) = pair(&mut acceptor).await;
+        for wire in [connect(vacant(address)).await, client, server] {
+            let report = wire.report();
+            assert_eq!(report.max_singular, Some((mtu - headers).min(report.max_send.unwrap())));
+        }
     }
 }
 

@@ -93,7 +93,8 @@ pub struct Outbox {
     was_high: bool,
     next: u64,
     end: End,
-    usual: MessageProperties,
+    /// `None`: nothing.
+    usual: Option<Box<MessageProperties>>,
     /// Whether `usual` says nothing that would move a message out of the lane.
     is_usual_plain: bool,
     /// Messages that are through.
@@ -170,7 +171,7 @@ impl Outbox {
             was_high: false,
             next: 0,
             end: End::Open,
-            usual: MessageProperties::new(),
+            usual: None,
             is_usual_plain: true,
             spent: Vec::new(),
         }
@@ -181,15 +182,16 @@ impl Outbox {
     /// of one message alone, and not heeded here.
     #[must_use]
     pub fn with_usual(mut self, properties: &MessageProperties) -> Self {
-        self.usual = MessageProperties { is_final: None, ..*properties };
-        self.is_usual_plain = is_plain(&self.usual);
+        let usual = MessageProperties { is_final: None, ..*properties };
+        self.is_usual_plain = is_plain(&usual);
+        self.usual = (usual != MessageProperties::new()).then(|| Box::new(usual));
         self
     }
 
     /// Whether messages of which nothing is said have a lifetime: then they are to be [pushed](Self::push) with the
     /// time, and not as slices.
     pub fn is_timed(&self) -> bool {
-        self.usual.lifetime().is_some()
+        self.usual().lifetime().is_some()
     }
 
     /// The transport keeps boundaries, so messages in parts go when they are complete. Default: it does not.
@@ -210,7 +212,7 @@ impl Outbox {
         }
         self.count(message.len());
         let said = (message.context != MessageContext::default()).then_some(&message.context);
-        let holds = said.map_or(self.usual, |context| context.properties.or(&self.usual));
+        let holds = said.map_or(*self.usual(), |context| context.properties.or(self.usual()));
         if !is_plain(&holds) {
             self.rank(id, message, &holds, now);
         } else if message.len() <= Lane::SMALL {
@@ -309,9 +311,10 @@ impl Outbox {
         }
         self.count(message.len());
         let Message { data, context } = message;
+        let usual = *self.usual();
         let in_parts = self.in_parts.get_or_insert_with(|| Box::new(InParts::new(self.whole_only)));
         if of.is_none() {
-            let holds = context.properties.or(&self.usual);
+            let holds = context.properties.or(&usual);
             let key = Key::new(id, &holds);
             if key.rank == Key::DEFAULT {
                 self.lane.close_run(&mut self.spares);
@@ -405,7 +408,7 @@ impl Outbox {
             self.lane.push(id, message, &mut self.spares);
         } else {
             // No time was told, so no lifetime begins.
-            let holds = MessageProperties { msg_lifetime: None, ..self.usual };
+            let holds = MessageProperties { msg_lifetime: None, ..*self.usual() };
             self.rank(id, message, &holds, Time::ZERO);
         }
     }
@@ -604,7 +607,7 @@ impl Outbox {
                 Batch { data, size: data.len(), count: 1, properties: context.properties }
             }
         };
-        Some(Batch { properties: batch.properties.or(&self.usual), ..batch })
+        Some(Batch { properties: batch.properties.or(self.usual()), ..batch })
     }
 
     /// The transport has taken the first `count` messages. Tells of them, and whether that was the final one.
@@ -669,7 +672,8 @@ impl Outbox {
 
     /// What holds of messages of which nothing else is said.
     pub(super) fn usual(&self) -> &MessageProperties {
-        &self.usual
+        static NOTHING: MessageProperties = MessageProperties::new();
+        self.usual.as_deref().unwrap_or(&NOTHING)
     }
 
     /// A framer keeps a part of a message that was lifted until it has more of it: its bytes do not wait for the

@@ -26,6 +26,18 @@ impl Pack {
         room
     }
 
+    /// The same for a message of this size, which is written in place, over zeros.
+    ///
+    /// *Errors*: there is no room for it; nothing is added, and here is who would write.
+    #[inline(always)]
+    pub fn push_with<W: FnOnce(&mut [u8])>(&mut self, size: usize, write: W) -> Result<(), W> {
+        if self.run.is_full_for(size) {
+            return Err(write);
+        }
+        self.run.append_next_with(size, write);
+        Ok(())
+    }
+
     /// How many bytes are in it.
     #[inline]
     pub fn bytes(&self) -> usize {
@@ -75,6 +87,17 @@ mod tests {
         assert_eq!((taken, pack.count(), pack.bytes()), (1024, 1024, 64 * 1024));
         assert!(pack.push(b""), "nothing needs no room");
         assert!(!pack.push(&[7; 65 * 1024]));
+    }
+
+    #[test]
+    fn a_message_is_written_in_place_as_it_would_be_copied() {
+        let (mut copied, mut written) = (Pack::new(BytesMut::new()), Pack::new(BytesMut::new()));
+        for message in [&b"one"[..], b"", b"three", b"seven"] {
+            assert!(copied.push(message));
+            assert!(written.push_with(message.len(), |room| room.copy_from_slice(message)).is_ok());
+        }
+        assert!(written.push_with(65 * 1024, |_| panic!("there is no room")).is_err());
+        assert!(written.messages().eq(copied.messages()) && written.count() == copied.count());
     }
 
     #[test]

@@ -95,6 +95,20 @@ impl Run {
         self.buffer.extend_from_slice(data);
     }
 
+    /// The same for a message of this size, which is written in place; it is zero before.
+    #[inline(always)]
+    pub(super) fn append_next_with(&mut self, size: usize, write: impl FnOnce(&mut [u8])) {
+        let size_in_span = size as u32;
+        if self.last.size != size_in_span || self.last.count == u32::MAX {
+            self.begin_span(self.next(), size_in_span);
+        }
+        let begin = self.buffer.len();
+        self.buffer.resize(begin + size, 0);
+        // Should this panic, the message is there, as far as it was written.
+        self.last.count += 1;
+        write(&mut self.buffer[begin..]);
+    }
+
     /// The id that follows the last one.
     pub(super) fn next(&self) -> u64 {
         self.last.first + u64::from(self.last.count)

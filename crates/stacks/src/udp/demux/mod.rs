@@ -64,10 +64,11 @@ pub(super) enum Wake {
     Acceptor,
 }
 
-/// What a flow has for its holder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Taken {
-    Message(Message),
+/// What became of taking several messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Took {
+    /// One or more.
+    Messages,
     /// Nothing comes any more.
     End,
     Nothing,
@@ -83,6 +84,8 @@ pub(super) struct Demux {
     free: Vec<usize>,
     /// The flows that have not ended.
     table: BTreeMap<Ends, FlowId>,
+    /// Whose the last datagram was: most often it is followed by another of the same flow.
+    last: Option<FlowId>,
     /// Those of them that nobody has accepted, in the order of their first datagrams.
     waiting: VecDeque<FlowId>,
     /// When to look at each accepted flow again; what has happened since the entry was made does not move it.
@@ -125,6 +128,7 @@ impl Demux {
             slots: Vec::new(),
             free: Vec::new(),
             table: BTreeMap::new(),
+            last: None,
             waiting: VecDeque::new(),
             looks: BTreeSet::new(),
             bytes: 0,
@@ -135,7 +139,7 @@ impl Demux {
 
     /// A datagram came.
     pub(super) fn arrived(&mut self, ends: Ends, message: Message, now: Time) -> Wake {
-        if let Some(id) = self.table.get(&ends).copied() {
+        if let Some(id) = self.find(&ends) {
             return if self.queue(id, message, now) { Wake::Flow(id) } else { Wake::Nobody };
         }
         let cost = cost(&message);
@@ -167,19 +171,22 @@ impl Demux {
         Some((id, flow.ends))
     }
 
-    /// What came for this flow.
-    pub(super) fn take(&mut self, id: FlowId) -> Taken {
-        let Some(flow) = self.slots.get_mut(id.0).and_then(Option::as_mut) else { return Taken::End };
-        match flow.queue.pop_front() {
-            Some(message) => {
-                let cost = cost(&message);
-                flow.bytes -= cost;
-                self.bytes -= cost;
-                Taken::Message(message)
-            }
-            None if flow.stage == Stage::Ended => Taken::End,
-            None => Taken::Nothing,
+    /// Some of what came for this flow, in order.
+    pub(super) fn take_many(&mut self, id: FlowId, most: usize, into: &mut Vec<Message>) -> Took {
+        let Some(flow) = self.slots.get_mut(id.0).and_then(Option::as_mut) else { return Took::End };
+        if flow.queue.is_empty() {
+            return if flow.stage == Stage::Ended { Took::End } else { Took::Nothing };
         }
+        let before = flow.bytes;
+        if flow.queue.len() <= most && into.is_empty() {
+            *into = std::mem::take(&mut flow.queue).into();
+            flow.bytes = 0;
+        } else {
+            let taken = flow.queue.drain(..most.min(flow.queue.len()));
+            into.extend(taken.inspect(|message| flow.bytes -= cost(message)));
+        }
+        self.bytes -= before - flow.bytes;
+        Took::Messages
     }
 
     /// A datagram of this flow was sent.
@@ -266,6 +273,16 @@ impl Demux {
     }
 
     /// Whether the flow's queue was empty before, and so its holder is to be woken.
+    /// The flow of these ends that has not ended.
+    fn find(&mut self, ends: &Ends) -> Option<FlowId> {
+        let is_of = |id: &FlowId| {
+            let flow = self.slots.get(id.0).and_then(Option::as_ref);
+            flow.is_some_and(|flow| flow.ends == *ends && flow.stage != Stage::Ended)
+        };
+        self.last = self.last.filter(is_of).or_else(|| self.table.get(ends).copied());
+        self.last
+    }
+
     fn queue(&mut self, id: FlowId, message: Message, now: Time) -> bool {
         let cost = cost(&message);
         let Some(flow) = self.slots.get(id.0).and_then(Option::as_ref) else { return false };
@@ -323,6 +340,27 @@ impl Flow {
 
 fn cost(message: &Message) -> usize {
     message.len() + OVERHEAD
+}
+
+/// What a flow has for its holder, one by one.
+#[cfg(test)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Taken {
+    Message(Message),
+    End,
+    Nothing,
+}
+
+#[cfg(test)]
+impl Demux {
+    fn take(&mut self, id: FlowId) -> Taken {
+        let mut taken = Vec::new();
+        match self.take_many(id, 1, &mut taken) {
+            Took::Messages => Taken::Message(taken.remove(0)),
+            Took::End => Taken::End,
+            Took::Nothing => Taken::Nothing,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ const LIMITS: Limits = Limits {
     idle: Duration::from_millis(100),
 };
 const BACKLOG: usize = 4;
+const MANY: usize = 3;
 
 /// One thing that happens. Flows are named by their place among those that are held.
 #[derive(Clone, Copy, Debug)]
@@ -167,6 +168,15 @@ impl World {
     fn of_flow(&mut self, step: Step, at: usize) {
         let flow = &mut self.held[at];
         match step {
+            Step::Take(_) if self.serial.is_multiple_of(2) => {
+                let expected: Vec<_> = flow.queue.drain(..flow.queue.len().min(MANY)).collect();
+                let mut taken = Vec::new();
+                let took = self.demux.take_many(flow.id, MANY, &mut taken);
+                assert_eq!(taken, expected);
+                assert_eq!(took == Took::Messages, !taken.is_empty());
+                assert!(!taken.is_empty() || (took == Took::End) == flow.ended);
+                flow.party.sleeps = took == Took::Nothing;
+            }
             Step::Take(_) => {
                 let expected = match flow.queue.pop_front() {
                     Some(message) => Taken::Message(message),
