@@ -20,6 +20,10 @@ struct Odd {
     /// Runs that are known beyond `through`, from the first message of each to the one after its last.
     ahead: BTreeMap<u64, u64>,
     refusals: Refusals,
+    /// Of which messages somebody waits to know, and how many wait.
+    asked: BTreeMap<u64, usize>,
+    /// Why those of them were not sent that `refusals` has forgotten.
+    kept: BTreeMap<u64, SendFailure>,
 }
 
 impl Fates {
@@ -30,8 +34,29 @@ impl Fates {
 
     /// This one was not.
     pub(crate) fn refused(&mut self, id: MessageId, reason: &SendFailure) {
-        self.odd.get_or_insert_default().refusals.note(id, reason);
+        let odd = self.odd.get_or_insert_default();
+        if let Some((ids, reason)) = odd.refusals.note(id, reason) {
+            let asked = odd.asked.range(ids.start().0..=ids.end().0);
+            odd.kept.extend(asked.map(|(id, _)| (*id, reason.clone())));
+        }
         self.known(id.0, id.0 + 1);
+    }
+
+    /// Somebody waits to know what becomes of this one: it is remembered until as many have
+    /// [left](Self::leave) as have asked.
+    pub(crate) fn ask(&mut self, id: MessageId) {
+        *self.odd.get_or_insert_default().asked.entry(id.0).or_default() += 1;
+    }
+
+    /// Somebody who asked waits no longer.
+    pub(crate) fn leave(&mut self, id: MessageId) {
+        let Some(odd) = &mut self.odd else { return };
+        let Some(count) = odd.asked.get_mut(&id.0) else { return };
+        *count -= 1;
+        if *count == 0 {
+            odd.asked.remove(&id.0);
+            odd.kept.remove(&id.0);
+        }
     }
 
     /// What became of a message; `None` while it is on its way.
@@ -39,7 +64,8 @@ impl Fates {
         let Some(odd) = &self.odd else { return (id.0 < self.through).then_some(Ok(())) };
         let known =
             id.0 < self.through || odd.ahead.range(..=id.0).next_back().is_some_and(|(_, end)| id.0 < *end);
-        known.then(|| odd.refusals.of(id).cloned().map_or(Ok(()), Err))
+        let refusal = || odd.refusals.of(id).or_else(|| odd.kept.get(&id.0)).cloned();
+        known.then(|| refusal().map_or(Ok(()), Err))
     }
 
     /// The first of these that is known not to have been sent, and why, if that is remembered.
@@ -69,6 +95,21 @@ impl Fates {
 mod tests {
     use super::*;
     use quickcheck::quickcheck;
+
+    #[test]
+    fn whoever_waits_learns_the_truth_however_much_was_refused_since() {
+        let mut fates = Fates::default();
+        fates.ask(MessageId(0));
+        fates.refused(MessageId(0), &SendFailure::AfterFinal);
+        for id in 1..5_000 {
+            // Each is a run of its own.
+            let reason = if id % 2 == 0 { SendFailure::QueueFull } else { SendFailure::Expired };
+            fates.refused(MessageId(id), &reason);
+        }
+        assert_eq!(fates.of(MessageId(0)), Some(Err(SendFailure::AfterFinal)));
+        fates.leave(MessageId(0));
+        assert!(fates.odd.is_some_and(|odd| odd.kept.is_empty() && odd.asked.is_empty()));
+    }
 
     quickcheck! {
         fn in_whatever_order_fates_come_each_is_known_from_then_on(order: Vec<u8>) -> bool {

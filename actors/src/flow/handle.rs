@@ -318,7 +318,8 @@ impl Connection {
     }
 
     /// Waits for a message, as `receive` does, and takes it: no subscriber is told of it. A message that comes in
-    /// parts is waited for until it is complete.
+    /// parts is waited for until it is complete. From its first poll on the next message is kept for it, also while
+    /// nobody polls it: drop a future that is not to be polled any more, or it holds up the subscribers.
     ///
     /// *Errors*: [`Finished`](ReceiveFailure::Finished) once the peer has sent its end;
     /// [`TooLong`](ReceiveFailure::TooLong) for a message that comes in parts and is longer than 1 MiB;

@@ -20,16 +20,20 @@ struct Run {
 }
 
 impl Refusals {
-    /// This one was not sent. Ids come in any order: a message refused at once overtakes those that are queued.
-    pub(crate) fn note(&mut self, id: MessageId, reason: &SendFailure) {
+    /// This one was not sent. Ids come in any order: a message refused at once overtakes those that are queued. What is
+    /// forgotten for it.
+    pub(crate) fn note(
+        &mut self,
+        id: MessageId,
+        reason: &SendFailure,
+    ) -> Option<(RangeInclusive<MessageId>, SendFailure)> {
         if let Some(run) = self.0.back_mut().filter(|run| run.last.0 + 1 == id.0 && run.reason == *reason) {
             run.last = id;
-            return;
+            return None;
         }
-        if self.0.len() == RUNS {
-            self.0.pop_front();
-        }
+        let forgotten = if self.0.len() == RUNS { self.0.pop_front() } else { None };
         self.0.push_back(Run { first: id, last: id, reason: reason.clone() });
+        forgotten.map(|run| (run.first..=run.last, run.reason))
     }
 
     /// Why it was not sent, if that is so and remembered.

@@ -59,7 +59,7 @@ impl IntoFuture for Sending<'_> {
             Ok(Accepted { id, refused: None, .. }) => Ok(id),
             Ok(Accepted { refused: Some(reason), .. }) | Err((reason, _)) => Err(reason),
         };
-        SentFuture { watch: Watch::new(self.shared), known }
+        SentFuture { watch: Watch::new(self.shared), known, asked: false }
     }
 }
 
@@ -90,13 +90,23 @@ impl Drop for Watch {
 pub struct SentFuture {
     watch: Watch,
     known: Result<MessageId, SendFailure>,
+    /// Whether the fate is remembered for us.
+    asked: bool,
+}
+
+impl Drop for SentFuture {
+    fn drop(&mut self) {
+        if let (true, Ok(id)) = (self.asked, &self.known) {
+            self.watch.shared.lock().fates.leave(*id);
+        }
+    }
 }
 
 impl Future for SentFuture {
     type Output = Result<(), SendFailure>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { watch, known } = self.get_mut();
+        let Self { watch, known, asked } = self.get_mut();
         let id = match known {
             Ok(id) => *id,
             Err(reason) => return Poll::Ready(Err(reason.clone())),
@@ -109,6 +119,9 @@ impl Future for SentFuture {
             None => {}
             Some(Ok(())) => return Poll::Ready(Err(SendFailure::Closed)),
             Some(Err(end)) => return Poll::Ready(Err(end.of_message())),
+        }
+        if !std::mem::replace(asked, true) {
+            core.fates.ask(id);
         }
         core.watch(&mut watch.place, cx.waker());
         Poll::Pending
