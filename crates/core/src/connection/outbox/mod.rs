@@ -212,7 +212,7 @@ impl Outbox {
         }
         self.count(message.len());
         let said = (message.context != MessageContext::default()).then_some(&message.context);
-        let holds = said.map_or(*self.usual(), |context| context.properties.or(self.usual()));
+        let holds = said.map_or_else(|| *self.usual(), |context| context.properties.or(self.usual()));
         if !is_plain(&holds) {
             self.rank(id, message, &holds, now);
         } else if message.len() <= Lane::SMALL {
