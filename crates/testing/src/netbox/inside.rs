@@ -3,13 +3,17 @@
 //! A process that has threads cannot enter a user namespace, and a test has threads from its first line. So the test
 //! is run again, in a process that begins in the namespaces: by `unshare`, which has it die with its parent.
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use std::env;
-use std::fs;
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Says which test a process was started for.
 const VARIABLE: &str = "NEATFLOW_NETBOX";
@@ -19,6 +23,9 @@ const INSIDE: &str = "netbox: inside";
 
 /// The ordinary user `nobody`.
 const NOBODY: &str = "65534";
+
+/// How long a test may take.
+const LONGEST: Duration = Duration::from_secs(300);
 
 /// Who runs a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +47,7 @@ pub struct Unavailable(String);
 /// `run` calls `test`. Where `run` is called first, it returns when that process has ended. Everything the test has
 /// started ends with it, and it ends when the process that runs the tests ends.
 ///
-/// The tests of one process have their boxes one after the other.
+/// The tests of one process have their boxes one after the other, and each at most five minutes.
 ///
 /// *Errors*: [`Unavailable`] where the kernel does not let this user have namespaces or virtual devices, or where
 /// `unshare`, `setpriv` or `ip` are missing; what is to be skipped then is the caller's to say.
@@ -51,7 +58,7 @@ pub struct Unavailable(String);
 pub fn run(name: &str, user: User, test: impl FnOnce()) -> Result<(), Unavailable> {
     if env::var(VARIABLE).as_deref() == Ok(name) {
         say_inside();
-        end_with_parent();
+        end_in_time();
         test();
         return Ok(());
     }
@@ -115,7 +122,6 @@ fn enter(user: User, program: &Path) -> Command {
         command.args(["--user", "--map-root-user"]);
     }
     command.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--"]).arg(program);
-    command.current_dir("/");
     command
 }
 
@@ -137,11 +143,19 @@ fn say_inside() {
     _ = io::stderr().write_all(format!("{INSIDE}\n").as_bytes());
 }
 
-/// `unshare` ends its child, but nobody ends `unshare`.
-fn end_with_parent() {
-    std::thread::spawn(|| {
+/// `unshare` ends its child, but nobody ends `unshare`; and nobody waits for ever.
+fn end_in_time() {
+    thread::spawn(|| {
         let mut input = io::stdin().lock();
         while input.read(&mut [0; 16]).is_ok_and(|read| read > 0) {}
+        std::process::abort();
+    });
+    thread::spawn(|| {
+        let began = Instant::now();
+        while let Some(left) = LONGEST.checked_sub(began.elapsed()) {
+            thread::park_timeout(left);
+        }
+        _ = io::stderr().write_all(b"the test hangs\n");
         std::process::abort();
     });
 }
@@ -152,26 +166,20 @@ fn executable(user: User) -> io::Result<PathBuf> {
     if user == User::Same || !is_root() {
         return Ok(own);
     }
-    static COPY: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let place = COPY.get_or_init(|| {
-        let mut reach = Command::new("setpriv");
-        reach.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "test", "-x"]).arg(&own);
-        if reach.status().is_ok_and(|status| status.success()) {
-            return Some(own.clone());
-        }
-        copy(&own).ok()
-    });
-    place.clone().ok_or_else(|| io::Error::other(format!("nobody else can read {}", own.display())))
-}
-
-/// In the system's directory for what is temporary; the same copy again for the same program.
-fn copy(own: &Path) -> io::Result<PathBuf> {
-    let name = own.file_name().unwrap_or_default();
-    let directory = env::temp_dir().join(format!("neatflow-netbox-{}", std::process::id()));
-    fs::create_dir_all(&directory)?;
-    fs::set_permissions(&directory, fs::Permissions::from_mode(0o755))?;
-    let place = directory.join(name);
-    fs::copy(own, &place)?;
-    fs::set_permissions(&place, fs::Permissions::from_mode(0o755))?;
-    Ok(place)
+    let mut reach = Command::new("setpriv");
+    reach.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "test", "-x"]).arg(&own);
+    if reach.status()?.success() {
+        return Ok(own);
+    }
+    // Nobody else may enter its directory, but whoever inherits the open file can run it.
+    static OPEN: OnceLock<Option<File>> = OnceLock::new();
+    let open = || {
+        let file = File::open(&own).ok()?;
+        fcntl(&file, FcntlArg::F_SETFD(FdFlag::empty())).ok()?;
+        Some(file)
+    };
+    match OPEN.get_or_init(open) {
+        Some(file) => Ok(format!("/proc/self/fd/{}", file.as_raw_fd()).into()),
+        None => Err(io::Error::other(format!("nobody else can run {}", own.display()))),
+    }
 }
