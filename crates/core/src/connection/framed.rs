@@ -214,6 +214,11 @@ impl Framed {
         output
     }
 
+    /// Takes whole messages that came already: as [`FramerStack::take_whole`].
+    pub(super) fn take_whole(&mut self, more: impl FnMut(Message) -> bool) {
+        self.stack.take_whole(more);
+    }
+
     /// Whoever asks next is content with so much of a message; `None`: it wants all of it.
     pub(super) fn deliver_from(&mut self, enough: Option<usize>) {
         if self.stack.deliver_from(enough) {

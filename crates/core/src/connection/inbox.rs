@@ -172,6 +172,13 @@ impl Inbox {
         }
     }
 
+    /// Where whole messages are put as they come, if they may be: no message is open, and more may come.
+    #[inline]
+    pub(super) fn place(&mut self) -> Option<&mut VecDeque<Message>> {
+        let open = self.partly.as_ref().is_some_and(|partly| partly.open.is_some());
+        (!open && self.shut.is_none() && self.end == End::Open).then_some(&mut self.messages)
+    }
+
     /// The transport brought a part of a message, which continues what was open.
     pub fn part_arrived(&mut self, part: Part) {
         let open = self.partly.as_ref().is_some_and(|partly| partly.open.is_some());

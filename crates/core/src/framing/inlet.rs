@@ -2,7 +2,7 @@
 
 use super::FramingFailure;
 use super::words::{Limits, Part};
-use crate::message::MessageContext;
+use crate::message::{Message, MessageContext};
 use bytes::{Buf, Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::io::BufRead;
@@ -215,6 +215,13 @@ impl Inlet {
     #[inline]
     pub(super) fn take_delivered(&mut self) -> Option<Part> {
         self.delivered.pop_front()
+    }
+
+    /// The next part, if it ends its message.
+    #[inline]
+    pub(super) fn take_whole(&mut self) -> Option<Message> {
+        self.delivered.front().filter(|part| part.end_of_message)?;
+        self.delivered.pop_front().map(|Part { data, context, .. }| Message { data, context })
     }
 
     /// How much memory is kept for what came.

@@ -282,6 +282,21 @@ impl FramerStack {
 
     // ---- what follows
 
+    /// Takes out messages that were delivered already, as long as `more`, and the next is whole: the first one is, unless
+    /// a part that did not end its message came before. The same as by [`poll`](Self::poll), for whoever takes many.
+    #[inline]
+    pub(crate) fn take_whole(&mut self, mut more: impl FnMut(Message) -> bool) {
+        if self.ready == Telling::Due {
+            return;
+        }
+        let Some(top) = self.layers.last_mut() else { return };
+        while let Some(message) = top.inlet.take_whole() {
+            if !more(message) {
+                return;
+            }
+        }
+    }
+
     /// What follows; `None` until it is fed again. What framers send meanwhile is in `out`.
     #[inline]
     pub fn poll(&mut self, out: &mut Outgoing) -> Option<Output> {

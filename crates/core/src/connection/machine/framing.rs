@@ -92,6 +92,19 @@ impl Machine {
         let (mut messages, mut bytes) = (0, 0);
         // What comes in one go is delivered in one, but no more than one read might bring.
         while self.state == State::Closing || messages < MESSAGES && bytes < BYTES {
+            if self.state == State::Established
+                && let Some(place) = self.inbox.place()
+            {
+                framed.take_whole(|message| {
+                    messages += 1;
+                    bytes += message.len();
+                    place.push_back(message);
+                    messages < MESSAGES && bytes < BYTES
+                });
+                if messages >= MESSAGES || bytes >= BYTES {
+                    return None;
+                }
+            }
             match framed.poll()? {
                 framing::Output::Received(part) if self.state == State::Established => {
                     messages += 1;

@@ -158,6 +158,17 @@ impl Lane {
         popped
     }
 
+    /// The same without a copy of what is small; for whoever keeps it for a short time only.
+    pub(super) fn share(&mut self, spares: &mut Spares) -> (u64, Message) {
+        let shared = match self.closed.front_mut() {
+            Some(Segment::Whole(..)) => return self.pop(spares),
+            Some(Segment::Run(run)) => run.share(),
+            None => self.open.share(),
+        };
+        self.let_go(spares);
+        shared
+    }
+
     /// Moves what stays behind small in a large buffer.
     pub(super) fn trim(&mut self, spares: &mut Spares) {
         // Of the other runs nothing has left, and they were full when they were closed, or moved.

@@ -645,10 +645,14 @@ impl Outbox {
     /// Takes the first message out, or the next part of it, to be framed. It counts as queued until it is
     /// [settled](Self::settle), but nothing overtakes it any more, and it does not expire.
     pub(super) fn lift(&mut self) -> Option<Lifted> {
-        let Some(Front::Parts) = self.front() else {
-            let (id, message) = self.pop()?;
+        let front = self.front()?;
+        if !matches!(front, Front::Parts) {
+            let (id, message) = match front {
+                Front::Lane => self.lane.share(&mut self.spares),
+                _ => self.pop()?,
+            };
             return Some(Lifted { id: MessageId(id), message, of: MessageId(id), ends: true });
-        };
+        }
         let Taken { id, message, of, ends } = self.pop_part()?;
         Some(Lifted { id: MessageId(id), message, of: MessageId(of), ends })
     }

@@ -20,6 +20,8 @@ pub(super) struct Run {
     last: Span,
     /// What is said of each; `None` = nothing.
     context: Option<Box<MessageContext>>,
+    /// Messages were taken out that are in its buffer still.
+    is_shared: bool,
 }
 
 /// Messages of one size with consecutive ids.
@@ -190,6 +192,18 @@ impl Run {
         (self.take(1), Message { data, context })
     }
 
+    /// Takes the first message out, without a copy: the buffer is shared from now on.
+    pub(super) fn share(&mut self) -> (u64, Message) {
+        let (size, _) = self.sizes();
+        let mut data = self.buffer.split_to(self.taken + size);
+        bytes::Buf::advance(&mut data, self.taken);
+        self.is_shared = true;
+        let context = self.context.as_deref().cloned().unwrap_or_default();
+        let id = self.take(1);
+        self.taken = 0;
+        (id, Message { data: data.freeze(), context })
+    }
+
     /// Moves what is left of a large buffer into one of its size; the large one.
     pub(super) fn fit(&mut self) -> Option<BytesMut> {
         let rest = self.buffer.len() - self.taken;
@@ -198,12 +212,16 @@ impl Run {
         }
         let exact = BytesMut::from(self.rest());
         self.taken = 0;
+        if std::mem::take(&mut self.is_shared) {
+            self.buffer = exact;
+            return None;
+        }
         Some(std::mem::replace(&mut self.buffer, exact))
     }
 
-    /// Its buffer, for another run.
+    /// Its buffer, for another run; one that is shared is of no use.
     pub(super) fn into_buffer(self) -> BytesMut {
-        self.buffer
+        if self.is_shared { BytesMut::new() } else { self.buffer }
     }
 
     #[inline]
