@@ -3,7 +3,7 @@
 //! One trait, [`Stack`], and one module and one cargo feature for each protocol. A stack turns a candidate into a
 //! [`Wire`], on which the flow's engine reads and writes; it decides nothing that [`neatflow_core`] could decide.
 
-mod interfaces;
+mod network;
 pub mod plain;
 mod progress;
 mod read;
@@ -16,7 +16,7 @@ pub mod tcp;
 pub mod udp;
 mod wire;
 
-pub use interfaces::{Interface, interface_index, interfaces};
+pub use network::{Interface, NetworkWatch, interface_index, interfaces, network};
 pub use progress::{Handshake, Permit, Progress, Stage};
 pub use read::read_some;
 pub use stack::{Acceptor, Association, Established, ListenOn, Stack};

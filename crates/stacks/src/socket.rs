@@ -2,7 +2,7 @@
 //!
 //! What only Linux can do is in `socket/linux.rs`; `socket/other.rs` has the same functions for everybody else.
 
-use crate::interfaces::interface_index;
+use crate::network::interface_index;
 use neatflow_core::properties::CapacityProfile;
 use neatflow_core::{Candidate, Failure, Preference, SelectionProperty};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};

@@ -190,6 +190,11 @@ impl InterfaceRow {
         self.addresses.is_empty() || self.addresses.iter().any(suits)
     }
 
+    /// Whether this is an address of its own that new connections may use.
+    pub(super) fn is_preferred(&self, address: IpAddr) -> bool {
+        self.sources.iter().any(|source| source.address == address && !source.deprecated)
+    }
+
     /// The length of the longest prefix it shares with an address that is on its network.
     fn prefix_over(&self, address: IpAddr) -> Option<u8> {
         self.sources.iter().filter(|source| source.covers(address)).map(|source| source.prefix).max()

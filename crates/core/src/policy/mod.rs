@@ -15,6 +15,7 @@ pub mod daemon;
 mod engine;
 mod files;
 mod fit;
+mod host;
 mod inventory;
 pub mod learned;
 mod listen;
@@ -37,6 +38,7 @@ pub use engine::{
     MAX_REJECTIONS, Rejection, Source, Step,
 };
 pub use files::{FileKind, Loaded, load, load_dated, load_file};
+pub use host::{HostNetwork, NetworkChange};
 pub use inventory::{InterfaceRow, Inventory, Route, StackRow};
 pub use learned::{Learned, Observation, Outcome};
 pub use listen::{ListenSpec, MAX_LISTEN_SPECS, listen_plan};

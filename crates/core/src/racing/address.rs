@@ -25,6 +25,15 @@ impl Family {
     }
 }
 
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V6 => "IPv6",
+            Self::V4 => "IPv4",
+        })
+    }
+}
+
 /// An address, and the zone of a link-local one (RFC 4007 §11). Never an IPv4-mapped IPv6 address: that is the IPv4
 /// address it maps.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

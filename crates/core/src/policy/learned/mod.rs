@@ -73,6 +73,13 @@ impl Learned {
         changed
     }
 
+    /// Forgets what was observed over an interface: it leads to another network now.
+    pub fn forget(&mut self, network: &str) {
+        let known = self.records.len();
+        self.records.retain(|key, _| key.network.as_deref() != Some(network));
+        self.generation += u64::from(self.records.len() < known);
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.generation += u64::from(!self.records.is_empty());
