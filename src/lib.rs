@@ -23,8 +23,8 @@ pub use neatflow_actors::listener::{
 #[cfg(unix)]
 pub use neatflow_actors::policy_sockets;
 pub use neatflow_actors::{
-    Count, Credit, Measured, RaceEnd, RaceRecord, Registry, name_resolver, placement, policy_manager,
-    subscription, supervision,
+    Count, Credit, Measured, RaceEnd, RaceRecord, Registry, name_resolver, network_monitor, placement,
+    policy_manager, subscription, supervision,
 };
 pub use neatflow_core::connection::{ReceiveLimits, State};
 pub use neatflow_core::{
@@ -42,8 +42,8 @@ pub use transport::{Transport, TransportBuilder};
 pub mod prelude {
     pub use crate::events::{
         Aborted, AllWritten, Closed, ConnectionError, ConnectionReceived, EstablishmentError, Expired,
-        ListenError, Readable, Ready, ReceiveError, Received, ReceivedPartial, Sent, SoftError, Stalled,
-        Stopped, Timeout, Writable,
+        ListenError, NetworkStatusChanged, Readable, Ready, ReceiveError, Received, ReceivedPartial, Sent,
+        SoftError, Stalled, Stopped, Timeout, Writable,
     };
     pub use crate::supervision::supervise;
     pub use crate::{

@@ -1,13 +1,19 @@
 //! The handle of a transport.
 
 use actix::prelude::*;
+<<<<<<< HEAD
 use neatflow_actors::name_resolver::{NameServer, Resolve, Roots};
+=======
+use neatflow_actors::name_resolver::Resolve;
+use neatflow_actors::network_monitor::messages::{NetworkChanged, Watch};
+>>>>>>> 4ae9f7f (network_monitor: follow the host's networks, and tell the policy, watchers and connections)
 use neatflow_actors::policy_manager::files::{policy_dir, standard_places};
 use neatflow_actors::policy_manager::messages::{FileReport, Files};
 use neatflow_actors::supervision::{Plan, Supervise};
 use neatflow_actors::transport::messages::{Arbiters, AskPolicyManager, Measure, TakeCensus};
 use neatflow_actors::transport::{Config, Transport as Root};
 use neatflow_actors::{Count, Measured};
+use neatflow_core::policy::HostNetwork;
 use neatflow_core::{Error, racing};
 use neatflow_stacks::Stack;
 use slog::{Drain, Logger};
@@ -62,6 +68,19 @@ impl Transport {
     /// *Errors*: [`Error::Stopped`]. *Cancel safety*: safe.
     pub async fn arbiters(&self) -> Result<Vec<ArbiterHandle>, Error> {
         self.root.send(Arbiters).await.map_err(|_| Error::Stopped)
+    }
+
+    /// From now on, tells this actor of the networks of this host: interfaces, addresses, and routes, as they change. What
+    /// there is at the moment comes back at once, or `None` while that is not known. The actor is not kept alive by it,
+    /// and hears of changes until it has stopped. Whoever cares about one connection subscribes to
+    /// [`NetworkStatusChanged`](crate::events::NetworkStatusChanged) on it.
+    ///
+    /// *Errors*: [`Error::Stopped`]. *Cancel safety*: safe.
+    pub async fn watch_network<A>(&self, actor: &Addr<A>) -> Result<Option<Arc<HostNetwork>>, Error>
+    where
+        A: Actor<Context = Context<A>> + Handler<NetworkChanged>,
+    {
+        self.root.send(Watch(actor.downgrade().recipient())).await.map_err(|_| Error::Stopped)
     }
 
     /// Which files of policies are in force, and which were refused, with line and reason.

@@ -10,6 +10,7 @@ use crate::flow::{Connection, ConnectionRef};
 use crate::listener::{Listener, ListenerRef};
 use crate::subscription::SubscriptionId;
 use actix::Message as ActorMessage;
+use neatflow_core::policy::NetworkChange;
 use neatflow_core::{
     ConnectionFailure, EstablishmentFailure, Failure, ListenFailure, Message, MessageId, Messages,
     ReceiveFailure, ReceiveId, SendFailure, Status,
@@ -220,6 +221,17 @@ events! {
         SoftError[reason] {
             /// What was reported.
             reason: Failure,
+            /// Coalescing: a subscriber that holds too many of these misses the next.
+            credit: Credit,
+        }
+        /// The networks of this host have changed: interfaces, addresses, the way out. Told on every connection on which
+        /// somebody subscribed to it, in any state, once for what changed together. NEAT
+        /// `on_network_status_changed`.
+        NetworkStatusChanged {
+            /// What changed, in no particular order.
+            changes: Arc<[NetworkChange]>,
+            /// Whether this connection's own address is gone, or is not to be used any more: it will hardly go on.
+            concerned: bool,
             /// Coalescing: a subscriber that holds too many of these misses the next.
             credit: Credit,
         }

@@ -12,6 +12,7 @@ mod happy_eyeballs;
 pub mod listener;
 mod metrics;
 pub mod name_resolver;
+pub mod network_monitor;
 pub mod placement;
 pub mod policy_manager;
 #[cfg(unix)]

@@ -4,15 +4,18 @@
 
 use actix::prelude::*;
 use neatflow_actors::Registry;
+use neatflow_actors::events::EventKind;
 use neatflow_actors::policy_manager::files::policy_dir;
 use neatflow_actors::policy_manager::messages::{Eligibility, Eligible, Files, Observe};
 use neatflow_actors::policy_manager::{Config, Interfaces, PolicyManager};
+use neatflow_actors::transport::messages::AskPolicyManager;
 use neatflow_core::policy::{Observation, Outcome, Request};
 use neatflow_core::racing::Memory;
 use neatflow_core::{Protocol, TransportProperties};
-use neatflow_testing::harness::interfaces;
-use neatflow_testing::paused;
-use neatflow_testing::stack::ScriptedStack;
+use neatflow_testing::harness::{Harness, interfaces};
+use neatflow_testing::probe::EventProbe;
+use neatflow_testing::stack::{Outcome as Reaction, ScriptedStack};
+use neatflow_testing::{paused, settle};
 use slog::{Discard, Logger, o};
 use std::fs;
 use std::path::PathBuf;
@@ -238,4 +241,38 @@ fn a_damaged_cache_is_set_aside_and_nothing_else_is_lost() {
             assert!(!scratch.0.join("cache/learned.json").exists());
         });
     }
+}
+
+/// Connects over the second of two protocols, the first of which refuses, and closes; then who comes first.
+async fn first_after_a_connection(properties: TransportProperties) -> String {
+    let refusing = ScriptedStack::new().otherwise(Reaction::refused());
+    let working = ScriptedStack::new().named(Protocol::named("other"));
+    let harness = Harness::with(Harness::config([&refusing, &working]));
+    let probe = EventProbe::start();
+    let connection = harness.to("192.0.2.1:443").properties(properties).tell(&probe).initiate();
+    probe.until(EventKind::Ready).await;
+    let peer = working.try_peer().unwrap();
+    connection.close();
+    peer.finish();
+    probe.end().await;
+    settle().await;
+    let question = Eligible { request: request("192.0.2.1:443", TransportProperties::new()) };
+    let told = harness.root().send(AskPolicyManager(question)).await.unwrap().unwrap().unwrap();
+    told.branches[0].protocol.to_string()
+}
+
+#[test]
+fn a_connection_that_was_used_is_remembered_when_it_ends() {
+    paused(async {
+        assert_eq!(first_after_a_connection(TransportProperties::new()).await, "other");
+    });
+}
+
+#[test]
+fn of_an_isolated_session_nothing_is_remembered() {
+    paused(async {
+        let mut isolated = TransportProperties::new();
+        isolated.connection.isolate_session = true;
+        assert_eq!(first_after_a_connection(isolated).await, "scripted");
+    });
 }

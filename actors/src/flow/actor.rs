@@ -2,11 +2,14 @@
 
 use super::driver::drive;
 use super::engine::{Engine, Outcome};
-use super::messages::{Ended, Inspect};
+use super::learning::observation;
+use super::messages::{Ended, Inspect, Went};
 use super::shared::Shared;
-use crate::census::{Census, Counted, Kind};
-use crate::supervision::{ChildEvent, Plan, Supervise};
-use actix::WeakRecipient;
+use crate::census::{Counted, Kind};
+use crate::policy_manager::PolicyManager;
+use crate::policy_manager::messages::Observe;
+use crate::supervision::{Plan, Supervise};
+use crate::transport::Services;
 use actix::prelude::*;
 use futures::channel::oneshot;
 use neatflow_core::Protocol;
@@ -23,6 +26,8 @@ static NAME: LazyLock<Arc<str>> = LazyLock::new(|| "flow".into());
 #[derive(Debug)]
 pub struct Flow {
     shared: Arc<Shared>,
+    /// Who learns how it went.
+    policy: Addr<PolicyManager>,
     logger: Logger,
     _counted: Counted,
 }
@@ -36,26 +41,21 @@ pub(crate) enum Origin {
 }
 
 /// Starts the flow of a connection on this arbiter.
-pub(crate) fn start(
-    shared: Arc<Shared>,
-    origin: Origin,
-    census: &Arc<Census>,
-    parent: &WeakRecipient<ChildEvent>,
-    logger: &Logger,
-) {
-    let engine = Engine::new(shared.clone(), census.clone());
+pub(crate) fn start(shared: Arc<Shared>, origin: Origin, services: &Services, logger: &Logger) {
+    let engine = Engine::new(shared.clone(), services.census.clone());
     let engine = match origin {
         Origin::Race(race) => engine.after(race),
         Origin::Accepted(protocol, established) => engine.carried_by(protocol, established),
     };
     let logger = logger.clone();
-    let counted = census.count(Kind::Flow);
-    let own = shared.clone();
+    let counted = services.census.count(Kind::Flow);
+    let (own, policy) = (shared.clone(), services.policy.clone());
     let flow = Supervise::new(Plan::transient())
         .name(NAME.clone())
-        .parent(parent.clone())
+        .parent(services.parent.clone())
         .logger(logger.clone())
-        .start(|_| Flow { shared: own, logger, _counted: counted });
+        .start(|_| Flow { shared: own, policy, logger, _counted: counted });
+    shared.listens_among(&services.audience);
     shared.supervised_by(flow.into_addr());
     drive(Box::new(engine));
 }
@@ -81,6 +81,17 @@ impl Handler<Inspect> for Flow {
         }
         self.shared.rouse(core);
         Box::pin(async { report.await.unwrap_or_default() })
+    }
+}
+
+impl Handler<Went> for Flow {
+    type Result = ();
+
+    fn handle(&mut self, Went(outcome): Went, _: &mut Self::Context) {
+        if let Some(observation) = observation(&self.shared, outcome) {
+            #[expect(clippy::disallowed_methods, reason = "one for each connection")]
+            self.policy.do_send(Observe(vec![observation]));
+        }
     }
 }
 

@@ -7,8 +7,9 @@
 use super::attached::Claim;
 use super::buffers;
 use super::heard::Heard;
+use super::learning;
 use super::linger::linger;
-use super::messages::Ended;
+use super::messages::{Ended, Went};
 use super::moving::{Moving, Parcel};
 use super::pace::Pace;
 use super::set;
@@ -448,7 +449,13 @@ impl Engine {
     /// The wire outlives the connection while the peer may still be sending: closing it under arriving data would
     /// send a reset, which may cost the peer what it has not read yet.
     fn let_go(&mut self) {
-        let Some(wire) = self.carrier.wire.take() else { return };
+        let wire = self.carrier.wire.take();
+        let outcome = learning::outcome(&self.duty.shared, wire.as_ref());
+        if let (Some(outcome), Some(flow)) = (outcome, self.duty.shared.flow()) {
+            #[expect(clippy::disallowed_methods, reason = "one at the end of each connection")]
+            flow.do_send(Went(outcome));
+        }
+        let Some(wire) = wire else { return };
         let core = self.duty.shared.lock();
         let may_send = matches!(core.end, Some(Ok(()))) && !core.machine.has_peer_finished();
         drop(core);

@@ -363,6 +363,7 @@ impl Connection {
 
     fn add(&self, subscriber: Subscriber) -> SubscriptionId {
         let id = subscriber.id();
+        let minds_network = subscriber.minds_network();
         let mut core = self.shared.lock();
         if let Some(last) = core.last_words(&self.shared) {
             // Too late for anything else: whoever subscribes hears the terminal event.
@@ -371,6 +372,7 @@ impl Connection {
             core.subscribe(subscriber, &self.shared.waker);
         }
         self.shared.rouse(core);
+        self.shared.has_subscriber(minds_network);
         id
     }
 

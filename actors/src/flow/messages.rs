@@ -1,6 +1,7 @@
 //! What may be said to a flow.
 
 use actix::prelude::*;
+use neatflow_core::policy::Outcome;
 use neatflow_stacks::Report;
 
 /// Sent by a connection's handle: what does the transport measure?
@@ -14,3 +15,8 @@ pub struct Inspect;
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Ended;
+
+/// Sent by the engine, once, just before [`Ended`], of a connection that was opened here: how it went.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Went(pub(crate) Outcome);

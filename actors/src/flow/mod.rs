@@ -23,6 +23,7 @@ mod fates;
 mod few;
 mod handle;
 mod heard;
+mod learning;
 mod linger;
 pub mod messages;
 mod moving;

@@ -257,7 +257,7 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
         ctx: &mut Context<A>,
     ) -> SubscriptionId {
         let subscriber = self.subscriber::<S>(ctx);
-        let id = subscriber.id();
+        let (id, minds_network) = (subscriber.id(), subscriber.minds_network());
         let mut core = shared.lock();
         if let Some(last) = core.last_words(shared) {
             drop(core);
@@ -294,6 +294,7 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
             }
         }
         shared.rouse(core);
+        shared.has_subscriber(minds_network);
         id
     }
 

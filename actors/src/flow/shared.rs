@@ -10,16 +10,19 @@ use super::set::{self, Seat};
 use crate::clock::Clock;
 use crate::credit::Credit;
 use crate::events::{
-    Aborted, AllWritten, Closed, ConnectionError, EstablishmentError, Event, EventKind, Expired, Readable,
-    Ready, ReceiveError, Received, ReceivedPartial, SendError, Sent, SoftError, Stalled, Timeout, Writable,
+    Aborted, AllWritten, Closed, ConnectionError, EstablishmentError, Event, EventKind, Expired,
+    NetworkStatusChanged, Readable, Ready, ReceiveError, Received, ReceivedPartial, SendError, Sent,
+    SoftError, Stalled, Timeout, Writable,
 };
 use crate::happy_eyeballs::RaceRecord;
+use crate::network_monitor::Audience;
 use crate::subscription::{Subscriber, Subscription, SubscriptionId, Subscriptions};
 use crate::watchers::{Place, Watchers};
 use actix::Addr;
 use futures::channel::oneshot;
 use futures::task::AtomicWaker;
 use neatflow_core::connection::{self, Asker, Framed, Input, Machine, Output, Queued, Role, Room, Through};
+use neatflow_core::policy::NetworkChange;
 use neatflow_core::properties::MessageRules;
 use neatflow_core::{
     ConnectionFailure, EstablishmentFailure, Message, MessageId, Messages, Protocol, SendFailure, Time,
@@ -55,6 +58,10 @@ pub(crate) struct Shared {
     flow: OnceLock<Addr<Flow>>,
     record: OnceLock<Arc<RaceRecord>>,
     user_data: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
+    /// Who hears of the networks; whether somebody here is to; and whether it was said that they are.
+    audience: OnceLock<Arc<Audience>>,
+    minds_network: AtomicBool,
+    in_audience: AtomicBool,
     core: Mutex<Core>,
 }
 
@@ -146,6 +153,9 @@ impl Shared {
             flow: OnceLock::new(),
             record: OnceLock::new(),
             user_data: Mutex::new(None),
+            audience: OnceLock::new(),
+            minds_network: AtomicBool::new(subscribers.iter().any(Subscriber::minds_network)),
+            in_audience: AtomicBool::new(false),
             core: Mutex::new(Core {
                 machine,
                 subscribers: Subscriptions::new(WINDOW, subscribers, &waker),
@@ -162,6 +172,45 @@ impl Shared {
             waker,
             clock: Clock::start(),
         })
+    }
+
+    /// Once it has started: where it is told of the networks, if anybody here wants to hear.
+    pub(crate) fn listens_among(self: &Arc<Self>, audience: &Arc<Audience>) {
+        // There is one for each transport.
+        let _ = self.audience.set(audience.clone());
+        if self.minds_network.load(Ordering::SeqCst) {
+            self.join_audience();
+        }
+    }
+
+    /// Somebody has subscribed.
+    pub(crate) fn has_subscriber(self: &Arc<Self>, minds_network: bool) {
+        if minds_network {
+            self.minds_network.store(true, Ordering::SeqCst);
+            self.join_audience();
+        }
+    }
+
+    fn join_audience(self: &Arc<Self>) {
+        if let Some(audience) = self.audience.get()
+            && !self.in_audience.swap(true, Ordering::AcqRel)
+        {
+            audience.add(self);
+        }
+    }
+
+    /// Tells of the networks.
+    pub(crate) fn network_changed(self: &Arc<Self>, changes: &Arc<[NetworkChange]>) {
+        let local = self.carrier().map(|carrier| carrier.path.local.ip());
+        let concerned = local.is_some_and(|local| changes.iter().any(|change| change.concerns(local)));
+        let mut core = self.lock();
+        // Nothing follows the terminal event.
+        if core.end.is_none() && core.is_wanted(EventKind::NetworkStatusChanged) {
+            let (connection, changes) = (ConnectionRef::new(self.clone()), changes.clone());
+            let credit = Credit::default();
+            core.deliver(NetworkStatusChanged { connection, changes, concerned, credit }.into());
+        }
+        self.rouse(core);
     }
 
     /// Now, by the connection's clock.

@@ -156,7 +156,7 @@ impl Acceptance {
         }
         reservation.fill(connection, &self.staff);
         let origin = Origin::Accepted(incoming.protocol, established);
-        flow::start(shared, origin, &services.census, &services.parent, logger);
+        flow::start(shared, origin, services, logger);
     }
 }
 

@@ -3,17 +3,19 @@
 use super::config::Config;
 use super::files::now;
 use super::keeping::Keeping;
-use super::messages::{Eligibility, Eligible, Observe, Rank, Ranked, Where};
+use super::messages::{Eligibility, Eligible, Observe, Rank, Ranked, Unwatched, Where};
+use crate::network_monitor::messages::NetworkChanged;
 use crate::registry::Registry;
 use actix::prelude::*;
 use neatflow_core::policy::daemon::InterfaceNodes;
 use neatflow_core::policy::learned::teach;
 use neatflow_core::policy::{
-    Branch, Engine, InterfaceRow, Inventory, ListenSpec, Observation, Request, built_in,
+    Branch, Engine, HostNetwork, InterfaceRow, Inventory, ListenSpec, Observation, Request, built_in,
 };
 use neatflow_core::racing::{History, Memory};
 use neatflow_core::{EstablishmentFailure, ListenFailure};
 use slog::{Logger, debug, warn};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -23,6 +25,9 @@ use tokio::time::Instant;
 /// How long a look at the interfaces serves requests that name none.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// Of so many interfaces the routers are remembered, also of those that are not there at the moment.
+const MOST_ROUTERS: usize = 64;
+
 /// Where the policy manager looks up the interfaces of this machine.
 #[derive(Clone)]
 pub struct Interfaces(Arc<dyn Fn() -> io::Result<Vec<InterfaceRow>> + Send + Sync>);
@@ -30,17 +35,7 @@ pub struct Interfaces(Arc<dyn Fn() -> io::Result<Vec<InterfaceRow>> + Send + Syn
 impl Interfaces {
     /// Asks the system.
     pub fn system() -> Self {
-        Self::from_fn(|| {
-            let rows = neatflow_stacks::interfaces()?.into_iter().map(|interface| InterfaceRow {
-                name: interface.name.into(),
-                index: interface.index,
-                addresses: interface.addresses,
-                up: interface.up,
-                loopback: interface.loopback,
-                ..InterfaceRow::default()
-            });
-            Ok(rows.collect())
-        })
+        Self::from_fn(|| Ok(neatflow_stacks::network()?.interfaces))
     }
 
     /// Asks a function, which must not block for long.
@@ -66,6 +61,10 @@ pub struct PolicyManager {
     /// The interfaces as nodes, once somebody asks in NEAT's JSON.
     pub(super) interface_nodes: InterfaceNodes,
     looked: Option<Instant>,
+    /// What the network monitor told last, if one tells; what is named and not there is looked for all the same.
+    network: Option<Arc<HostNetwork>>,
+    /// Behind which router each interface was last.
+    routers: BTreeMap<Arc<str>, Arc<str>>,
     pub(super) keeping: Keeping,
     pub(super) logger: Logger,
 }
@@ -76,7 +75,19 @@ impl PolicyManager {
         let inventory = Inventory { stacks: registry.rows(), ..Inventory::default() };
         let engine = Engine::with_pib(built_in::pib());
         let (history, keeping, interface_nodes) = Default::default();
-        Self { interfaces, engine, inventory, history, interface_nodes, looked: None, keeping, logger }
+        let (looked, network, routers) = Default::default();
+        Self {
+            interfaces,
+            engine,
+            inventory,
+            history,
+            interface_nodes,
+            looked,
+            network,
+            routers,
+            keeping,
+            logger,
+        }
     }
 
     /// With what it is to read and to keep. Default: nothing.
@@ -86,22 +97,72 @@ impl PolicyManager {
         self
     }
 
-    /// What is here now. A request that names interfaces or addresses of ours gets a fresh look.
+    /// What is here now. A request that names interfaces or addresses of ours gets a fresh look, if a network monitor
+    /// has not told of them: it may not have heard yet of what the application has just made.
     fn look(&mut self, request: &Request) {
         let particular = !request.locals.is_empty() || !request.properties.selection.interfaces().is_empty();
-        self.look_if(particular);
+        match self.network {
+            Some(_) if particular && !self.inventory.has_what_is_named(request) => self.look_again(),
+            Some(_) => {}
+            None => self.look_if(particular),
+        }
     }
 
     /// What is here now: a fresh look if need be, or if the last one is old.
     pub(super) fn look_if(&mut self, particular: bool) {
         let stale = self.looked.is_none_or(|looked| looked.elapsed() > FRESH);
-        if particular || stale {
+        if self.network.is_none() && (particular || stale) {
             match (self.interfaces.0)() {
                 Ok(interfaces) => self.inventory.interfaces = interfaces,
                 Err(error) => warn!(self.logger, "cannot list interfaces"; "error" => %error),
             }
             self.looked = Some(Instant::now());
         }
+    }
+
+    /// A look beside the network monitor. Where it finds what is known already, more is known of it.
+    fn look_again(&mut self) {
+        let Ok(found) = (self.interfaces.0)() else { return };
+        let known = std::mem::take(&mut self.inventory.interfaces);
+        let newest =
+            |row: InterfaceRow| known.iter().find(|known| known.agrees_with(&row)).cloned().unwrap_or(row);
+        self.inventory.interfaces = found.into_iter().map(newest).collect();
+    }
+
+    /// Where an interface leads to another network now, what was learned over it says nothing any more.
+    fn forget_where_networks_changed(&mut self) {
+        for row in &self.inventory.interfaces {
+            let Some(router) = self.inventory.routed_name(row) else { continue };
+            let earlier = self.routers.insert(row.name.clone(), router.clone());
+            if earlier.is_some_and(|earlier| earlier != router) {
+                debug!(self.logger, "another network"; "interface" => %row.name, "network" => %router);
+                self.engine.learned_mut().forget(&row.name);
+            }
+        }
+        if self.routers.len() > MOST_ROUTERS {
+            let inventory = &self.inventory;
+            self.routers.retain(|name, _| inventory.interface(name).is_some());
+        }
+    }
+}
+
+impl Handler<NetworkChanged> for PolicyManager {
+    type Result = ();
+
+    fn handle(&mut self, NetworkChanged { network, .. }: NetworkChanged, _: &mut Self::Context) {
+        self.inventory.on(&network);
+        self.network = Some(network);
+        self.forget_where_networks_changed();
+    }
+}
+
+impl Handler<Unwatched> for PolicyManager {
+    type Result = ();
+
+    fn handle(&mut self, _: Unwatched, _: &mut Self::Context) {
+        self.network = None;
+        self.looked = None;
+        self.inventory.routes = None;
     }
 }
 

@@ -8,6 +8,7 @@ use super::cache;
 use super::config::Config;
 use super::files::{Directories, now};
 use super::messages::{FileReport, Files};
+use crate::supervision::finish;
 use actix::prelude::*;
 use neatflow_core::policy::{Learned, Loaded, built_in};
 use slog::{debug, info, warn};
@@ -77,6 +78,10 @@ impl PolicyManager {
     }
 
     fn look_at_files(&mut self, ctx: &mut Context<Self>) {
+        // The timer would keep it alive when nobody needs it any more.
+        if !ctx.connected() {
+            return finish(ctx);
+        }
         let Some(mut directories) = self.keeping.directories.take() else { return };
         let read = actix_rt::task::spawn_blocking(move || {
             let loaded = directories.read();

@@ -91,6 +91,15 @@ pub struct FileReport {
     pub refused: Arc<[PolicyError]>,
 }
 
+// ---------- Said by the transport
+
+/// The network monitor is gone: look for yourself from now on.
+///
+/// Reply: none. Overflow: once, so it is delivered without regard to the mailbox's capacity.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Unwatched;
+
 // ---------- Said by a listener
 
 /// On which sockets should a listener listen?

@@ -93,6 +93,7 @@ impl Subscription {
             Event::ReceivedPartial(received) => received.credit = self.window.credit(),
             Event::ConnectionReceived(received) => received.credit = self.window.credit(),
             Event::SoftError(error) => error.credit = self.window.credit_for_soft_error()?,
+            Event::NetworkStatusChanged(changed) => changed.credit = self.window.credit_for_soft_error()?,
             _ => {}
         }
         Some(event)

@@ -243,6 +243,11 @@ impl Subscriber {
         self.kinds
     }
 
+    /// Whether it wants to hear of the networks.
+    pub(crate) fn minds_network(&self) -> bool {
+        self.kinds.contains(EventKind::NetworkStatusChanged)
+    }
+
     /// Its name.
     pub fn id(&self) -> SubscriptionId {
         self.id

@@ -8,14 +8,18 @@ use crate::happy_eyeballs::{self, Order};
 use crate::listener::{self, Setup};
 use crate::metrics::Metrics;
 use crate::name_resolver::{NameResolver, Resolve, settle, settle_remotes};
+use crate::network_monitor::messages::Watch;
+use crate::network_monitor::{Audience, NetworkMonitor};
 use crate::placement::{Placement, Pool, Threads, spin};
+use crate::policy_manager::messages::Unwatched;
 use crate::policy_manager::{Calls, PolicyManager};
 use crate::registry::Registry;
-use crate::supervision::{ChildEvent, ChildEventKind, ChildId, Plan, Supervise, finish};
+use crate::supervision::{Child, ChildEvent, ChildEventKind, ChildId, Plan, Supervise, finish};
 use actix::WeakRecipient;
 use actix::prelude::*;
 use actix_rt::ArbiterHandle;
 use futures::channel::oneshot;
+use neatflow_core::policy::HostNetwork;
 use neatflow_core::{LocalEndpoint, RemoteEndpoint, ResolutionFailure, racing};
 use slog::{Logger, debug, error, o};
 use std::io;
@@ -31,6 +35,10 @@ pub(crate) struct Services {
     pub(crate) policy: Addr<PolicyManager>,
     /// Who answers the calls of races.
     pub(crate) calls: Calls,
+    /// Who tells of the networks; `None` if nobody does.
+    pub(crate) monitor: Option<Addr<NetworkMonitor>>,
+    /// Connections that want to hear of the networks.
+    pub(crate) audience: Arc<Audience>,
     pub(crate) resolver: Recipient<Resolve>,
     pub(crate) registry: Registry,
     pub(crate) racing: racing::Config,
@@ -60,6 +68,8 @@ pub struct Transport {
     life: Option<Life>,
     /// Those without whom nothing can be established.
     staff: Vec<ChildId>,
+    /// The network monitor, without whom the policy manager looks for itself.
+    monitor: Option<ChildId>,
 }
 
 /// The end of a transport, from both sides.
@@ -80,7 +90,7 @@ impl Transport {
         let life = Some(Life { over, ended });
         let (services, pool, threads, staff) = (None, None, None, Vec::new());
         let metrics = Arc::default();
-        (Self { config, census, metrics, services, pool, threads, life, staff }, end)
+        (Self { config, census, metrics, services, pool, threads, life, staff, monitor: None }, end)
     }
 
     /// Starts its further arbiters, unless they have been started. Else they are started with the transport, which
@@ -121,6 +131,7 @@ impl Transport {
             other_policy,
             secure_dns,
             interfaces,
+            network,
             policy,
             racing,
             candidate_restarts,
@@ -138,6 +149,13 @@ impl Transport {
         let policy =
             hiring.start(|_| PolicyManager::new(&registry, interfaces, for_policy).configured(policy));
         self.staff.push(policy.id());
+        let audience: Arc<Audience> = Arc::default();
+        let monitor = network.is_some().then(|| {
+            let (hiring, for_monitor) = hire("network monitor");
+            let (watcher, audience) = (policy.addr().downgrade().recipient(), audience.clone());
+            hiring.start(|_| NetworkMonitor::new(network, for_monitor).watched_by(watcher).telling(audience))
+        });
+        self.monitor = monitor.as_ref().map(Child::id);
         let resolver = other_resolver.unwrap_or_else(|| {
             let (hiring, for_resolver) = hire("name resolver");
             let resolver = hiring.start(|_| NameResolver::new(resolver, for_resolver));
@@ -147,6 +165,8 @@ impl Transport {
         Services {
             calls: other_policy.unwrap_or_else(|| Calls::from(policy.addr())),
             policy: policy.addr().clone(),
+            monitor: monitor.map(|monitor| monitor.addr().clone()),
+            audience,
             resolver,
             registry,
             racing,
@@ -202,7 +222,7 @@ impl Handler<Initiate> for Transport {
 /// Starts a flow and its race on this arbiter.
 fn initiate(mut order: Initiate, services: &Arc<Services>, logger: &Logger) {
     let (outcome, race) = oneshot::channel();
-    flow::start(order.shared.clone(), Origin::Race(race), &services.census, &services.parent, logger);
+    flow::start(order.shared.clone(), Origin::Race(race), services, logger);
     order.taken = true;
     let order = Order { request: order.request.clone(), timeout: order.timeout, outcome };
     happy_eyeballs::start(order, services, logger);
@@ -276,6 +296,15 @@ where
     }
 }
 
+impl Handler<Watch> for Transport {
+    type Result = ResponseFuture<Option<Arc<HostNetwork>>>;
+
+    fn handle(&mut self, watch: Watch, _: &mut Self::Context) -> Self::Result {
+        let monitor = self.services.as_ref().and_then(|services| services.monitor.clone());
+        Box::pin(async move { monitor?.send(watch).await.ok().flatten() })
+    }
+}
+
 impl Handler<Arbiters> for Transport {
     type Result = MessageResult<Arbiters>;
 
@@ -295,6 +324,13 @@ impl Handler<ChildEvent> for Transport {
             ChildEventKind::GaveUp { .. } if self.staff.contains(&event.child) => {
                 error!(self.config.logger, "stopping: cannot go on without"; "child" => %event.name);
                 finish(ctx);
+            }
+            ChildEventKind::GaveUp { .. } if self.monitor == Some(event.child) => {
+                error!(self.config.logger, "nobody tells of the networks any more");
+                if let Some(services) = &self.services {
+                    #[expect(clippy::disallowed_methods, reason = "once: it gives up once")]
+                    services.policy.do_send(Unwatched);
+                }
             }
             what => debug!(self.config.logger, "child"; "name" => %event.name, "what" => ?what),
         }

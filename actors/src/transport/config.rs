@@ -1,6 +1,7 @@
 //! How a transport is set up.
 
 use crate::name_resolver::{self, Resolve};
+use crate::network_monitor;
 use crate::policy_manager::{self, Calls, Interfaces};
 use crate::registry::Registry;
 use crate::supervision::Intensity;
@@ -27,6 +28,8 @@ pub struct Config {
     pub secure_dns: bool,
     /// Where interfaces are looked up. Default: the system.
     pub interfaces: Interfaces,
+    /// Who tells of the networks this host is on. Default: the system.
+    pub network: network_monitor::Source,
     /// What its policy manager reads and keeps. Default: nothing.
     pub policy: policy_manager::Config,
     /// How candidates are raced. Default: RFC 8305.
@@ -53,6 +56,7 @@ impl Config {
             other_policy: None,
             secure_dns: false,
             interfaces: Interfaces::system(),
+            network: network_monitor::Source::system(),
             policy: policy_manager::Config::default(),
             racing: racing::Config::default(),
             candidate_restarts: Intensity {

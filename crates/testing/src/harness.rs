@@ -6,6 +6,7 @@ use crate::stack::ScriptedStack;
 use actix::prelude::*;
 use neatflow_actors::flow::Connection;
 use neatflow_actors::listener::{AcceptFilter, Incoming, Listener};
+use neatflow_actors::network_monitor::Source;
 use neatflow_actors::policy_manager::Interfaces;
 use neatflow_actors::subscription::{EventSet, Subscriber};
 use neatflow_actors::transport::messages::{Initiate, Listen, TakeCensus};
@@ -59,6 +60,7 @@ impl Harness {
         }
         config.other_resolver = Some(ScriptedResolver::new().start().recipient());
         config.interfaces = Interfaces::from_fn(|| Ok(interfaces()));
+        config.network = Source::none();
         config
     }
 

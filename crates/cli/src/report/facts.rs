@@ -65,6 +65,10 @@ fn details(event: &Event) -> Vec<(&'static str, Value)> {
         Event::Received(event) => vec![("bytes", json!(length(event)))],
         Event::ReceiveError(event) => vec![("reason", json!(event.reason.to_string()))],
         Event::SoftError(event) => vec![("reason", json!(event.reason.to_string()))],
+        Event::NetworkStatusChanged(event) => {
+            let changes: Vec<String> = event.changes.iter().map(ToString::to_string).collect();
+            vec![("changes", json!(changes)), ("concerned", json!(event.concerned))]
+        }
         Event::EstablishmentError(event) => vec![("reason", json!(event.reason.to_string()))],
         Event::ConnectionError(event) => vec![("reason", json!(event.reason.to_string()))],
         Event::ListenError(event) => vec![("reason", json!(event.reason.to_string()))],

@@ -23,6 +23,8 @@ pub(super) enum Misfit {
     },
     /// Temporary addresses are required, and IPv4 has none (RFC 9622 §6.2.13).
     NoTemporaryAddress,
+    /// They are required, and there is none to leave from.
+    NoneTemporary,
     OtherFamily {
         local: IpAddr,
     },
@@ -139,6 +141,7 @@ impl fmt::Display for Misfit {
             Self::Unspecified => f.write_str("it names no host"),
             Self::NoPort { service } => write!(f, "its service {service} has not been resolved"),
             Self::NoTemporaryAddress => f.write_str("temporary addresses are required, and IPv4 has none"),
+            Self::NoneTemporary => f.write_str("temporary addresses are required, and there is none"),
             Self::OtherFamily { local } => write!(f, "the local address {local} is of the other family"),
             Self::NoSource { interface } => write!(f, "{interface} has no address to reach it from"),
             Self::ThisHost { interface } => write!(f, "it is this host, and {interface} leads elsewhere"),

@@ -1,6 +1,7 @@
 //! What there is to choose from: the stacks of this build, and the interfaces, addresses and routes of this host.
 
 use super::paths::Path;
+use super::request::Request;
 use crate::candidate::Protocol;
 use crate::properties::Offers;
 use crate::racing::{Family, Network, Source};
@@ -77,6 +78,20 @@ impl Inventory {
         })
     }
 
+    /// Whether the interfaces and addresses of ours that a request names are here, and up.
+    pub fn has_what_is_named(&self, request: &Request) -> bool {
+        let up = |name: &str| self.interface(name).is_some_and(|row| row.up);
+        let ours = |address: IpAddr| {
+            address.is_unspecified() || address.is_loopback() || self.owner(address).is_some_and(|row| row.up)
+        };
+        let said = request.properties.selection.interfaces();
+        said.iter().all(|(_, name)| up(name))
+            && request
+                .locals
+                .iter()
+                .all(|local| local.interface.as_deref().is_none_or(up) && local.literal().is_none_or(ours))
+    }
+
     /// The first interface that has this address.
     pub fn owner(&self, address: IpAddr) -> Option<&InterfaceRow> {
         self.interfaces.iter().find(|row| row.has(address))
@@ -126,16 +141,21 @@ impl Inventory {
     }
 
     fn name_behind(&self, row: &InterfaceRow) -> Arc<str> {
+        self.routed_name(row).unwrap_or_else(|| row.name.clone())
+    }
+
+    /// What names the network behind an interface that has a router: both together.
+    pub fn routed_name(&self, row: &InterfaceRow) -> Option<Arc<str>> {
         let here = |route: &&Route| route.interface == row.index;
         let mut gateways: Vec<IpAddr> =
             self.routes.iter().flatten().filter(here).filter_map(|route| route.gateway).collect();
         if gateways.is_empty() {
-            return row.name.clone();
+            return None;
         }
         gateways.sort_unstable();
         gateways.dedup();
         let gateways: Vec<String> = gateways.iter().map(ToString::to_string).collect();
-        format!("{} via {}", row.name, gateways.join(" ")).into()
+        Some(format!("{} via {}", row.name, gateways.join(" ")).into())
     }
 
     /// The network that paths lead to, for a race: which families it has, and where packets may come from. A family is
@@ -153,6 +173,18 @@ impl Inventory {
         let rows = self.interfaces.iter().filter(|row| row.up && (row.loopback || may(row)));
         let sources = rows.flat_map(|row| row.sources.iter().cloned()).collect();
         Network::default().families(v6 || neither, v4 || neither).sources(sources)
+    }
+
+    /// Whether a connection over this path can have an address that is not used for long (RFC 8981); true where the
+    /// states of addresses are not known.
+    pub(super) fn may_have_temporary(&self, path: &Path) -> bool {
+        let address = path.address.filter(|address| !address.is_unspecified());
+        let suits = |source: &Source| {
+            source.temporary && !source.deprecated && address.is_none_or(|address| source.address == address)
+        };
+        let here = |row: &&InterfaceRow| path.interface.as_deref().is_none_or(|name| *row.name == *name);
+        let mut rows = self.outward().filter(here);
+        rows.any(|row| row.sources.is_empty() || row.sources.iter().any(suits))
     }
 
     fn has_family(&self, row: &InterfaceRow, family: Family) -> bool {
@@ -188,6 +220,16 @@ impl InterfaceRow {
             _ => false,
         };
         self.addresses.is_empty() || self.addresses.iter().any(suits)
+    }
+
+    /// Whether it says the same as another look at it, as far as both know.
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        let (all, others) = (&self.addresses, &other.addresses);
+        self.name == other.name
+            && self.index == other.index
+            && self.up == other.up
+            && all.iter().all(|address| others.contains(address))
+            && others.iter().all(|address| all.contains(address))
     }
 
     /// Whether this is an address of its own that new connections may use.

@@ -108,7 +108,7 @@ mod tests {
         properties: &TransportProperties,
         role: Role,
     ) -> Result<Vec<StackRow>, Refusal> {
-        let stacks = stacks(inventory);
+        let stacks = stacks(&inventory.stacks);
         let mut ledger = Ledger::closed();
         let asked = ledger.begin(wanted(properties, role, &stacks));
         let mut joined = join(&[asked], &stacks, &mut ledger)?;

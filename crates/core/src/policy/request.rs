@@ -1,6 +1,6 @@
 //! What an application asks for.
 
-use super::inventory::Inventory;
+use super::inventory::StackRow;
 use super::refusal::Refusal;
 use crate::candidate::Protocol;
 use crate::endpoint::{LocalEndpoint, RemoteEndpoint};
@@ -8,7 +8,6 @@ use crate::framing::Framers;
 use crate::properties::{Offer, Offers, SelectionProperty, TransportProperties};
 use crate::racing::{Ech, Endpoint};
 use crate::security::{Security, SecurityParameters};
-use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -70,6 +69,16 @@ impl Application {
     }
 }
 
+fn with_framers(offers: &Offers) -> Offers {
+    offers.clone().with(SelectionProperty::PreserveMsgBoundaries, Offer::Always)
+}
+
+/// The stacks, together with framers.
+pub(super) fn framed(stacks: &[StackRow]) -> Vec<StackRow> {
+    let framed = |row: &StackRow| StackRow { offers: with_framers(&row.offers), ..row.clone() };
+    stacks.iter().map(framed).collect()
+}
+
 /// The addresses of one remote endpoint, as far as they are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -111,25 +120,9 @@ impl Resolved {
 }
 
 impl Request {
-    /// What there is, together with the framers.
-    pub(super) fn framed_inventory<'a>(&self, inventory: &'a Inventory) -> Cow<'a, Inventory> {
-        let mut inventory = Cow::Borrowed(inventory);
-        if !self.framers.is_empty() {
-            for row in &mut inventory.to_mut().stacks {
-                row.offers = self.framed(&row.offers);
-            }
-        }
-        inventory
-    }
-
     /// What a stack offers together with the framers: with any, it keeps the boundaries of messages.
     pub fn framed(&self, offers: &Offers) -> Offers {
-        let offers = offers.clone();
-        if self.framers.is_empty() {
-            offers
-        } else {
-            offers.with(SelectionProperty::PreserveMsgBoundaries, Offer::Always)
-        }
+        if self.framers.is_empty() { offers.clone() } else { with_framers(offers) }
     }
 
     /// Whether a connection could be opened like this at all.

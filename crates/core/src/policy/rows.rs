@@ -1,6 +1,6 @@
 //! What there is on this host, as rows: what each stack offers, and where each path leads.
 
-use super::inventory::{Inventory, StackRow};
+use super::inventory::StackRow;
 use super::neat::read::{TRANSPORT, transport_name};
 use super::neat::{Properties, Property, Scalar, Text, Value};
 use super::wishes::{DIRECTION, MULTIPATH, SAFELY_REPLAYABLE, key};
@@ -15,9 +15,9 @@ pub(super) struct StackFacts {
 }
 
 /// The rows of the stacks, in the order of registration. A name means the stack that registered it first.
-pub(super) fn stacks(inventory: &Inventory) -> Vec<StackFacts> {
-    let mut facts: Vec<StackFacts> = Vec::with_capacity(inventory.stacks.len());
-    for stack in &inventory.stacks {
+pub(super) fn stacks(stacks: &[StackRow]) -> Vec<StackFacts> {
+    let mut facts: Vec<StackFacts> = Vec::with_capacity(stacks.len());
+    for stack in stacks {
         if !facts.iter().any(|earlier| earlier.protocol == stack.protocol) {
             facts.push(StackFacts { protocol: stack.protocol.clone(), row: row(stack) });
         }

@@ -238,7 +238,7 @@ impl Engine {
                         Ok(_) if self.known_of(branch, remote, &spot).is_none() => Misfit::RuledOut,
                         Ok(_) => continue,
                     };
-                    if misfit == Misfit::NoTemporaryAddress {
+                    if matches!(misfit, Misfit::NoTemporaryAddress | Misfit::NoneTemporary) {
                         properties = vec![SelectionProperty::UseTemporaryLocalAddress];
                     }
                     let reason = format!("{}: {misfit}", spot.address);
@@ -310,6 +310,9 @@ fn fit_branch(
 ) -> Result<Fit, Misfit> {
     if branch.temporary && spot.address.is_ipv4() {
         return Err(Misfit::NoTemporaryAddress);
+    }
+    if branch.temporary && !inventory.may_have_temporary(&branch.path) {
+        return Err(Misfit::NoneTemporary);
     }
     if let Some(service) = remote.unresolved_service() {
         return Err(Misfit::NoPort { service: service.clone() });

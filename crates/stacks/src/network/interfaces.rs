@@ -13,7 +13,7 @@ pub struct Interface {
     pub index: u32,
     /// Its addresses, in the order of the system; it may have none.
     pub addresses: Vec<IpAddr>,
-    /// Whether it is switched on.
+    /// Whether it is switched on, and has a carrier where that can be told.
     pub up: bool,
     /// Whether it leads back to this machine.
     pub loopback: bool,
@@ -36,7 +36,7 @@ pub fn interfaces() -> io::Result<Vec<Interface>> {
                     name: entry.name,
                     index,
                     addresses: Vec::new(),
-                    up: entry.flags.contains(Flags::UP),
+                    up: entry.flags.contains(Flags::UP | Flags::RUNNING),
                     loopback: entry.flags.contains(Flags::LOOPBACK),
                 },
             );

@@ -8,7 +8,8 @@ use actix::prelude::*;
 use neatflow_actors::Credit;
 use neatflow_actors::events::{
     Aborted, AllWritten, Closed, ConnectionError, ConnectionReceived, EstablishmentError, Event, EventKind,
-    ListenError, Ready, ReceiveError, Received, SendError, Sent, SoftError, Stopped, Timeout,
+    ListenError, NetworkStatusChanged, Ready, ReceiveError, Received, SendError, Sent, SoftError, Stopped,
+    Timeout,
 };
 use neatflow_actors::subscription::{EventSet, Subscriber};
 use std::collections::VecDeque;
@@ -220,7 +221,7 @@ macro_rules! handles {
 
 handles! {
     Ready EstablishmentError Sent SendError AllWritten Received ReceiveError Aborted Timeout Closed
-    ConnectionError ConnectionReceived ListenError Stopped SoftError
+    ConnectionError ConnectionReceived ListenError Stopped SoftError NetworkStatusChanged
 }
 
 #[derive(Message)]
@@ -248,6 +249,10 @@ fn without_credit(event: Event) -> Event {
         Event::SoftError(mut error) => {
             error.credit = Credit::default();
             error.into()
+        }
+        Event::NetworkStatusChanged(mut changed) => {
+            changed.credit = Credit::default();
+            changed.into()
         }
         event => event,
     }

@@ -150,7 +150,9 @@ fn repeat_fault<T: Ord + Copy + fmt::Debug>(mut ids: impl Iterator<Item = T>, wh
 
 fn ready_fault(heard: &[&Line]) -> Option<String> {
     use EventKind as E;
-    let may_be_early = |line: &&Line| matches!(line.kind, E::SendError | E::ReceiveError | E::SoftError);
+    let may_be_early = |line: &&Line| {
+        matches!(line.kind, E::SendError | E::ReceiveError | E::SoftError | E::NetworkStatusChanged)
+    };
     let readies = heard.iter().filter(|line| line.kind == E::Ready).count();
     let established = heard.iter().position(|line| line.kind == E::Ready);
     let failed = heard.iter().position(|line| line.kind == E::EstablishmentError);

@@ -37,6 +37,11 @@ impl<K: PartialEq, V: Clone> Decisions<K, V> {
         Some(value)
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.made.len()
+    }
+
     /// Remembers a decision.
     pub(super) fn remember(&mut self, key: K, value: V) {
         if self.made.len() >= MAX_DECISIONS {

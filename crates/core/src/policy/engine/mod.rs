@@ -47,6 +47,7 @@ pub struct Engine {
     /// Rises when something was changed from outside.
     epoch: u64,
     host: Host,
+    /// Requests with framers apart from those without.
     branches: Decisions<(Request, Role), Result<Vec<Branch>, Refusal>>,
     answers: Decisions<Vec<Alternatives>, Vec<Properties>>,
 }
@@ -56,6 +57,8 @@ pub struct Engine {
 struct Host {
     inventory: Inventory,
     stacks: Vec<StackFacts>,
+    /// The same together with framers: who sends now with them and now without has one host all the same.
+    framed: Vec<StackFacts>,
     generation: u64,
 }
 
@@ -142,8 +145,38 @@ impl Engine {
         if self.host.generation > 0 && self.host.inventory == *inventory {
             return;
         }
-        self.host.stacks = super::rows::stacks(inventory);
+        self.host.stacks = super::rows::stacks(&inventory.stacks);
+        self.host.framed = super::rows::stacks(&super::request::framed(&inventory.stacks));
         self.host.inventory = inventory.clone();
         self.host.generation += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::inventory::StackRow;
+    use super::*;
+    use crate::framing::{Framers, LengthPrefix};
+    use crate::properties::{Offers, SelectionProperty, TransportProperties};
+    use std::sync::Arc;
+
+    #[test]
+    fn who_alternates_between_framers_and_none_has_both_decisions_remembered() {
+        let tcp = StackRow { protocol: crate::Protocol::TCP, offers: Offers::none() };
+        let inventory = Inventory { stacks: vec![tcp], ..Inventory::default() };
+        let nothing = |all: TransportProperties, property: &SelectionProperty| all.no_preference(*property);
+        let properties = SelectionProperty::ALL.iter().fold(TransportProperties::new(), nothing);
+        let properties = Arc::new(properties.require(SelectionProperty::PreserveMsgBoundaries));
+        let remotes = vec!["192.0.2.1:443".parse().unwrap()];
+        let bare = Request { remotes, properties, ..Request::default() };
+        let mut framers = Framers::new();
+        framers.add(LengthPrefix::new());
+        let framed = Request { framers, ..bare.clone() };
+        let mut engine = Engine::new();
+        for _ in 0..3 {
+            assert!(engine.branches(&bare, &inventory, Time::ZERO).is_err(), "TCP keeps no boundaries");
+            assert_eq!(engine.branches(&framed, &inventory, Time::ZERO).unwrap().len(), 1);
+        }
+        assert_eq!((engine.host.generation, engine.branches.len()), (1, 2));
     }
 }

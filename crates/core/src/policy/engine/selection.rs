@@ -70,7 +70,6 @@ impl Engine {
         role: Role,
         now: Time,
     ) -> Result<Vec<Branch>, Refusal> {
-        let inventory = &*request.framed_inventory(inventory);
         self.look(inventory);
         let generations = self.refresh(now);
         let same = |(known, as_what): &(Request, Role)| *as_what == role && same(known, request);
@@ -105,7 +104,6 @@ impl Engine {
             Role::Listen => request.check_to_listen()?,
             Role::Initiate | Role::Rendezvous => request.check_to_initiate()?,
         }
-        let inventory = &*request.framed_inventory(inventory);
         self.look(inventory);
         self.refresh(now);
         let mut ledger = Ledger::open();
@@ -124,7 +122,7 @@ impl Engine {
         role: Role,
         ledger: &mut Ledger,
     ) -> Result<Vec<Chosen>, Refusal> {
-        let stacks = &self.host.stacks;
+        let stacks = if request.framers.is_empty() { &self.host.stacks } else { &self.host.framed };
         let mut asked = wanted(&request.properties, role, stacks);
         peer(request, &mut asked);
         let places = places(&request.properties.selection, inventory, &self.cib, role);
@@ -354,7 +352,8 @@ impl Engine {
 
 /// Whether it is the same request; properties are compared last, and not at all if they are the same object.
 fn same(known: &Request, request: &Request) -> bool {
-    known.remotes == request.remotes
+    known.framers.is_empty() == request.framers.is_empty()
+        && known.remotes == request.remotes
         && known.locals == request.locals
         && (Arc::ptr_eq(&known.properties, &request.properties) || known.properties == request.properties)
 }

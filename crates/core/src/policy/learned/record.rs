@@ -106,7 +106,7 @@ impl Record {
             Outcome::Used { rtt, rate } => {
                 self.failed = None;
                 self.rtt = smoothed(self.rtt, *rtt);
-                self.rate = rate.or(self.rate);
+                self.rate = highest(self.rate, *rate);
             }
         }
         self.seen = now;
@@ -179,6 +179,15 @@ impl Record {
         let magnitude = |number: u64| u64::BITS - number.leading_zeros();
         let millis = |rtt: Duration| u64::try_from(rtt.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
         (self.standing(), self.rtt.map(millis).map_or(0, magnitude), self.rate.map_or(0, magnitude))
+    }
+}
+
+/// The rate that is to be expected: it rises at once, and falls by an eighth of the difference, because whoever has
+/// little to send sees little of what a path can carry.
+fn highest(known: Option<u64>, new: Option<u64>) -> Option<u64> {
+    match (known, new) {
+        (Some(known), Some(new)) if new < known => Some(known - (known - new) / 8),
+        (known, new) => new.or(known),
     }
 }
 
