@@ -325,7 +325,8 @@ fn burning(times: usize) -> (Harness, Arc<AtomicUsize>) {
     let left = Arc::new(AtomicUsize::new(times));
     let working = script.source(cable());
     config.network = Source::from_fn(move || {
-        let burns = left.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+        let burns =
+            left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
         assert!(!burns, "the kernel is on fire");
         working.open()
     });

@@ -25,13 +25,16 @@ pub struct NetworkMonitor {
     logger: Logger,
 }
 
+/// What somebody was told last.
+type Told = Option<Arc<HostNetwork>>;
+
 /// Somebody who is told of changes.
 #[derive(Debug)]
 struct Watcher {
     id: u64,
     recipient: WeakRecipient<NetworkChanged>,
     /// What it was told last.
-    told: Option<Arc<HostNetwork>>,
+    told: Told,
     /// Whether it has not handled that yet: it is told no more meanwhile, however full its mailbox.
     busy: bool,
 }
@@ -60,7 +63,7 @@ impl NetworkMonitor {
     fn tell_watchers(&mut self, ctx: &mut Context<Self>) {
         let Some(network) = self.network.clone() else { return };
         // Most were told the same last.
-        let mut known: Option<(Option<Arc<HostNetwork>>, Arc<[NetworkChange]>)> = None;
+        let mut known: Option<(Told, Arc<[NetworkChange]>)> = None;
         let mut telling = Vec::new();
         self.watchers.retain_mut(|watcher| {
             let Some(recipient) = watcher.recipient.upgrade().filter(Recipient::connected) else {
@@ -109,7 +112,7 @@ impl NetworkMonitor {
     }
 }
 
-fn same(one: &Option<Arc<HostNetwork>>, other: &Option<Arc<HostNetwork>>) -> bool {
+fn same(one: &Told, other: &Told) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => Arc::ptr_eq(one, other),
         (None, None) => true,
