@@ -1,12 +1,8 @@
 //! The handle of a transport.
 
 use actix::prelude::*;
-<<<<<<< HEAD
 use neatflow_actors::name_resolver::{NameServer, Resolve, Roots};
-=======
-use neatflow_actors::name_resolver::Resolve;
 use neatflow_actors::network_monitor::messages::{NetworkChanged, Watch};
->>>>>>> 4ae9f7f (network_monitor: follow the host's networks, and tell the policy, watchers and connections)
 use neatflow_actors::policy_manager::files::{policy_dir, standard_places};
 use neatflow_actors::policy_manager::messages::{FileReport, Files};
 use neatflow_actors::supervision::{Plan, Supervise};
