@@ -3,7 +3,7 @@
 //!
 //! One line for each, the last line counts. Exits with 1 if one has failed, with 2 if something cannot be run.
 
-use neatflow_testing::scenarios::{self, Scenario};
+use neatflow_testing::scenarios::{self, Outcome, Scenario};
 use serde_json::json;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -11,6 +11,7 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: he_scenarios [--layer core|actors] [--json] FILE...";
 
 struct Options {
+    play: fn(&Scenario) -> Result<Outcome, String>,
     json: bool,
     files: Vec<String>,
 }
@@ -28,12 +29,14 @@ fn main() -> ExitCode {
 }
 
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
-    let mut options = Options { json: false, files: Vec::new() };
+    let mut options = Options { play: scenarios::play, json: false, files: Vec::new() };
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--json" => options.json = true,
-            "--layer" => layer(&arguments.next().ok_or(USAGE)?)?,
-            "--layer=core" | "--layer=actors" => layer(argument.trim_start_matches("--layer="))?,
+            "--layer" => options.play = layer(&arguments.next().ok_or(USAGE)?)?,
+            layered if layered.starts_with("--layer=") => {
+                options.play = layer(layered.trim_start_matches("--layer="))?;
+            }
             flag if flag.starts_with('-') => return Err(format!("there is no {flag}\n{USAGE}")),
             _ => options.files.push(argument),
         }
@@ -41,10 +44,10 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Strin
     if options.files.is_empty() { Err(USAGE.to_owned()) } else { Ok(options) }
 }
 
-fn layer(name: &str) -> Result<(), String> {
+fn layer(name: &str) -> Result<fn(&Scenario) -> Result<Outcome, String>, String> {
     match name {
-        "core" => Ok(()),
-        "actors" => Err("the layer actors is not available yet; core is".to_owned()),
+        "core" => Ok(scenarios::play),
+        "actors" => Ok(scenarios::play_actors),
         _ => Err(format!("there is no layer {name}\n{USAGE}")),
     }
 }
@@ -60,7 +63,7 @@ fn run(options: &Options) -> Result<usize, String> {
     let mut failed = 0;
     let mut out = io::stdout().lock();
     for scenario in &all {
-        let (line, passed) = line(scenario, options.json)?;
+        let (line, passed) = line(scenario, options)?;
         failed += usize::from(!passed);
         writeln!(out, "{line}").map_err(|why| why.to_string())?;
     }
@@ -75,11 +78,11 @@ fn run(options: &Options) -> Result<usize, String> {
 }
 
 /// What is said of a scenario, and whether it has passed.
-fn line(scenario: &Scenario, as_json: bool) -> Result<(String, bool), String> {
-    let outcome = scenarios::play(scenario)?;
+fn line(scenario: &Scenario, options: &Options) -> Result<(String, bool), String> {
+    let outcome = (options.play)(scenario)?;
     let difference = scenarios::judge(scenario, &outcome);
     let Scenario { id, name, .. } = scenario;
-    let line = if as_json {
+    let line = if options.json {
         json!({
             "id": id,
             "name": name,

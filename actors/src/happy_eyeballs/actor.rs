@@ -9,7 +9,7 @@ use super::ranking::Ranking;
 use super::resolving::{Resolving, eligible};
 use crate::census::{Counted, Kind};
 use crate::clock::Clock;
-use crate::flow::RaceOutcome;
+use crate::flow::{self, RaceOutcome};
 use crate::name_resolver::Answered;
 use crate::supervision::{ChildEvent, ChildEventKind, Plan, Supervise};
 use crate::transport::Services;
@@ -21,7 +21,7 @@ use neatflow_core::{EstablishmentFailure, Time};
 use slog::{Logger, o, warn};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context as Cx, Poll, Waker};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep_until};
@@ -33,6 +33,8 @@ pub(crate) struct Order {
     pub(crate) timeout: Option<Duration>,
     /// Where the outcome goes. The race is cancelled when nobody waits for it any more.
     pub(crate) outcome: oneshot::Sender<RaceOutcome>,
+    /// Whose race it is, for the record of one that is cancelled.
+    pub(crate) shared: Weak<flow::Shared>,
 }
 
 /// Starts a race on this arbiter.
@@ -47,6 +49,7 @@ pub(crate) fn start(order: Order, services: &Arc<Services>, logger: &Logger) {
             request: order.request,
             timeout: order.timeout,
             outcome: Some(order.outcome),
+            shared: order.shared,
             clock: Clock::start(),
             race: None,
             services: services.clone(),
@@ -68,6 +71,7 @@ pub(crate) struct HappyEyeballs {
     pub(super) timeout: Option<Duration>,
     /// `None` when it is over.
     pub(super) outcome: Option<oneshot::Sender<RaceOutcome>>,
+    pub(super) shared: Weak<flow::Shared>,
     pub(super) clock: Clock,
     /// Once call 1 is answered.
     pub(super) race: Option<Box<Race>>,

@@ -119,8 +119,13 @@ impl HappyEyeballs {
         });
         let why = result.as_ref().err().cloned();
         self.services.metrics.note(|tally| record.count_in(tally, is_cancelled(why.as_ref())));
-        // Nobody waits: what was obtained is dropped here, and so closed.
-        let _ = outcome.send(RaceOutcome { record: record.clone(), result });
+        if let Err(unwanted) = outcome.send(RaceOutcome { record: record.clone(), result }) {
+            // What was obtained is dropped, and so closed; what happened can still be looked at.
+            drop(unwanted.result);
+            if let Some(shared) = self.shared.upgrade() {
+                shared.raced(unwanted.record);
+            }
+        }
         tell(&self.logger, &record, why.as_ref());
         self.observe(&record);
         ctx.stop();

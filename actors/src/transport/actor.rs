@@ -224,7 +224,8 @@ fn initiate(mut order: Initiate, services: &Arc<Services>, logger: &Logger) {
     let (outcome, race) = oneshot::channel();
     flow::start(order.shared.clone(), Origin::Race(race), services, logger);
     order.taken = true;
-    let order = Order { request: order.request.clone(), timeout: order.timeout, outcome };
+    let shared = Arc::downgrade(&order.shared);
+    let order = Order { request: order.request.clone(), timeout: order.timeout, outcome, shared };
     happy_eyeballs::start(order, services, logger);
 }
 

@@ -317,7 +317,8 @@ fn fit_branch(
     if let Some(service) = remote.unresolved_service() {
         return Err(Misfit::NoPort { service: service.clone() });
     }
-    fit(&branch.path, spot.address, spot.port.unwrap_or(0), remote.interface.as_ref(), inventory)
+    let zone = spot.endpoint.and_then(|found| found.address.zone()).or(remote.interface.as_ref());
+    fit(&branch.path, spot.address, spot.port.unwrap_or(0), zone, inventory)
 }
 
 /// The spots of a remote endpoint, as far as they are known, that the protocols of a path may lead to, in order; with

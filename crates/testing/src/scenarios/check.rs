@@ -1,7 +1,10 @@
 //! Whether what came of a scenario is what must come of it.
 
 use super::player::Outcome;
-use super::schema::{Expect, ExpectedAttempt, ExpectedQuery, FamilySpec, KindSpec, Scenario, WinnerSpec};
+use super::schema::{
+    AttemptState, Expect, Expected, ExpectedAttempt, ExpectedQuery, FamilySpec, KindSpec, RacingSpec,
+    Scenario, WinnerSpec,
+};
 use neatflow_core::racing::Address;
 use std::fmt::Debug;
 
@@ -51,6 +54,42 @@ pub fn judge_within(
         return None;
     }
     Some(differences.join("; "))
+}
+
+/// The schema's invariants, which hold for every run.
+pub(super) struct Checks<'a> {
+    pub(super) scenario: &'a Scenario,
+    /// How many attempts the race has left running.
+    pub(super) running: usize,
+}
+
+impl Checks<'_> {
+    pub(super) fn invariants(&self, seen: &Expect, broken: &mut Vec<String>) {
+        let attempts = &seen.attempts;
+        let won = attempts.iter().filter(|attempt| attempt.state == AttemptState::Won).count();
+        if won != usize::from(seen.result == Expected::Connected) {
+            broken.push(format!("{won} attempts have won"));
+        }
+        if self.running > 0 && seen.result != Expected::Unfinished {
+            broken.push(format!("{} attempts run on", self.running));
+        }
+        if attempts.iter().any(|attempt| attempt.end_ms > seen.ended_at_ms) {
+            broken.push("an attempt ends after the race".to_owned());
+        }
+        let key = |one: &ExpectedAttempt| {
+            (one.addr.clone(), one.proto.clone(), one.port, one.iface.clone(), one.round)
+        };
+        let twice = |n: usize| attempts.iter().take(n).any(|one| attempts.get(n).map(key) == Some(key(one)));
+        if (0..attempts.len()).any(twice) {
+            broken.push("an endpoint is tried twice in one round".to_owned());
+        }
+        let staggered = self.scenario.settings.racing == RacingSpec::Staggered;
+        let close =
+            |pair: &[ExpectedAttempt]| matches!(pair, [one, other] if other.start_ms < one.start_ms + 10);
+        if staggered && attempts.windows(2).any(close) {
+            broken.push("two attempts start within 10 ms".to_owned());
+        }
+    }
 }
 
 /// Questions that must not be asked.

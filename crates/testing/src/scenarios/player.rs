@@ -1,5 +1,6 @@
 //! Plays a scenario against the race of neatflow-core, in virtual time.
 
+use super::check::Checks;
 use super::schema::{
     AttemptState, Expect, Expected, ExpectedAttempt, ExpectedQuery, KindSpec, Scenario, WinnerSpec,
 };
@@ -299,7 +300,6 @@ impl<'a> Player<'a> {
         let winner = attempts.iter().find(|attempt| attempt.state == AttemptState::Won).map(named);
         let unstarted: Vec<CandidateId> = self.race.unstarted().collect();
         let not_attempted = unstarted.into_iter().filter_map(|id| Some(plain(&self.spot(id)?))).collect();
-        self.check(&attempts, ended, result);
         let seen = Expect {
             result,
             ended_at_ms: ended,
@@ -309,35 +309,9 @@ impl<'a> Player<'a> {
             not_attempted,
             dns_queries: self.world.candidates.is_none().then(|| std::mem::take(&mut self.queries)),
         };
+        let checks = Checks { scenario: self.scenario, running: self.race.timeline().running().count() };
+        checks.invariants(&seen, &mut self.broken);
         Outcome { seen, timeline: self.race.timeline().clone(), broken: self.broken }
-    }
-
-    /// The schema's invariants.
-    fn check(&mut self, attempts: &[ExpectedAttempt], ended: u64, result: Expected) {
-        let won = attempts.iter().filter(|attempt| attempt.state == AttemptState::Won).count();
-        if won != usize::from(result == Expected::Connected) {
-            self.broken.push(format!("{won} attempts have won"));
-        }
-        let running = self.race.timeline().running().count();
-        if running > 0 && result != Expected::Unfinished {
-            self.broken.push(format!("{running} attempts run on"));
-        }
-        if attempts.iter().any(|attempt| attempt.end_ms > ended) {
-            self.broken.push("an attempt ends after the race".to_owned());
-        }
-        let key = |one: &ExpectedAttempt| {
-            (one.addr.clone(), one.proto.clone(), one.port, one.iface.clone(), one.round)
-        };
-        let twice = |n: usize| attempts.iter().take(n).any(|one| attempts.get(n).map(key) == Some(key(one)));
-        if (0..attempts.len()).any(twice) {
-            self.broken.push("an endpoint is tried twice in one round".to_owned());
-        }
-        let staggered = self.scenario.settings.racing == super::schema::RacingSpec::Staggered;
-        let close =
-            |pair: &[ExpectedAttempt]| matches!(pair, [one, other] if other.start_ms < one.start_ms + 10);
-        if staggered && attempts.windows(2).any(close) {
-            self.broken.push("two attempts start within 10 ms".to_owned());
-        }
     }
 }
 

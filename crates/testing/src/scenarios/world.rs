@@ -6,7 +6,7 @@ use super::schema::{
 };
 use neatflow_core::Protocol;
 use neatflow_core::racing::{
-    Address, Answer, Config, Ech, Family, Memory, Mode, Network, NoAnswer, Ordering, RecordKind, Retry,
+    self, Address, Answer, Config, Ech, Family, Memory, Mode, NoAnswer, Ordering, RecordKind, Retry,
     ServiceRecord, Source, Target, Winner,
 };
 use serde::Deserialize;
@@ -16,14 +16,26 @@ use std::time::Duration;
 pub(super) struct World<'a> {
     scenario: &'a Scenario,
     pub(super) target: Target,
-    pub(super) network: Network,
+    pub(super) network: racing::Network,
     pub(super) memory: Memory,
     pub(super) config: Config,
     /// What the policy manager lists, if it does.
     pub(super) candidates: Option<Vec<Spot>>,
-    answers: Vec<Scripted>,
+    names: NameScript,
+    script: Network,
+}
+
+/// What the name servers answer.
+#[derive(Clone)]
+pub(super) struct NameScript(Vec<Scripted>);
+
+/// What the network does.
+#[derive(Clone)]
+pub(super) struct Network {
     /// With the address each one is for, if it is for one.
-    rules: Vec<(Option<Address>, &'a RuleSpec)>,
+    rules: Vec<(Option<Address>, RuleSpec)>,
+    /// Whether TLS over TCP is awaited.
+    tls_counts: bool,
 }
 
 /// Where an attempt goes.
@@ -36,6 +48,7 @@ pub(super) struct Spot {
     pub(super) priority: u32,
 }
 
+#[derive(Clone)]
 struct Scripted {
     name: String,
     kind: RecordKind,
@@ -69,15 +82,11 @@ impl<'a> World<'a> {
             .alpn(said.protocols.iter().map(String::as_str))
             .transports(protocols(&said.default_transports))
             .secure_dns(said.secure_dns)
-            .ech(match said.ech {
-                EchSpec::Off => Ech::Off,
-                EchSpec::Opportunistic => Ech::Opportunistic,
-                EchSpec::Prefer => Ech::Prefer,
-            });
+            .ech(said.ech.into());
         goal.services = secure;
         let rule = |rule: &'a RuleSpec| {
             let only = rule.matches.addr.as_deref().map(|text| address("network", text)).transpose()?;
-            Ok((only, rule))
+            Ok((only, rule.clone()))
         };
         let candidates = scenario.candidates.as_ref().map(|list| {
             (0..)
@@ -93,25 +102,55 @@ impl<'a> World<'a> {
             memory: memory(said)?,
             config: config(said),
             candidates: candidates.transpose()?,
-            answers: scenario
-                .dns
-                .iter()
-                .map(|entry| Scripted::of(entry, host))
-                .collect::<Result<_, String>>()?,
-            rules: scenario.network.iter().map(rule).collect::<Result<_, String>>()?,
+            names: NameScript(
+                scenario.dns.iter().map(|entry| Scripted::of(entry, host)).collect::<Result<_, String>>()?,
+            ),
+            script: Network {
+                rules: scenario.network.iter().map(rule).collect::<Result<_, String>>()?,
+                tls_counts: secure && said.success == SuccessSpec::Tls,
+            },
         })
+    }
+
+    /// Whether candidates have times of their own.
+    pub(super) fn is_neat(&self) -> bool {
+        self.scenario.settings.racing == RacingSpec::Neat
+    }
+
+    /// What the name servers answer.
+    pub(super) fn names(&self) -> NameScript {
+        self.names.clone()
+    }
+
+    /// What the network does.
+    pub(super) fn network_script(&self) -> Network {
+        self.script.clone()
     }
 
     /// What the name servers answer, and how long after the question.
     pub(super) fn answers(&self, name: &str, kind: RecordKind) -> Vec<(u64, Answer)> {
-        let about = |scripted: &&Scripted| scripted.kind == kind && same_name(&scripted.name, name);
-        let given = self.answers.iter().filter(about);
-        given.filter_map(|scripted| Some((scripted.after?, scripted.answer.clone()))).collect()
+        self.names.answers(name, kind)
     }
 
     /// What becomes of an attempt there.
     pub(super) fn fate(&self, spot: &Spot, round: u32) -> Fate {
-        let matches = |(only, rule): &&(Option<Address>, &RuleSpec)| {
+        self.script.fate(spot, round)
+    }
+}
+
+impl NameScript {
+    /// What the name servers answer, and how long after the question.
+    pub(super) fn answers(&self, name: &str, kind: RecordKind) -> Vec<(u64, Answer)> {
+        let about = |scripted: &&Scripted| scripted.kind == kind && same_name(&scripted.name, name);
+        let given = self.0.iter().filter(about);
+        given.filter_map(|scripted| Some((scripted.after?, scripted.answer.clone()))).collect()
+    }
+}
+
+impl Network {
+    /// What becomes of an attempt there.
+    pub(super) fn fate(&self, spot: &Spot, round: u32) -> Fate {
+        let matches = |(only, rule): &&(Option<Address>, RuleSpec)| {
             let wanted = &rule.matches;
             only.as_ref().is_none_or(|only| *only == spot.address)
                 && wanted.proto.as_deref().is_none_or(|proto| proto == spot.proto.as_str())
@@ -121,9 +160,7 @@ impl<'a> World<'a> {
         };
         let Some((_, rule)) = self.rules.iter().find(matches) else { return Fate::Silent };
         let (after, tls) = (rule.after_ms, rule.tls_ms);
-        let tls_counts = spot.proto == Protocol::TCP
-            && self.scenario.target.scheme == "https"
-            && self.scenario.settings.success == SuccessSpec::Tls;
+        let tls_counts = spot.proto == Protocol::TCP && self.tls_counts;
         match rule.outcome {
             OutcomeSpec::Blackhole => Fate::Silent,
             OutcomeSpec::Refused | OutcomeSpec::Unreachable => Fate::Fails { after, local: false },
@@ -220,7 +257,7 @@ fn record(spec: &ServiceSpec) -> Result<ServiceRecord, String> {
     Ok(record)
 }
 
-fn network(said: &ConfigSpec) -> Result<Network, String> {
+fn network(said: &ConfigSpec) -> Result<racing::Network, String> {
     let has = |family| said.families.contains(&family);
     let pref64 = said.nat64_prefix.as_deref().map(str::parse).transpose();
     let source = |text: &String| {
@@ -232,7 +269,7 @@ fn network(said: &ConfigSpec) -> Result<Network, String> {
         source.prefix = prefix.unwrap_or(source.prefix);
         Ok(source)
     };
-    Ok(Network::default()
+    Ok(racing::Network::default()
         .families(has(FamilySpec::Ipv6), has(FamilySpec::Ipv4))
         .pref64(pref64.map_err(|why| format!("nat64_prefix: {why}"))?)
         .sources(said.local_addrs.iter().map(source).collect::<Result<_, String>>()?))
@@ -307,4 +344,14 @@ fn ip(what: &str, text: &str) -> Result<IpAddr, String> {
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
+}
+
+impl From<EchSpec> for Ech {
+    fn from(spec: EchSpec) -> Self {
+        match spec {
+            EchSpec::Off => Self::Off,
+            EchSpec::Opportunistic => Self::Opportunistic,
+            EchSpec::Prefer => Self::Prefer,
+        }
+    }
 }

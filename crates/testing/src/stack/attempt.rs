@@ -2,6 +2,7 @@
 
 use super::{Net, SCRIPTED_PANIC};
 use neatflow_core::Candidate;
+use neatflow_stacks::Handshake;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,10 @@ pub struct Attempted {
     pub candidate: Candidate,
     /// When it began, since the stack was made.
     pub at: Duration,
+    /// When its security handshake began, since the stack was made; `None` if it did not, or there is none.
+    pub secured_at: Option<Duration>,
+    /// What its security handshake was to use.
+    pub handshake: Option<Handshake>,
     /// How it ended; `None` while it is under way.
     pub end: Option<AttemptEnd>,
     /// When it ended, since the stack was made.
@@ -42,10 +47,24 @@ pub(super) struct Running {
 impl Running {
     pub(super) fn start(net: &Arc<Net>, candidate: &Candidate) -> Self {
         let at = net.origin.elapsed();
-        let attempted = Attempted { candidate: candidate.clone(), at, end: None, ended_at: None };
+        let attempted = Attempted {
+            candidate: candidate.clone(),
+            at,
+            secured_at: None,
+            handshake: None,
+            end: None,
+            ended_at: None,
+        };
         let mut state = net.lock();
         state.attempts.push(attempted);
         Self { net: net.clone(), index: state.attempts.len() - 1 }
+    }
+
+    pub(super) fn secures(&self, handshake: Handshake) {
+        let now = self.net.origin.elapsed();
+        if let Some(attempt) = self.net.lock().attempts.get_mut(self.index) {
+            (attempt.secured_at, attempt.handshake) = (Some(now), Some(handshake));
+        }
     }
 
     pub(super) fn end(&self, end: AttemptEnd) {

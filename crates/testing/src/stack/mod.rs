@@ -74,6 +74,9 @@ enum Kind {
     Streams,
 }
 
+/// What becomes of an attempt, given how often its candidate was tried before.
+type Deciding = Arc<dyn Fn(&Candidate, usize) -> Outcome + Send + Sync>;
+
 /// The network of one stack.
 struct Net {
     state: Mutex<NetState>,
@@ -82,6 +85,7 @@ struct Net {
 
 struct NetState {
     scripts: BTreeMap<SocketAddr, VecDeque<Outcome>>,
+    deciding: Option<Deciding>,
     otherwise: Outcome,
     attempts: Vec<Attempted>,
     /// Transport connections that are alive.
@@ -110,6 +114,7 @@ impl ScriptedStack {
         .fold(Offers::none(), |offers, property| offers.with(property, Offer::Always));
         let state = NetState {
             scripts: BTreeMap::new(),
+            deciding: None,
             otherwise: Outcome::connects(),
             attempts: Vec::new(),
             alive: 0,
@@ -177,6 +182,14 @@ impl ScriptedStack {
     #[must_use]
     pub fn otherwise(self, outcome: Outcome) -> Self {
         self.net.lock().otherwise = outcome;
+        self
+    }
+
+    /// What becomes of every attempt, whatever else was said: a function of the candidate, and of how often it was tried
+    /// before.
+    #[must_use]
+    pub fn deciding(self, decide: impl Fn(&Candidate, usize) -> Outcome + Send + Sync + 'static) -> Self {
+        self.net.lock().deciding = Some(Arc::new(decide));
         self
     }
 
@@ -335,14 +348,14 @@ impl Stack for ScriptedStack {
         candidate: &Candidate,
         progress: Progress,
     ) -> LocalBoxFuture<'static, Result<Established, Failure>> {
-        let outcome = self.net.outcome(candidate.remote);
+        let outcome = self.net.outcome(candidate);
         let running = Running::start(&self.net, candidate);
         if outcome.panics_at_once() {
             running.panic();
         }
         let (stack, candidate) = (self.clone(), candidate.clone());
         async move {
-            outcome.wait(&progress).await;
+            outcome.wait(&progress, |handshake| running.secures(handshake)).await;
             let bound = match outcome.result() {
                 Err(None) => running.panic(),
                 Err(Some(failure)) => {
@@ -391,8 +404,17 @@ impl Net {
     }
 
     /// What becomes of the next attempt to reach this address.
-    fn outcome(&self, remote: SocketAddr) -> Outcome {
+    fn outcome(&self, candidate: &Candidate) -> Outcome {
         let mut state = self.lock();
+        let remote = candidate.remote;
+        if let Some(decide) = state.deciding.clone() {
+            let same = |one: &&Attempted| {
+                one.candidate.remote == remote && one.candidate.interface == candidate.interface
+            };
+            let before = state.attempts.iter().filter(same).count();
+            drop(state);
+            return decide(candidate, before);
+        }
         let otherwise = state.otherwise.clone();
         match state.scripts.get_mut(&remote) {
             Some(script) if script.len() > 1 => script.pop_front().unwrap_or(otherwise),

@@ -1,7 +1,7 @@
 //! What becomes of an attempt.
 
 use neatflow_core::{Failure, Offers};
-use neatflow_stacks::{Progress, Stage};
+use neatflow_stacks::{Handshake, Progress, Stage};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ use std::time::Duration;
 pub struct Outcome {
     end: End,
     after: Duration,
+    /// When its transport is up, if security comes after it.
+    transport: Option<Duration>,
     /// In the order of their times.
     stages: Vec<(Duration, Stage)>,
     obtains: Option<Offers>,
@@ -83,6 +85,13 @@ impl Outcome {
         self
     }
 
+    /// Its transport is up after this time. Then comes security: it begins when the race
+    /// [allows](neatflow_stacks::Progress::may_secure) it, and what was said of the outcome counts from there.
+    #[must_use]
+    pub fn over_transport(self, up: Duration) -> Self {
+        Self { transport: Some(up), ..self }
+    }
+
     /// It obtains this, whatever was promised.
     #[must_use]
     pub fn obtaining(self, offers: Offers) -> Self {
@@ -96,15 +105,20 @@ impl Outcome {
     }
 
     fn of(end: End, after: Duration) -> Self {
-        Self { end, after, stages: Vec::new(), obtains: None, bound: None }
+        Self { end, after, transport: None, stages: Vec::new(), obtains: None, bound: None }
     }
 
     pub(super) fn panics_at_once(&self) -> bool {
         matches!(self.end, End::PanicsAtOnce)
     }
 
-    /// Reports the stages, and returns when the attempt is over.
-    pub(super) async fn wait(&self, progress: &Progress) {
+    /// Reports the stages, and returns when the attempt is over; `secures` is told when security begins, and with what.
+    pub(super) async fn wait(&self, progress: &Progress, secures: impl FnOnce(Handshake)) {
+        if let Some(up) = self.transport {
+            rest(up).await;
+            progress.reached(Stage::Transport);
+            secures(progress.may_secure().await);
+        }
         let mut passed = Duration::ZERO;
         let never = matches!(self.end, End::Never);
         for (at, stage) in self.stages.iter().filter(|(at, _)| never || *at <= self.after) {
