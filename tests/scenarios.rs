@@ -1,17 +1,25 @@
-//! The scenario files against the race: every one passes, and would be seen to fail.
+//! The scenario files against the race, as a machine and as actors: every one passes, and would be seen to fail.
 #![expect(clippy::unwrap_used, reason = "a scenario that is missing or cannot be read fails the test")]
 
-use neatflow_testing::scenarios::{self, Scenario};
+use neatflow_testing::scenarios::{self, Outcome, Scenario};
 
 const PUBLIC: &str = include_str!("scenarios/he_scenarios_public.json");
 const OWN: &str = include_str!("scenarios/he_scenarios_own.json");
 
+type Play = fn(&Scenario) -> Result<Outcome, String>;
+
+const LAYERS: [(&str, Play); 2] = [("core", scenarios::play), ("actors", scenarios::play_actors)];
+
 fn failures(file: &str) -> Vec<String> {
-    let failure = |scenario: &Scenario| {
-        let difference = scenarios::judge(scenario, &scenarios::play(scenario).unwrap())?;
-        Some(format!("{} {}: {difference}", scenario.id, scenario.name))
-    };
-    scenarios::read(file).unwrap().iter().filter_map(failure).collect()
+    let mut failures = Vec::new();
+    for scenario in scenarios::read(file).unwrap() {
+        for (layer, play) in LAYERS {
+            if let Some(difference) = scenarios::judge(&scenario, &play(&scenario).unwrap()) {
+                failures.push(format!("{layer} {} {}: {difference}", scenario.id, scenario.name));
+            }
+        }
+    }
+    failures
 }
 
 #[test]
@@ -30,8 +38,10 @@ fn every_scenario_of_our_own_passes() {
 #[test]
 fn a_wrong_expectation_is_noticed_whatever_is_wrong_in_it() {
     let all = [PUBLIC, OWN].map(|file| scenarios::read(file).unwrap());
-    for mut scenario in all.into_iter().flatten() {
-        let outcome = scenarios::play(&scenario).unwrap();
+    for (mut scenario, (_, play)) in
+        all.into_iter().flatten().flat_map(|one| LAYERS.map(|layer| (one.clone(), layer)))
+    {
+        let outcome = play(&scenario).unwrap();
         scenario.accept_also.clear();
         scenario.expect = outcome.seen.clone();
         let right = scenario.expect.clone();

@@ -86,7 +86,9 @@ impl HappyEyeballs {
         for path in candidates.chunk_by_mut(|one, other| one.interface == other.interface) {
             memory.reorder(path, |candidate| (candidate.remote.ip().to_canonical(), &candidate.transport));
         }
-        let neat = matches!(self.services.racing.mode, Mode::Neat(_));
+        let moved = candidates.iter().zip(0..).any(|(one, place)| places.get(&one.id) != Some(&place));
+        // There the priority is a time, and whoever ranks may have set it.
+        let timed = matches!(self.services.racing.mode, Mode::Neat(_)) && !moved;
         let entry = |(place, candidate): (usize, &Candidate)| {
             let found = found.iter().find(|found| is_of(found, candidate));
             let before = place.checked_sub(1).and_then(|before| candidates.get(before));
@@ -95,7 +97,7 @@ impl HappyEyeballs {
             let learned = || memory.delays.get(&candidate.remote.ip().to_canonical()).copied();
             let delay = found.and_then(|found| found.delay).or_else(learned);
             let mut entry = Entry::from(candidate).rule(rule).delay(delay);
-            if !neat {
+            if !timed {
                 entry.priority = u32::try_from(place).unwrap_or(u32::MAX);
             }
             entry

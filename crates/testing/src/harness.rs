@@ -12,7 +12,7 @@ use neatflow_actors::subscription::{EventSet, Subscriber};
 use neatflow_actors::transport::messages::{Initiate, Listen, TakeCensus};
 use neatflow_actors::transport::{Config, Transport};
 use neatflow_actors::{Count, Registry};
-use neatflow_core::policy::{InterfaceRow, Request};
+use neatflow_core::policy::{Application, InterfaceRow, Request};
 use neatflow_core::{LocalEndpoint, Message, RemoteEndpoint, TransportProperties};
 use slog::{Discard, Logger, o};
 use std::fmt;
@@ -104,6 +104,7 @@ impl Harness {
             locals: Vec::new(),
             remotes: Vec::new(),
             properties: TransportProperties::new(),
+            application: None,
             timeout: None,
             subscribers: Vec::new(),
             filters: Vec::new(),
@@ -120,6 +121,7 @@ pub struct Intent {
     locals: Vec<LocalEndpoint>,
     remotes: Vec<RemoteEndpoint>,
     properties: TransportProperties,
+    application: Option<Arc<Application>>,
     timeout: Option<Duration>,
     subscribers: Vec<Subscriber>,
     filters: Vec<AcceptFilter>,
@@ -154,6 +156,11 @@ impl Intent {
     /// What the transport shall be like.
     pub fn properties(self, properties: TransportProperties) -> Self {
         Self { properties, ..self }
+    }
+
+    /// What is spoken over it, so that service bindings are asked for.
+    pub fn speaking(self, application: Application) -> Self {
+        Self { application: Some(Arc::new(application)), ..self }
     }
 
     /// How long establishing may take.
@@ -213,6 +220,7 @@ impl Intent {
             locals: self.locals.clone(),
             remotes: self.remotes.clone(),
             properties: Arc::new(self.properties.clone()),
+            application: self.application.clone(),
             ..Request::default()
         })
     }

@@ -119,10 +119,12 @@ impl Policy {
     pub(super) fn new(config: &Config, world: World<'_>) -> Self {
         let manager = PolicyManager::new(&config.registry, config.interfaces.clone(), config.logger.clone());
         let neat = world.is_neat();
-        let World { network, mut memory, candidates, .. } = world;
+        let World { mut network, mut memory, candidates, .. } = world;
         let list = candidates.map(|mut list| {
             memory.reorder(&mut list, |spot| (spot.address.ip(), &spot.proto));
             (memory.winner, memory.penalties) = (None, Vec::new());
+            // Whoever ranks knows what can be reached.
+            network = Network::default();
             list
         });
         Self { manager: manager.start(), network, memory, list, neat }
