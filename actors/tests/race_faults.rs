@@ -101,22 +101,23 @@ fn a_resolver_that_dies_of_every_question_is_given_up() {
 fn with_every_name_server_dead_a_race_fails_by_its_deadline_and_blames_the_name_servers() {
     paused(async {
         let names = || ScriptedResolver::new().never("host.example");
-        let by_application = |intent: Intent| intent.timeout(ms(2000));
         let mut limited = Harness::config([&ScriptedStack::new()]);
         limited.other_resolver = Some(names().start().recipient());
         limited.racing.deadline = Some(ms(2000));
-        let by_configuration = Harness::with(limited);
+        let by_configuration = Harness::with(limited).to("host.example:1");
         let unlimited = Harness::with_names(&ScriptedStack::new(), names());
-        for intent in [by_application(unlimited.to("host.example:1")), by_configuration.to("host.example:1")]
-        {
+        let by_application = unlimited.to("host.example:1").timeout(ms(2000));
+        for (intent, applications) in [(by_configuration, false), (by_application, true)] {
             let probe = EventProbe::start();
             let connection = intent.tell(&probe).initiate();
             probe.until(EventKind::EstablishmentError).await;
             assert_eq!(probe.trace().time_of(EventKind::EstablishmentError), Some(ms(2000)));
             let failure = connection.ready().await.unwrap_err();
-            let EstablishmentFailure::ResolutionFailed(unresolved) = &*failure else { panic!("{failure}") };
             let expected = ResolutionFailure::TimedOut { name: "host.example".into(), after: ms(2000) };
-            assert_eq!(unresolved, &[expected]);
+            assert_eq!(failure.unresolved(), [expected]);
+            // Whoever has set a limit is told that it is over.
+            assert_eq!(matches!(&*failure, EstablishmentFailure::Timeout { .. }), applications, "{failure}");
+            assert!(failure.to_string().contains("no name server answered for host.example"), "{failure}");
             assert_eq!(connection.race().unwrap().end, RaceEnd::Lost(Loss::Deadline));
         }
     });

@@ -60,8 +60,10 @@ impl HappyEyeballs {
             self.resolving.note(ResolutionFailure::TimedOut { name, after });
         }
         let unresolved = self.resolving.unresolved.clone();
-        // Nothing could be tried because nobody knew where: that is not the peer's fault.
-        if attempts.is_empty() && !unresolved.is_empty() {
+        // Nothing could be tried because nobody knew where: that is not the peer's fault. If the application has set the
+        // limit it is told of that; the names are told of in either case.
+        let by_application = self.timeout == Some(after);
+        if attempts.is_empty() && !unresolved.is_empty() && !by_application {
             return EstablishmentFailure::ResolutionFailed(unresolved);
         }
         EstablishmentFailure::Timeout { after, attempts, unresolved }

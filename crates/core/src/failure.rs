@@ -367,7 +367,7 @@ pub enum EstablishmentFailure {
         unresolved: Vec<ResolutionFailure>,
     },
     /// The application's timeout passed first.
-    #[error("timed out after {after:?}: {}", List(attempts))]
+    #[error("timed out after {after:?}: {}", Tried(attempts, unresolved))]
     Timeout {
         /// The timeout.
         after: Duration,
@@ -607,6 +607,19 @@ struct Blame<'a>(&'a [SelectionProperty]);
 impl fmt::Display for Blame<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() { Ok(()) } else { write!(f, " ({})", Names(self.0)) }
+    }
+}
+
+/// What was tried; where nothing was, the names that kept it from that.
+struct Tried<'a>(&'a [Attempt], &'a [ResolutionFailure]);
+
+impl fmt::Display for Tried<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(attempts, unresolved) = self;
+        if attempts.is_empty() && !unresolved.is_empty() {
+            return List(unresolved).fmt(f);
+        }
+        List(attempts).fmt(f)
     }
 }
 
