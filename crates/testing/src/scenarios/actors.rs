@@ -76,7 +76,6 @@ impl<'a> Stage<'a> {
 
     async fn play(mut self) -> Result<Outcome, String> {
         let (connection, order) = Initiate::new(request(self.scenario)?, None, &[], None);
-        #[expect(clippy::disallowed_methods, reason = "the only one")]
         self.root.do_send(order);
         let end = timeout(FOR_EVER, connection.ready());
         let end = match self.scenario.settings.cancel_at_ms {
@@ -104,9 +103,8 @@ impl<'a> Stage<'a> {
             connection.abort();
             settle().await;
         }
-        let record = match record.or_else(|| connection.race().cloned()) {
-            Some(record) => record,
-            None => return Err(format!("{}: there is no record of it", self.scenario.id)),
+        let Some(record) = record.or_else(|| connection.race().cloned()) else {
+            return Err(format!("{}: there is no record of it", self.scenario.id));
         };
         self.clean(&connection, unfinished).await;
         let (result, error) = match (&failure, record.end) {

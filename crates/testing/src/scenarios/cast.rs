@@ -180,8 +180,7 @@ impl Policy {
         let remote = SocketAddr::new(spot.address.ip(), spot.port);
         let properties = call.request.properties.clone();
         let mut candidate = Candidate::new(CandidateId(place), spot.proto.clone(), remote, properties);
-        candidate.interface =
-            spot.iface.as_deref().or(spot.address.zone().map(|zone| &**zone)).map(Into::into);
+        candidate.interface = spot.iface.as_deref().map(Into::into).or_else(|| spot.address.zone().cloned());
         candidate.priority = if self.neat { spot.priority } else { place };
         candidate
     }
