@@ -10,8 +10,11 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: he_scenarios [--layer core|actors] [--json] FILE...";
 
+/// A layer: what plays a scenario.
+type Play = fn(&Scenario) -> Result<Outcome, String>;
+
 struct Options {
-    play: fn(&Scenario) -> Result<Outcome, String>,
+    play: Play,
     json: bool,
     files: Vec<String>,
 }
@@ -44,7 +47,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Strin
     if options.files.is_empty() { Err(USAGE.to_owned()) } else { Ok(options) }
 }
 
-fn layer(name: &str) -> Result<fn(&Scenario) -> Result<Outcome, String>, String> {
+fn layer(name: &str) -> Result<Play, String> {
     match name {
         "core" => Ok(scenarios::play),
         "actors" => Ok(scenarios::play_actors),
