@@ -27,7 +27,7 @@ bench *FLAGS:
 bench-messages *FLAGS:
     cargo bench --bench messages -- {{ FLAGS }}
 
-# Measure the data path beside tokio, tokio-util and actix, all of it: some 20 minutes; `just bench-data --quick` takes two.
+# Measure the data path beside tokio, tokio-util and actix, all of it: some 6 minutes; `just bench-data --quick` takes two.
 bench-data *FLAGS:
     cargo bench --bench data_path -- --idle --threads {{ FLAGS }}
 
