@@ -1,6 +1,7 @@
 //! What may be said on the command line.
 
 use crate::bench::args::Bench;
+use crate::policies::Policies;
 use crate::policy::args::Policy;
 #[cfg(unix)]
 use crate::policyd::args::Policyd;
@@ -45,6 +46,7 @@ Examples:
   tail -f log | neatflow connect --quit 1 collector.example 7000
   printf hi | neatflow connect --profile unreliable-datagram localhost 7000
   neatflow connect --require keepAlive --set keepAliveTimeout=30 --avoid interface:wlan0 example.org 80
+  neatflow connect --policy-dir ./policies --neat-properties wanted.json example.org 80
 ";
 
 /// clap's own, with the two arguments as they are meant.
@@ -308,6 +310,9 @@ pub(crate) struct Reach {
 
     #[command(flatten)]
     pub(crate) wishes: Wishes,
+
+    #[command(flatten)]
+    pub(crate) policies: Policies,
 }
 
 /// Where to listen, and for what.
@@ -327,6 +332,9 @@ pub(crate) struct Place {
 
     #[command(flatten)]
     pub(crate) wishes: Wishes,
+
+    #[command(flatten)]
+    pub(crate) policies: Policies,
 }
 
 #[derive(Debug, Arguments)]

@@ -10,6 +10,7 @@ mod exit;
 mod join;
 mod listen;
 mod plot;
+mod policies;
 mod policy;
 #[cfg(unix)]
 mod policyd;

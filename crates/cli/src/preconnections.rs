@@ -12,7 +12,7 @@ impl Reach {
 
     /// A connection to be made, on a transport of its own.
     pub(crate) fn preconnection(&self) -> Result<Preconnection, Error> {
-        let mut builder = Transport::builder();
+        let mut builder = self.policies.on(Transport::builder());
         if !self.dns.is_empty() {
             builder = builder.name_servers(self.dns.iter().copied());
         }
@@ -48,7 +48,8 @@ impl Place {
         // It was looked at before anything was begun.
         let local = self.endpoint().unwrap_or_default();
         let wanted = self.wishes.on(self.base())?;
-        let preconnection = Preconnection::new(&Transport::start()).local(local).properties(wanted);
+        let transport = self.policies.on(Transport::builder()).start();
+        let preconnection = Preconnection::new(&transport).local(local).properties(wanted);
         Ok(match &self.interface {
             Some(interface) => preconnection.require(Interface::named(interface.as_str())),
             None => preconnection,

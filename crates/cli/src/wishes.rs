@@ -1,6 +1,7 @@
 //! What is asked of the transport on the command line.
 
 use clap::Args as Arguments;
+use neatflow::policy::neat::Alternatives;
 use neatflow::properties::{ALL, Interface, Kind, Profile, PropertyError, Pvd, Selector, ValueFault};
 use neatflow::{Preference, TransportProperties};
 use std::fmt;
@@ -37,6 +38,13 @@ pub(crate) struct Wishes {
     /// Times are in seconds, rates in bit/s: --set connTimeout=2.5 --set safelyReplayable=true.
     #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
     set: Vec<Setting>,
+
+    /// Ask besides for what this file says in the language of NEAT's Policy Manager.
+    ///
+    /// An object of properties, or a list of them to choose from: {"transport": {"value": ["SCTP", "TCP"]}}. A
+    /// transport that is not here is passed by.
+    #[arg(long, value_name = "FILE", value_parser = neat_properties)]
+    neat_properties: Option<Alternatives>,
 }
 
 /// What a preference is about, and how it was written.
@@ -69,6 +77,10 @@ impl Wishes {
     ///
     /// *Errors*: two of them say different things of one property; too many or too long names of vendors.
     pub(crate) fn on(&self, base: TransportProperties) -> Result<TransportProperties, PropertyError> {
+        let base = match &self.neat_properties {
+            Some(neat) => base.with_neat(neat.clone()),
+            None => base,
+        };
         let said: Vec<_> = self.said().collect();
         let mut all = base.clone();
         said.iter().try_for_each(|one| one.apply(&mut all))?;
@@ -131,6 +143,11 @@ impl fmt::Display for Said<'_> {
             Self::Value(Setting { name, value }) => write!(f, "--set {name}={value}"),
         }
     }
+}
+
+fn neat_properties(file: &str) -> Result<Alternatives, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+    Alternatives::from_json(&text).map_err(|error| error.to_string())
 }
 
 fn profile(text: &str) -> Result<Profile, ValueFault> {
@@ -220,6 +237,34 @@ mod tests {
         }
         let twice = on_nothing("--require reliability --require reliability --set reliability=require");
         assert_eq!(twice, Ok(TransportProperties::new().require(Reliability)));
+    }
+
+    #[test]
+    fn a_file_of_neats_properties_is_asked_for_besides_and_a_bad_one_is_refused_with_its_place() {
+        let file = std::env::temp_dir().join(format!("neatflow-wishes-{}.json", std::process::id()));
+        let line = format!("--require reliability --neat-properties {}", file.display());
+        for (text, told) in [
+            (r#"{"transport": {"value": ["SCTP", "TCP"], "precedence": 1}}"#, None),
+            (
+                r#"[{"transport": {"value": "TCP"}}, {"transport": {"value": "SCTP"}, "mtu": {"value": {"start": 1500, "end": "inf"}}}]"#,
+                None,
+            ),
+            ("{\"transport\":\n {}}", Some("2:2: transport: ")),
+            (r#"{"transport": {"value": [["TCP"]]}}"#, Some("a list or an object inside a list")),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            match (told, wishes(&line)) {
+                (None, Ok(wishes)) => {
+                    let wanted = wishes.on(TransportProperties::new()).unwrap();
+                    assert_eq!(wanted.neat, Alternatives::from_json(text).unwrap());
+                    assert_eq!(wanted.selection.preference(Reliability), Preference::Require);
+                }
+                (Some(why), Err(error)) => assert!(error.to_string().contains(why), "{text}: {error}"),
+                (_, other) => panic!("{text}: {other:?}"),
+            }
+        }
+        std::fs::remove_file(&file).unwrap();
+        assert!(wishes(&line).unwrap_err().to_string().contains("No such file"));
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod programs;
 mod properties;
 mod racing;
 mod resolving;
+mod steering;
 mod stopping;
 mod support;
 mod telling;
