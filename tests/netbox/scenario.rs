@@ -51,13 +51,19 @@ fn play(scenario: &Scenario) {
     let noise = Noise::start();
     let difference = common::run(race(scenario, &stage));
     let late = noise.end().max(stage.net.take_late());
-    if let Some(difference) = difference {
-        super::fail(&difference, late);
+    if let Some(Difference { what, slow }) = difference {
+        super::fail(&what, slow, late);
     }
 }
 
+struct Difference {
+    what: String,
+    /// Whether anything was later than on a quiet machine: if all was in time, the machine is not to blame.
+    slow: bool,
+}
+
 /// How what happened differs from what must.
-async fn race(scenario: &Scenario, stage: &Stage) -> Option<String> {
+async fn race(scenario: &Scenario, stage: &Stage) -> Option<Difference> {
     let mut racing = scenarios::racing(scenario);
     // It is the application's, and given where it gives it.
     racing.deadline = None;
@@ -86,7 +92,10 @@ async fn race(scenario: &Scenario, stage: &Stage) -> Option<String> {
         seen.not_attempted.clone_from(&scenario.expect.not_attempted);
     }
     broken.extend(leftovers(stage, &connection, result).await);
-    scenarios::judge_within(scenario, &seen, broken, Tolerance::REAL)
+    let what = scenarios::judge_within(scenario, &seen, broken, Tolerance::REAL)?;
+    let closely = scenarios::judge_within(scenario, &seen, Vec::new(), Tolerance::QUIET).unwrap_or_default();
+    let slow = ["_ms is ", "is not asked at"].iter().any(|late| closely.contains(late));
+    Some(Difference { what, slow })
 }
 
 /// Does everything once, with a transport of its own, which remembers nothing for others.

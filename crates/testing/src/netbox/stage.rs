@@ -27,6 +27,7 @@ pub fn cannot(scenario: &Scenario) -> Option<&'static str> {
         || !settings.used_addrs.is_empty()
         || !settings.protocol_penalty.is_empty()
         || settings.cached_winner.is_some();
+    let literals: Option<Vec<IpAddr>> = settings.local_addrs.iter().map(|text| text.parse().ok()).collect();
     let rules = &scenario.network;
     if scenario.target.scheme != "tcp" {
         Some("TLS")
@@ -47,11 +48,15 @@ pub fn cannot(scenario: &Scenario) -> Option<&'static str> {
         Some("a local error that takes its time")
     } else if scenario.target.host.contains('%') {
         Some("a link-local address")
-    } else if !settings.local_addrs.is_empty() {
-        Some("known states of local addresses")
+    } else if literals.is_none_or(|own| !own.is_empty() && families(&own) != said_families(scenario)) {
+        Some("local addresses that the client cannot have")
     } else {
         None
     }
+}
+
+fn families(addresses: &[IpAddr]) -> (bool, bool) {
+    (addresses.iter().any(IpAddr::is_ipv6), addresses.iter().any(IpAddr::is_ipv4))
 }
 
 fn said_families(scenario: &Scenario) -> (bool, bool) {
@@ -90,7 +95,7 @@ impl Stage {
         let net = NetBox::with([if v4 { client } else { client.v6_only() }])?;
         for entry in &scenario.dns {
             let name = entry.name.as_deref().unwrap_or(&scenario.target.host);
-            net.dns().on(name, record_type(entry.kind), reply(entry)?);
+            net.dns().on(name, record_type(entry.kind), reply(entry)?.after(delay(scenario, entry)));
         }
         // An address without a route cannot be sent to.
         for address in addresses(scenario) {
@@ -155,7 +160,9 @@ const fn record_type(kind: KindSpec) -> RecordType {
 }
 
 fn reply(entry: &DnsSpec) -> io::Result<Reply> {
-    let Some(delay) = entry.delay_ms else { return Ok(Reply::silence()) };
+    if entry.delay_ms.is_none() {
+        return Ok(Reply::silence());
+    }
     let reply = match entry.error {
         Some(ErrorSpec::NxDomain) => Reply::no_such_name(),
         Some(ErrorSpec::ServFail | ErrorSpec::Timeout) => Reply::server_failure(),
@@ -167,7 +174,22 @@ fn reply(entry: &DnsSpec) -> io::Result<Reply> {
             Reply::addresses(texts.iter().map(String::as_str))
         }
     };
-    Ok(reply.after(Duration::from_millis(delay)))
+    Ok(reply)
+}
+
+/// When an answer is sent. Two answers that are due at one time are both there when a race looks at them; real ones
+/// come one after the other, so the one that is waited for is the later one.
+fn delay(scenario: &Scenario, entry: &DnsSpec) -> Duration {
+    const AFTER: u64 = 2;
+    let preferred = match scenario.settings.preferred_family {
+        FamilySpec::Ipv6 => KindSpec::Aaaa,
+        FamilySpec::Ipv4 => KindSpec::A,
+    };
+    let at_once = |other: &DnsSpec| {
+        other.kind != entry.kind && other.name == entry.name && other.delay_ms == entry.delay_ms
+    };
+    let tied = entry.kind == preferred && scenario.dns.iter().any(at_once);
+    Duration::from_millis(entry.delay_ms.unwrap_or_default() + if tied { AFTER } else { 0 })
 }
 
 /// How a race over a [`Stage`] went, as its caller saw it. Times count from the start of the box.
