@@ -3,14 +3,20 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use actix::prelude::*;
+use futures::channel::mpsc::{UnboundedSender, unbounded};
+use futures::{StreamExt, stream};
 use neatflow_actors::events::EventKind;
 use neatflow_actors::name_resolver::{Answered, Origin, Resolve};
+use neatflow_actors::network_monitor::Source;
 use neatflow_actors::supervision::{Plan, Supervise};
 use neatflow_actors::{RaceEnd, transport};
-use neatflow_core::policy::Application;
+use neatflow_core::policy::{Application, HostNetwork, InterfaceRow};
+use neatflow_core::properties::Interface;
 use neatflow_core::racing::{Ech, Loss, Mode, RecordKind, ServiceRecord};
 use neatflow_core::resolution::Records;
-use neatflow_core::{EstablishmentFailure, Intensity, Protocol, ResolutionFailure, TransportProperties};
+use neatflow_core::{
+    EstablishmentFailure, Failure, Intensity, Protocol, ResolutionFailure, TransportProperties,
+};
 use neatflow_stacks::Stage;
 use neatflow_testing::harness::{Harness, Intent};
 use neatflow_testing::probe::EventProbe;
@@ -378,5 +384,107 @@ fn a_cancelled_race_can_still_be_looked_at() {
         let record = connection.race().unwrap();
         assert_eq!((record.end, record.timeline.attempts.len()), (RaceEnd::Abandoned, 1));
         assert_eq!(network.ended(Some(AttemptEnd::Cancelled)), 1);
+    });
+}
+
+/// A network monitor's source, and what says that the networks are different.
+fn networks(first: HostNetwork) -> (Source, UnboundedSender<HostNetwork>) {
+    let (tell, told) = unbounded();
+    tell.unbounded_send(first).unwrap();
+    let told = Arc::new(Mutex::new(Some(told)));
+    let source = Source::from_fn(move || {
+        let told = told.lock().unwrap().take();
+        stream::iter(told).flatten()
+    });
+    (source, tell)
+}
+
+fn row(name: &str, index: u32, addresses: &[&str]) -> InterfaceRow {
+    InterfaceRow {
+        name: name.into(),
+        index,
+        addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
+        up: true,
+        ..InterfaceRow::default()
+    }
+}
+
+#[test]
+fn an_interface_that_is_removed_in_mid_race_costs_its_attempts_and_no_time() {
+    paused(async {
+        let network = ScriptedStack::new().deciding(|candidate, _| match &candidate.interface {
+            Some(_) => Outcome::silent(),
+            None => Outcome::connects_after(ms(30)),
+        });
+        let both = [row("eth0", 2, &["192.0.2.100"]), row("wlan0", 3, &["198.51.100.20"])];
+        let (source, tell) = networks(HostNetwork::new(both.clone()));
+        let mut config = Harness::config([&network]);
+        config.network = source;
+        let harness = Harness::with(config);
+        settle().await;
+        let properties = TransportProperties::new().prefer(Interface::named("wlan0"));
+        let probe = EventProbe::start();
+        let connection = harness.to("203.0.113.1:1").properties(properties).tell(&probe).initiate();
+        sleep(ms(100)).await;
+        assert_eq!(network.attempts().len(), 1, "the path that is preferred runs alone");
+        tell.unbounded_send(HostNetwork::new(both[..1].to_vec())).unwrap();
+        probe.until(EventKind::Ready).await;
+        assert_eq!(probe.trace().time_of(EventKind::Ready), Some(ms(130)));
+        let record = connection.race().unwrap();
+        assert_eq!(record.failures[0].reason, Failure::NoSuchInterface("wlan0".into()));
+        assert_eq!(network.ended(Some(AttemptEnd::Cancelled)), 1);
+    });
+}
+
+#[test]
+fn a_network_that_gets_ipv6_in_mid_race_is_asked_and_raced_over() {
+    paused(async {
+        let network = ScriptedStack::new()
+            .to("192.0.2.1:1", Outcome::silent())
+            .to("[2001:db8::1]:1", Outcome::connects_after(ms(30)));
+        let names = ScriptedResolver::new().answers("host.example", ms(10), ["192.0.2.1", "2001:db8::1"]);
+        let (source, tell) = networks(HostNetwork::new([row("eth0", 2, &["192.0.2.100"])]));
+        let mut config = Harness::config([&network]);
+        (config.network, config.other_resolver) = (source, Some(names.start().recipient()));
+        let harness = Harness::with(config);
+        settle().await;
+        let probe = EventProbe::start();
+        let connection = harness.to("host.example:1").tell(&probe).initiate();
+        sleep(ms(100)).await;
+        tell.unbounded_send(HostNetwork::new([row("eth0", 2, &["192.0.2.100", "2001:db8::100"])])).unwrap();
+        probe.until(EventKind::Ready).await;
+        let kinds: Vec<_> = connection
+            .race()
+            .unwrap()
+            .timeline
+            .queries
+            .iter()
+            .map(|query| (query.kind, query.sent))
+            .collect();
+        let at = neatflow_core::Time::from_millis;
+        assert_eq!(kinds, [(RecordKind::A, at(0)), (RecordKind::Aaaa, at(100))]);
+        // It joins the race at the next timer.
+        assert_eq!(probe.trace().time_of(EventKind::Ready), Some(ms(10 + 250 + 30)));
+    });
+}
+
+#[test]
+fn a_host_that_loses_every_network_loses_the_race() {
+    paused(async {
+        let network = ScriptedStack::new().otherwise(Outcome::silent());
+        let (source, tell) = networks(HostNetwork::new([row("wlan0", 3, &["198.51.100.20"])]));
+        let mut config = Harness::config([&network]);
+        config.network = source;
+        let harness = Harness::with(config);
+        settle().await;
+        let properties = TransportProperties::new().require(Interface::named("wlan0"));
+        let probe = EventProbe::start();
+        let connection = harness.to("203.0.113.1:1").properties(properties).tell(&probe).initiate();
+        sleep(ms(100)).await;
+        tell.unbounded_send(HostNetwork::new([])).unwrap();
+        probe.until(EventKind::EstablishmentError).await;
+        assert_eq!(probe.trace().time_of(EventKind::EstablishmentError), Some(ms(100)));
+        let failure = connection.ready().await.unwrap_err();
+        assert_eq!(failure.attempts()[0].reason, Failure::NoSuchInterface("wlan0".into()));
     });
 }

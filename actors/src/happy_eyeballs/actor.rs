@@ -4,6 +4,7 @@
 // in one moment has no order: the race is told all of it before it decides.
 
 use super::attempts::Attempts;
+use super::changes::WATCHES_AFTER;
 use super::messages::{Landed, Reached};
 use super::ranking::Ranking;
 use super::resolving::{Resolving, eligible};
@@ -58,6 +59,7 @@ pub(crate) fn start(order: Order, services: &Arc<Services>, logger: &Logger) {
             attempts: Attempts::default(),
             // To look at the timeout.
             due: true,
+            watches: services.monitor.is_none(),
             wakes: None,
             waker: None,
             logger,
@@ -81,6 +83,8 @@ pub(crate) struct HappyEyeballs {
     pub(super) attempts: Attempts,
     /// Whether something has happened that the race was told and not asked about.
     pub(super) due: bool,
+    /// Whether it asked to be told of changes of the network.
+    pub(super) watches: bool,
     /// When the race wants to act next.
     wakes: Option<Time>,
     /// Of the task this actor runs in.
@@ -96,7 +100,7 @@ impl Actor for HappyEyeballs {
         ctx.spawn(Turn { sleep: None });
         let eligible = eligible(self.services.clone(), self.request.clone());
         ctx.spawn(eligible.into_actor(self).map(|reply, race, ctx| match reply {
-            Ok((request, eligibility)) => race.begin(request, eligibility),
+            Ok((request, eligibility)) => race.begin(request, eligibility, ctx),
             Err(failure) => race.lose(failure, ctx),
         }));
     }
@@ -136,7 +140,11 @@ impl HappyEyeballs {
             }
         };
         self.ask_questions(now, ctx);
-        self.wakes = [wait, self.resolving.next_moment()].into_iter().flatten().min();
+        if !self.watches && now >= WATCHES_AFTER {
+            self.watch(ctx);
+        }
+        let watches = (!self.watches).then_some(WATCHES_AFTER);
+        self.wakes = [wait, self.resolving.next_moment(), watches].into_iter().flatten().min();
     }
 
     fn obey(&mut self, output: Output, ctx: &mut Context<Self>) {

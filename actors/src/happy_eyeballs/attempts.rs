@@ -36,6 +36,11 @@ impl Attempts {
         drop(obtained);
     }
 
+    /// Who runs, as what.
+    pub(super) fn running(&self) -> Vec<(AttemptId, CandidateId)> {
+        self.running.iter().map(|running| (running.id, running.candidate)).collect()
+    }
+
     /// Stops everybody.
     pub(super) fn stop(&mut self) {
         self.running.drain(..).for_each(|running| running.child.stop());

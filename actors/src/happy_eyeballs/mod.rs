@@ -15,6 +15,7 @@
 //! - `resolving`: call 1, questions and answers
 //! - `ranking`: call 2
 //! - `attempts`: starting, releasing and stopping attempts
+//! - `changes`: another network in mid race
 //! - `finish`: the outcome and the record; `telling`: the record in the log
 //!
 //! Temporary child of the [transport](crate::transport): a race that panics is not run again, and its
@@ -23,6 +24,7 @@
 mod actor;
 mod attempts;
 mod candidate;
+mod changes;
 mod finish;
 mod framing;
 pub(crate) mod messages;

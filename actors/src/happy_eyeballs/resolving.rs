@@ -117,10 +117,15 @@ impl HappyEyeballs {
         &mut self,
         request: Arc<Request>,
         Eligibility { branches, network, memory, .. }: Eligibility,
+        ctx: &mut Context<Self>,
     ) {
         let now = self.clock.now();
         let config = self.config(&branches, now);
-        let (aims, targets) = targets(&request, &branches, self.services.secure_dns);
+        let (aims, targets): (Vec<Aim>, Vec<Target>) =
+            targets(&request, &branches, self.services.secure_dns).into_iter().unzip();
+        if targets.iter().any(|target| matches!(target.host, Host::Name(_))) {
+            self.watch(ctx);
+        }
         let race = Race::to(targets, network, memory, config).ranked_elsewhere();
         self.race = Some(Box::new(race));
         self.request = request;
@@ -246,10 +251,10 @@ pub(super) async fn call_1(
 
 /// Whom the race is to reach. A name is a target for each interface that paths are bound to, and resolved there
 /// (RFC 9623 §4.1.2); if these were too many targets for a race, it is resolved once, for all paths.
-fn targets(request: &Request, branches: &[Branch], secure_dns: bool) -> (Vec<Aim>, Vec<Target>) {
+pub(super) fn targets(request: &Request, branches: &[Branch], secure_dns: bool) -> Vec<(Aim, Target)> {
     let interfaces = distinct(branches.iter().map(|branch| branch.path.interface.clone()));
     let apart = interfaces.len() * request.remotes.len() <= MAX_TARGETS;
-    let mut targets = Vec::new();
+    let mut targets: Vec<(Aim, Target)> = Vec::new();
     for (place, remote) in request.remotes.iter().enumerate() {
         let everywhere = remote.literal().is_some() || !apart;
         for interface in &interfaces {
@@ -262,7 +267,7 @@ fn targets(request: &Request, branches: &[Branch], secure_dns: bool) -> (Vec<Aim
             }
         }
     }
-    targets.into_iter().unzip()
+    targets
 }
 
 fn target(request: &Request, remote: &RemoteEndpoint, transports: Vec<Protocol>, secure_dns: bool) -> Target {

@@ -60,6 +60,12 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Whether what these servers say cannot be forged on the way: all of them are asked over TLS or HTTPS.
+    pub fn is_secure(&self) -> bool {
+        let servers = self.servers.as_deref().unwrap_or_default();
+        !servers.is_empty() && servers.iter().all(|server| !matches!(server.via, Via::Plain))
+    }
+
     /// [`Config::timeout`] within its bounds: far times overflow clocks.
     pub(super) fn bounded_timeout(&self) -> Duration {
         self.timeout.min(Duration::from_secs(600))

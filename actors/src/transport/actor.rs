@@ -145,6 +145,7 @@ impl Transport {
             (plan.logger(logger.clone()), logger)
         };
         let patience = resolver.timeout.saturating_add(GRACE);
+        let secure_dns = if other_resolver.is_some() { secure_dns } else { resolver.is_secure() };
         let (hiring, for_policy) = hire("policy manager");
         let policy =
             hiring.start(|_| PolicyManager::new(&registry, interfaces, for_policy).configured(policy));

@@ -23,8 +23,9 @@ pub struct Config {
     pub other_resolver: Option<Recipient<Resolve>>,
     /// Who answers the calls of races, in place of the policy manager, which goes on to serve listeners. Default: nobody.
     pub other_policy: Option<Calls>,
-    /// Whether what the resolver says cannot be forged on the way, so that races may rely on it
-    /// (draft-ietf-happy-happyeyeballs-v3 §6.3). Default: no.
+    /// Whether what another resolver says cannot be forged on the way, so that races may rely on it
+    /// (draft-ietf-happy-happyeyeballs-v3 §6.3). Default: no. Of the name resolver its servers tell
+    /// ([`is_secure`](name_resolver::Config::is_secure)).
     pub secure_dns: bool,
     /// Where interfaces are looked up. Default: the system.
     pub interfaces: Interfaces,

@@ -93,6 +93,17 @@ fn another_network_asks_and_reaches_otherwise() {
     assert_eq!(race.drain(260), ["tcp [2001:db8::1]:7000"]);
 }
 
+/// CHG-3: a path that appears may need answers of its own.
+#[test]
+fn another_target_is_asked_about_and_joins_the_race() {
+    let mut race = Driven::to(host());
+    race.answer(10, HOST, RecordKind::Aaaa, addresses(&["2001:db8::1"]));
+    assert!(race.tell(20, Input::Target(Target::named("other.example", 7000))).is_empty());
+    assert_eq!(race.kinds(), [RecordKind::Aaaa, RecordKind::A, RecordKind::Aaaa, RecordKind::A]);
+    race.answer(30, "other.example", RecordKind::Aaaa, addresses(&["2001:db8::2"]));
+    assert_eq!(race.drain(260), ["tcp [2001:db8::2]:7000"]);
+}
+
 /// SORT-8: each seed has its order, and not all the same.
 #[test]
 fn equal_priorities_are_shuffled_by_the_seed() {

@@ -4,6 +4,7 @@ use super::dns::{Answer, Query, QueryId};
 use super::endpoint::secures_at_once;
 use super::network::Network;
 use super::order::Rule;
+use super::target::Target;
 use super::timeline::AttemptId;
 use crate::candidate::{Candidate, CandidateId};
 use crate::time::Time;
@@ -100,6 +101,9 @@ pub enum Input {
     /// The network is another one now: what can be asked and reached changes, what runs goes on. A race that rests
     /// before another round begins it at once.
     Network(Network),
+    /// There is another target. Ignored by a race that is given its candidates, and if there are too many
+    /// ([`MAX_TARGETS`](super::MAX_TARGETS)).
+    Target(Target),
     /// An attempt has come this far. Only the first time counts.
     Reached(AttemptId, Stage),
     /// An attempt has connected. If it runs, or was cancelled, the answer is `Won` or `Cancel` with its id, also after

@@ -188,6 +188,11 @@ impl Race {
                 }
                 self.rounds.rests_until = self.rounds.rests_until.map(|_| now);
             }
+            (State::Racing, Input::Target(target)) => {
+                if let Source::Names(names) = &mut self.source {
+                    names.add(target);
+                }
+            }
             (State::Racing, Input::Reached(id, stage)) => self.reached(id, stage, now),
             (State::Racing, Input::Connected(id)) => self.connected(id),
             (State::Racing, Input::Failed(id, fault)) => self.failed(id, fault, now),

@@ -52,6 +52,13 @@ impl Names {
         }
     }
 
+    pub(super) fn add(&mut self, target: Target) {
+        if self.resolutions.len() < MAX_TARGETS {
+            self.resolutions.push(Resolution::new(target, &self.network));
+            self.changed = true;
+        }
+    }
+
     pub(super) fn ask(&mut self) -> Option<Query> {
         let id = QueryId(self.asked);
         let query =
