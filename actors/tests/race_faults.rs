@@ -417,7 +417,7 @@ fn an_interface_that_is_removed_in_mid_race_costs_its_attempts_and_no_time() {
             None => Outcome::connects_after(ms(30)),
         });
         let both = [row("eth0", 2, &["192.0.2.100"]), row("wlan0", 3, &["198.51.100.20"])];
-        let (source, tell) = networks(HostNetwork::new(both.clone()));
+        let (source, tell) = networks(HostNetwork::new(both.to_vec()));
         let mut config = Harness::config([&network]);
         config.network = source;
         let harness = Harness::with(config);
@@ -443,7 +443,7 @@ fn a_network_that_gets_ipv6_in_mid_race_is_asked_and_raced_over() {
             .to("192.0.2.1:1", Outcome::silent())
             .to("[2001:db8::1]:1", Outcome::connects_after(ms(30)));
         let names = ScriptedResolver::new().answers("host.example", ms(10), ["192.0.2.1", "2001:db8::1"]);
-        let (source, tell) = networks(HostNetwork::new([row("eth0", 2, &["192.0.2.100"])]));
+        let (source, tell) = networks(HostNetwork::new(vec![row("eth0", 2, &["192.0.2.100"])]));
         let mut config = Harness::config([&network]);
         (config.network, config.other_resolver) = (source, Some(names.start().recipient()));
         let harness = Harness::with(config);
@@ -451,7 +451,8 @@ fn a_network_that_gets_ipv6_in_mid_race_is_asked_and_raced_over() {
         let probe = EventProbe::start();
         let connection = harness.to("host.example:1").tell(&probe).initiate();
         sleep(ms(100)).await;
-        tell.unbounded_send(HostNetwork::new([row("eth0", 2, &["192.0.2.100", "2001:db8::100"])])).unwrap();
+        tell.unbounded_send(HostNetwork::new(vec![row("eth0", 2, &["192.0.2.100", "2001:db8::100"])]))
+            .unwrap();
         probe.until(EventKind::Ready).await;
         let kinds: Vec<_> = connection
             .race()
@@ -472,7 +473,7 @@ fn a_network_that_gets_ipv6_in_mid_race_is_asked_and_raced_over() {
 fn a_host_that_loses_every_network_loses_the_race() {
     paused(async {
         let network = ScriptedStack::new().otherwise(Outcome::silent());
-        let (source, tell) = networks(HostNetwork::new([row("wlan0", 3, &["198.51.100.20"])]));
+        let (source, tell) = networks(HostNetwork::new(vec![row("wlan0", 3, &["198.51.100.20"])]));
         let mut config = Harness::config([&network]);
         config.network = source;
         let harness = Harness::with(config);
@@ -481,7 +482,7 @@ fn a_host_that_loses_every_network_loses_the_race() {
         let probe = EventProbe::start();
         let connection = harness.to("203.0.113.1:1").properties(properties).tell(&probe).initiate();
         sleep(ms(100)).await;
-        tell.unbounded_send(HostNetwork::new([])).unwrap();
+        tell.unbounded_send(HostNetwork::new(Vec::new())).unwrap();
         probe.until(EventKind::EstablishmentError).await;
         assert_eq!(probe.trace().time_of(EventKind::EstablishmentError), Some(ms(100)));
         let failure = connection.ready().await.unwrap_err();
