@@ -24,6 +24,7 @@ use neatflow_testing::resolver::ScriptedResolver;
 use neatflow_testing::stack::{AttemptEnd, Outcome, SCRIPTED_PANIC, ScriptedStack};
 use neatflow_testing::{paused, quiet_panics, settle};
 use quickcheck::{Arbitrary, Gen, QuickCheck};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 use tokio::time::sleep;
 
