@@ -7,7 +7,9 @@
 #[expect(dead_code, reason = "each file uses some of it")]
 mod common;
 
+use actix::prelude::*;
 use common::*;
+use neatflow::network_monitor::messages::NetworkChanged;
 use neatflow::prelude::*;
 use neatflow::{Error, State};
 use neatflow_testing::dns::{DnsServer, RecordType, Reply};
@@ -24,10 +26,24 @@ fn alone() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How many descriptors this process has open; `None`, and the test is skipped, where the system does not tell.
+/// How many descriptors this process has open, but for those by which the system tells of its networks: each transport
+/// has one of them, as long as it lives. `None`, and the test is skipped, where the system does not tell.
 fn descriptors() -> Option<usize> {
-    let count = std::fs::read_dir("/proc/self/fd").map(Iterator::count);
-    count.map_err(|error| skip(&format!("descriptors cannot be counted: {error}"))).ok()
+    let all = all_descriptors()?;
+    let told = std::fs::read_to_string("/proc/net/netlink").unwrap_or_default();
+    let netlink: Vec<_> = told
+        .lines()
+        .filter_map(|line| Some(format!("socket:[{}]", line.split_whitespace().last()?)))
+        .collect();
+    Some(all.iter().filter(|open| !netlink.contains(open)).count())
+}
+
+/// What this process has open.
+fn all_descriptors() -> Option<Vec<String>> {
+    let open = std::fs::read_dir("/proc/self/fd");
+    let open = open.map_err(|error| skip(&format!("descriptors cannot be counted: {error}"))).ok()?;
+    let target = |entry: std::fs::DirEntry| std::fs::read_link(entry.path()).unwrap_or_default();
+    Some(open.flatten().map(|entry| target(entry).to_string_lossy().into_owned()).collect())
 }
 
 /// Nobody of this transport is left, and no more descriptors than before.
@@ -60,6 +76,39 @@ impl Silent {
     fn forget(&self) {
         self.accepted.lock().unwrap().clear();
     }
+}
+
+struct Deaf;
+
+impl Actor for Deaf {
+    type Context = Context<Self>;
+}
+
+impl Handler<NetworkChanged> for Deaf {
+    type Result = ();
+
+    fn handle(&mut self, _: NetworkChanged, _: &mut Self::Context) {}
+}
+
+#[test]
+fn transports_that_followed_the_networks_take_what_they_did_it_with_along() {
+    let _alone = alone();
+    run(async {
+        let Some(before) = all_descriptors().map(|open| open.len()) else { return };
+        let deaf = Deaf.start();
+        let transports: Vec<Transport> = (0..20).map(|_| Transport::start()).collect();
+        for transport in &transports {
+            eventually("the networks are known", async || {
+                transport.watch_network(&deaf).await.unwrap().is_some()
+            })
+            .await;
+        }
+        drop(transports);
+        eventually("everything is closed", async || {
+            all_descriptors().is_some_and(|open| open.len() <= before)
+        })
+        .await;
+    });
 }
 
 #[test]
