@@ -14,7 +14,7 @@ use crate::placement::{Placement, Pool, Threads, spin};
 use crate::policy_manager::messages::Unwatched;
 use crate::policy_manager::{Calls, PolicyManager};
 use crate::registry::Registry;
-use crate::supervision::{Child, ChildEvent, ChildEventKind, ChildId, Plan, Supervise, finish};
+use crate::supervision::{Child, ChildEvent, ChildEventKind, ChildId, Intensity, Plan, Supervise, finish};
 use actix::WeakRecipient;
 use actix::prelude::*;
 use actix_rt::ArbiterHandle;
@@ -44,7 +44,7 @@ pub(crate) struct Services {
     pub(crate) racing: racing::Config,
     /// Whether races may rely on what the resolver says.
     pub(crate) secure_dns: bool,
-    pub(crate) candidate_plan: Plan,
+    pub(crate) candidate_restarts: Intensity,
     /// How long a race waits for the answer to one question.
     pub(crate) patience: Duration,
     pub(crate) census: Arc<Census>,
@@ -172,7 +172,7 @@ impl Transport {
             registry,
             racing,
             secure_dns,
-            candidate_plan: Plan::transient().intensity(candidate_restarts),
+            candidate_restarts,
             patience,
             census: self.census.clone(),
             metrics: self.metrics.clone(),

@@ -41,9 +41,15 @@ pub(crate) fn open_datagram(address: SocketAddr, protocol: Protocol) -> Result<S
 }
 
 fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> Result<Socket, Failure> {
-    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol)).map_err(failure)?;
-    socket.set_nonblocking(true).map_err(failure)?;
-    Ok(socket)
+    // Where the system can make it non-blocking at once, that saves two calls.
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+    return Socket::new(Domain::for_address(address), kind.nonblocking(), Some(protocol)).map_err(failure);
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+    {
+        let socket = Socket::new(Domain::for_address(address), kind, Some(protocol)).map_err(failure)?;
+        socket.set_nonblocking(true).map_err(failure)?;
+        Ok(socket)
+    }
 }
 
 /// Whom to reach.

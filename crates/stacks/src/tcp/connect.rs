@@ -24,18 +24,18 @@ use tokio::net::{TcpSocket, TcpStream};
 pub(super) async fn connect(candidate: Candidate, progress: Progress) -> Result<Established, Failure> {
     socket::reactor()?;
     let remote = socket::scoped(socket::remote_of(&candidate)?, candidate.interface.as_ref())?;
-    let socket = prepared(&candidate, remote)?;
+    let (socket, keep_alive) = prepared(&candidate, remote)?;
     let stream = TcpSocket::from_std_stream(socket.into()).connect(remote).await;
     let stream = stream.map_err(|error| unanswered(error, &candidate))?;
-    let established = established(stream, &candidate)?;
+    let established = established(stream, remote, keep_alive, &candidate)?;
     progress.reached(Stage::Transport);
     Ok(established)
 }
 
-/// A socket with everything set that has to be set before the handshake.
-fn prepared(candidate: &Candidate, remote: SocketAddr) -> Result<Socket, Failure> {
+/// A socket with everything set that has to be set before the handshake, and whether it is kept alive.
+fn prepared(candidate: &Candidate, remote: SocketAddr) -> Result<(Socket, bool), Failure> {
     let socket = socket::open_stream(remote, socket2::Protocol::TCP)?;
-    Options::of(&candidate.properties).apply(&socket, remote.ip())?;
+    let keep_alive = Options::of(&candidate.properties).apply(&socket, remote.ip())?;
     socket::choose_source(&socket, candidate, remote);
     if let Some(interface) = &candidate.interface {
         socket::bind_interface(&socket, remote, interface)?;
@@ -43,7 +43,7 @@ fn prepared(candidate: &Candidate, remote: SocketAddr) -> Result<Socket, Failure
     if let Some(local) = candidate.local {
         bind(&socket, local, remote, candidate.interface.as_ref())?;
     }
-    Ok(socket)
+    Ok((socket, keep_alive))
 }
 
 fn bind(
@@ -65,16 +65,20 @@ fn bind(
     socket::bind(socket, socket::scoped(local, interface)?)
 }
 
-fn established(stream: TcpStream, candidate: &Candidate) -> Result<Established, Failure> {
+/// What the system need not be asked for is not: each question is a system call.
+fn established(
+    stream: TcpStream,
+    remote: SocketAddr,
+    keep_alive: bool,
+    candidate: &Candidate,
+) -> Result<Established, Failure> {
     let local = stream.local_addr().map_err(gone)?;
-    let remote = stream.peer_addr().map_err(gone)?;
     if local == remote {
         // The system chose the very port that was to be reached, and the socket met itself in a simultaneous
         // open (RFC 9293 §3.5): nobody listens there. The reset keeps the port from lingering in TIME-WAIT.
         let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
         return Err(Failure::Refused);
     }
-    let keep_alive = SockRef::from(&stream).keepalive().map_err(socket::failure)?;
     let offers = obtained(&candidate.properties.selection, keep_alive, local.ip());
     let mut path = Path::new(local, remote);
     path.interface = candidate.interface.clone();
@@ -123,7 +127,7 @@ mod tests {
         for (remote, local) in [("127.0.0.1:9", "127.0.0.1:0"), ("[::1]:9", "[::1]:0")] {
             let candidate = candidate(remote, local);
             match prepared(&candidate, candidate.remote) {
-                Ok(socket) => {
+                Ok((socket, _)) => {
                     assert_eq!(socket.local_addr().unwrap().as_socket(), Some(local.parse().unwrap()));
                 }
                 Err(failure) if candidate.remote.is_ipv6() => eprintln!("SKIPPED: no IPv6 here: {failure}"),

@@ -55,7 +55,8 @@ impl TcpAcceptor {
         // Only a socket that listens on every address has to ask which one it was.
         let everywhere = self.local.ip().is_unspecified();
         let local = if everywhere { stream.local_addr().ok()? } else { self.local };
-        system::settle(SockRef::from(&stream), |socket| self.options.apply(socket, remote.ip())).ok()?;
+        system::settle(SockRef::from(&stream), |socket| self.options.apply(socket, remote.ip()).map(drop))
+            .ok()?;
         let offers = obtained(&self.properties.selection, self.keep_alive, local.ip());
         let mut path = Path::new(local, remote);
         path.interface = self.interface.clone();

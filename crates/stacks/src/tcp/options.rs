@@ -39,8 +39,9 @@ impl Options {
         }
     }
 
-    /// Sets them on a socket that is not connected yet, so that they hold for the handshake too.
-    pub(super) fn apply(&self, socket: &Socket, peer: IpAddr) -> Result<(), Failure> {
+    /// Sets them on a socket that is not connected yet, so that they hold for the handshake too. Tells whether the
+    /// connection will be kept alive.
+    pub(super) fn apply(&self, socket: &Socket, peer: IpAddr) -> Result<bool, Failure> {
         socket.set_tcp_nodelay(true).map_err(failure)?;
         mark(socket, peer, self.profile)?;
         if let Some(timeout) = self.user_timeout {
@@ -62,15 +63,15 @@ impl KeepAlive {
         }
     }
 
-    fn apply(self, socket: &Socket) -> Result<(), Failure> {
-        let Self::On { idle, required } = self else { return Ok(()) };
+    fn apply(self, socket: &Socket) -> Result<bool, Failure> {
+        let Self::On { idle, required } = self else { return Ok(false) };
         let set = match idle {
             Some(idle) => socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(whole_seconds(idle))),
             None => socket.set_keepalive(true),
         };
         match set {
             Err(error) if required => Err(failure(error)),
-            _ => Ok(()),
+            set => Ok(set.is_ok()),
         }
     }
 }
