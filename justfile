@@ -19,7 +19,7 @@ prop CASES="10000":
 fuzz SECONDS="60" *TARGET:
     FUZZ_SECONDS={{ SECONDS }} cargo test --release -p neatflow-fuzz -- --nocapture {{ TARGET }}
 
-# Run the benchmark against a bare tokio connect; `just bench --quick` takes some seconds.
+# Measure establishing beside a bare tokio connect and hyper-util; `just bench --quick` takes some seconds.
 bench *FLAGS:
     cargo bench --bench establish -- {{ FLAGS }}
 

@@ -23,10 +23,19 @@ pub(crate) fn one_by_one() -> io::Result<SocketAddr> {
 /// Accepts on a thread of its own as fast as it can; a connection is dropped when 512 others have come, long after its
 /// peer has reset it.
 pub(crate) fn many() -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     let address = listener.local_addr()?;
     thread::spawn(move || keep_some(&listener));
     Ok(address)
+}
+
+/// With room for connections that are gone before they were accepted: a queue that is full drops the next ones' first
+/// packets, and they come again a second later.
+fn listen(at: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(at), Type::STREAM, None)?;
+    socket.bind(&at.into())?;
+    socket.listen(4096)?;
+    Ok(socket.into())
 }
 
 fn keep_some(listener: &TcpListener) {
@@ -58,7 +67,7 @@ impl Dual {
     pub(crate) fn new(ipv6: Ipv6) -> io::Result<Self> {
         let mut tries = 32;
         loop {
-            let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+            let v4 = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
             let port = v4.local_addr()?.port();
             let v6 = Socket::new(Domain::IPV6, Type::STREAM, None)?;
             v6.set_only_v6(true)?;
@@ -77,7 +86,7 @@ impl Dual {
         match ipv6 {
             Ipv6::Refused => {}
             Ipv6::Good => {
-                v6.listen(128)?;
+                v6.listen(4096)?;
                 let v6 = TcpListener::from(v6);
                 thread::spawn(move || keep_some(&v6));
                 return Ok(Self { port, _v6: None, _waiting: waiting });
