@@ -48,7 +48,8 @@ fn measure(races: usize, attempts: usize) -> usize {
         settle().await;
         assert_eq!(harness.census().await.races, 0);
         let left = live().saturating_sub(before);
-        assert!(left / races <= attempts * 512, "{left} bytes are left of {races} races");
+        // Its list has room for twice as many.
+        assert!(left / races <= attempts * 1_024, "{left} bytes are left of {races} races");
         measured = (during - before - left) / races;
     });
     measured
