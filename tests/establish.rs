@@ -10,6 +10,7 @@ use common::*;
 use neatflow::events::EventKind;
 use neatflow::prelude::*;
 use neatflow::racing::{Cause, Reason};
+use neatflow::resolution::Service;
 use neatflow::{Error, EstablishmentFailure, Failure, Message, ReceiveFailure, State};
 use neatflow_testing::dns::{DnsServer, RecordType, Reply};
 use socket2::{Domain, Socket, Type};
@@ -118,6 +119,51 @@ fn a_name_is_resolved_by_the_servers_given() {
         let server = echo(V4).await;
         let transport = Transport::builder().name_servers([dns.address()]).start();
         let text = format!("neat.example:{}", server.port());
+        let connection = Preconnection::new(&transport).remote(text.as_str()).initiate().unwrap();
+        within(connection.ready()).await.unwrap();
+        assert_eq!(connection.remote_addr(), Some(server));
+    });
+}
+
+#[test]
+fn a_service_is_provided_by_whoever_the_dns_names_in_their_order() {
+    run(async {
+        let dns = DnsServer::start().await.unwrap();
+        let (_holder, refusing) = vacant(V4);
+        let server = echo(V4).await;
+        let provider = |priority, at: SocketAddr, target: &str| Service {
+            priority,
+            weight: 0,
+            port: at.port(),
+            target: target.into(),
+        };
+        let providers = [provider(2, server, "there.example"), provider(1, refusing, "first.example")];
+        dns.on("_neat._tcp.example.org", RecordType::SRV, Reply::providers(providers));
+        for host in ["first.example", "there.example"] {
+            dns.on(host, RecordType::A, Reply::addresses(["127.0.0.1"]));
+            dns.on(host, RecordType::AAAA, Reply::no_data());
+        }
+        let transport = Transport::builder().name_servers([dns.address()]).start();
+        let connection = Preconnection::new(&transport).remote("example.org:_neat._tcp").initiate().unwrap();
+        within(connection.ready()).await.unwrap();
+        assert_eq!(connection.remote_addr(), Some(server));
+        assert_eq!(connection.race().unwrap().failures.len(), 1, "the first was tried first");
+
+        let nobody = Preconnection::new(&transport).remote("example.net:_neat._tcp").initiate().unwrap();
+        let Err(Error::Establishment(failure)) = within(nobody.closed()).await else { panic!("nobody") };
+        assert!(failure.to_string().contains("_neat._tcp.example.net"), "{failure}");
+    });
+}
+
+#[test]
+fn an_internationalised_name_is_asked_for_as_it_is_in_ascii() {
+    run(async {
+        let dns = DnsServer::start().await.unwrap();
+        dns.on("xn--bcher-kva.example", RecordType::A, Reply::addresses(["127.0.0.1"]));
+        dns.on("xn--bcher-kva.example", RecordType::AAAA, Reply::no_data());
+        let server = echo(V4).await;
+        let transport = Transport::builder().name_servers([dns.address()]).start();
+        let text = format!("Bücher.example:{}", server.port());
         let connection = Preconnection::new(&transport).remote(text.as_str()).initiate().unwrap();
         within(connection.ready()).await.unwrap();
         assert_eq!(connection.remote_addr(), Some(server));

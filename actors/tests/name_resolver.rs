@@ -1,13 +1,19 @@
 //! The name resolver against a real name server on loopback, in real time.
 
 use actix::prelude::*;
+use neatflow_actors::events::EventKind;
 use neatflow_actors::name_resolver::{
-    Answered, Config, DnsProtocol, NameResolver, NameServer, Origin, QueryId, Resolve, Roots,
+    Answered, Config, DnsProtocol, FindPref64, FindProviders, NameResolver, NameServer, Origin, QueryId,
+    Resolve, Roots,
 };
+use neatflow_actors::policy_manager::Interfaces;
 use neatflow_core::ResolutionFailure;
 use neatflow_core::racing::{Address, Family, RecordKind, ServiceRecord};
-use neatflow_core::resolution::{Kinds, MAX_RECORDS, Records};
+use neatflow_core::resolution::{Kinds, MAX_RECORDS, Records, Service};
 use neatflow_testing::dns::{DnsServer, RecordType, Reply};
+use neatflow_testing::harness::{Harness, interfaces};
+use neatflow_testing::probe::EventProbe;
+use neatflow_testing::stack::{Outcome, ScriptedStack};
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -405,10 +411,12 @@ async fn the_hosts_file_comes_before_dns_and_is_read_again_when_it_changes() {
     assert_eq!(server.asked(), []);
 
     fs::write(hosts.path(), "198.51.100.33 one.example\n").unwrap();
+    sleep(Duration::from_millis(200)).await;
     let results = ask(&resolver, "one.example").all().await;
     assert_eq!(results, [no_addresses("one.example"), ok(&["198.51.100.33"])]);
 
     fs::remove_file(hosts.path()).unwrap();
+    sleep(Duration::from_millis(200)).await;
     assert_eq!(ask(&resolver, "one.example").all().await.len(), 2);
     assert_eq!(server.queries("one.example", RecordType::A), 1);
 }
@@ -910,4 +918,91 @@ async fn an_interface_that_is_not_there_is_a_failure_and_servers_of_this_host_ne
     let far = SocketAddr::from(([192, 0, 2, 53], 53));
     let results = over(&start(|config| config.servers = Some(vec![far.into()]))).all().await;
     assert!(matches!(&results[..], [Err(ResolutionFailure::Other { .. })]), "{results:?}");
+}
+
+#[actix::test]
+async fn an_answer_tells_for_how_long_it_is_good() {
+    let server = DnsServer::start().await.unwrap();
+    server.on("x.example", RecordType::A, Reply::addresses([V4]).ttl(60));
+    let resolver = resolver_of(&server);
+    let minute = Some(Duration::from_secs(60));
+    assert_eq!(ask_for(&resolver, "x.example", RecordKind::A).rest().await[0].ttl, minute);
+    let kept = ask_for(&resolver, "x.example", RecordKind::A).rest().await;
+    assert!(kept[0].ttl < minute && kept[0].ttl > Some(Duration::from_secs(30)), "{kept:?}");
+    assert_eq!(ask_for(&resolver, V4, RecordKind::A).rest().await[0].ttl, None);
+}
+
+#[actix::test]
+async fn the_prefix_of_a_nat64_is_found_and_kept() {
+    let server = DnsServer::start().await.unwrap();
+    let resolver = resolver_of(&server);
+    let reply = Reply::addresses(["2001:db8:64::192.0.0.170", "2001:db8:64::192.0.0.171"]);
+    server.on("ipv4only.arpa", RecordType::AAAA, reply);
+    for _ in 0..2 {
+        let found = resolver.send(FindPref64::default()).await.unwrap().unwrap();
+        assert_eq!(found.map(|prefix| prefix.to_string()).as_deref(), Some("2001:db8:64::/96"));
+    }
+    assert_eq!(server.queries("ipv4only.arpa", RecordType::AAAA), 1);
+    for (reply, told) in [
+        (Reply::no_data(), Some(None)),
+        (Reply::no_such_name(), Some(None)),
+        (Reply::addresses(["2001:db8::1"]), Some(None)),
+        (Reply::server_failure(), None),
+    ] {
+        server.on("ipv4only.arpa", RecordType::AAAA, reply);
+        let found = resolver_of(&server).send(FindPref64::default()).await.unwrap();
+        assert_eq!(found.ok(), told);
+    }
+}
+
+#[actix::test]
+async fn providers_of_a_service_come_in_their_order() {
+    let server = DnsServer::start().await.unwrap();
+    let resolver = resolver_of(&server);
+    let provider =
+        |priority, target: &str| Service { priority, weight: 1, port: 5060, target: target.into() };
+    let providers = [provider(2, "c.example"), provider(1, "a.example"), provider(1, "b.example")];
+    server.on("_sip._udp.example.org", RecordType::SRV, Reply::providers(providers));
+    server.on("_off._udp.example.org", RecordType::SRV, Reply::providers([provider(0, "")]));
+    let find = |service: &str| {
+        let (service, host) = (service.into(), "example.org".into());
+        resolver.send(FindProviders { service, host, interface: None })
+    };
+    let found = find("_sip._udp").await.unwrap().unwrap();
+    let order: Vec<_> = found.iter().map(|provider| provider.priority).collect();
+    assert_eq!(order, [1, 1, 2]);
+    assert_eq!(find("_off._udp").await.unwrap(), Ok(Vec::new()));
+    let failure = find("_none._udp").await.unwrap().unwrap_err();
+    assert_eq!(failure.to_string(), "no such name: _none._udp.example.org");
+    assert!(find("_b d._udp").await.unwrap().is_err());
+    assert_eq!(server.queries("_sip._udp.example.org", RecordType::SRV), 1);
+}
+
+#[actix::test]
+async fn a_race_on_a_network_of_ipv6_alone_finds_its_nat64() {
+    let server = DnsServer::start().await.unwrap();
+    server.on("old.example", RecordType::A, Reply::addresses(["192.0.2.9"]));
+    server.on("old.example", RecordType::AAAA, Reply::no_data());
+    server.on("ipv4only.arpa", RecordType::AAAA, Reply::addresses(["2001:db8:64::192.0.0.170"]));
+    let behind: IpAddr = "2001:db8:64::192.0.2.9".parse().unwrap();
+    let there = Outcome::connects();
+    let stack = ScriptedStack::new()
+        .to(SocketAddr::new(behind, 80), there)
+        .otherwise(Outcome::refused_after(Duration::ZERO));
+    let mut config = Harness::config([&stack]);
+    config.other_resolver = None;
+    config.resolver.servers = Some(vec![server.address().into()]);
+    config.resolver.hosts_file = PathBuf::from("/no/such/file");
+    config.interfaces = Interfaces::from_fn(|| {
+        let mut rows = interfaces();
+        for row in &mut rows {
+            row.addresses.retain(IpAddr::is_ipv6);
+        }
+        Ok(rows)
+    });
+    let probe = EventProbe::start();
+    let connection = Harness::with(config).to("old.example:80").tell(&probe).initiate();
+    timeout(Duration::from_secs(20), probe.until(EventKind::Ready)).await.expect("it is reached");
+    assert_eq!(connection.remote_addr().map(|address| address.ip()), Some(behind));
+    assert_eq!(server.queries("ipv4only.arpa", RecordType::AAAA), 1);
 }

@@ -2,13 +2,13 @@
 
 use super::actor::HappyEyeballs;
 use super::ranking::Aim;
-use crate::name_resolver::{Answered, QueryId, Resolve, settle};
+use crate::name_resolver::{Answered, FindPref64, QueryId, Resolve, settle};
 use crate::policy_manager::messages::{Eligibility, Eligible};
 use crate::transport::Services;
 use actix::prelude::*;
 use neatflow_core::policy::{Branch, Request};
 use neatflow_core::racing::{
-    Address, Answer, Config, Host, Input, MAX_TARGETS, NoAnswer, Query, Race, RecordKind, Target,
+    Address, Answer, Config, Host, Input, MAX_TARGETS, Network, NoAnswer, Query, Race, RecordKind, Target,
 };
 use neatflow_core::resolution::{Kinds, answer};
 use neatflow_core::{EstablishmentFailure, Protocol, RemoteEndpoint, ResolutionFailure, Time};
@@ -234,11 +234,27 @@ pub(super) async fn eligible(
         let anywhere = Request { locals: Vec::new(), ..Request::clone(&request) };
         call_1(&services, Arc::new(anywhere)).await?;
     }
-    let request = settle(services.resolver.clone(), services.patience, request)
+    let request = settle(&services, request)
         .await
         .map_err(|failure| EstablishmentFailure::ResolutionFailed(vec![failure]))?;
-    let eligibility = call_1(&services, request.clone()).await?;
+    let mut eligibility = call_1(&services, request.clone()).await?;
+    find_pref64(&services, &request, &mut eligibility.network).await;
     Ok((request, eligibility))
+}
+
+/// How long a race waits to hear of a NAT64, on a network where it could need one.
+const PREF64_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Where there is IPv6 alone and IPv4 may be wanted, asks with which prefix a NAT64 reaches it
+/// (draft-ietf-happy-happyeyeballs-v3 §8.1), unless that is known. The resolver keeps the answer.
+async fn find_pref64(services: &Services, request: &Request, network: &mut Network) {
+    let only_v6 = network.v6 && !network.v4 && network.pref64.is_none();
+    let wanted =
+        request.remotes.iter().any(|remote| remote.literal().is_none_or(|address| address.is_ipv4()));
+    let Some(finder) = services.pref64.as_ref().filter(|_| only_v6 && wanted) else { return };
+    let found = tokio::time::timeout(PREF64_PATIENCE, finder.send(FindPref64::default()));
+    // Nobody could say: then there is none.
+    network.pref64 = found.await.ok().and_then(Result::ok).and_then(Result::ok).flatten();
 }
 
 pub(super) async fn call_1(

@@ -1,12 +1,19 @@
 //! The actor: it takes questions, and answers those at once that need no source.
 
 use super::lookup::{Question, Sources};
-use super::names::{Host, LOOPBACK};
-use super::{Config, Origin, Resolve};
+use super::names::{Host, LOOPBACK, absolute};
+use super::{Config, FindPref64, FindProviders, Origin, Resolve};
 use actix::prelude::*;
+use futures::future::ready;
+use hickory_resolver::proto::rr::RecordType;
 use neatflow_core::ResolutionFailure;
+use neatflow_core::racing::Pref64;
+use neatflow_core::resolution::{Service, in_order};
 use slog::{Logger, debug, error};
+use std::collections::hash_map::RandomState;
 use std::fmt;
+use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -74,6 +81,55 @@ impl Handler<Resolve> for NameResolver {
             }
         }
     }
+}
+
+impl Handler<FindPref64> for NameResolver {
+    type Result = ResponseFuture<Result<Option<Pref64>, ResolutionFailure>>;
+
+    fn handle(&mut self, find: FindPref64, _: &mut Self::Context) -> Self::Result {
+        let host: Arc<str> = IPV4_ONLY.into();
+        let looking = self.sources.clone().one(host, absolute(IPV4_ONLY), RecordType::AAAA, find.interface);
+        Box::pin(async move {
+            let addresses = match looking.await {
+                Ok(records) => records,
+                // Without a DNS64 the name has no IPv6 addresses.
+                Err(ResolutionFailure::NoAddresses { .. } | ResolutionFailure::NoSuchName { .. }) => {
+                    return Ok(None);
+                }
+                Err(failure) => return Err(failure),
+            };
+            let v6 = addresses.addresses().iter().filter_map(|address| match address.ip() {
+                IpAddr::V6(v6) => Some(v6),
+                IpAddr::V4(_) => None,
+            });
+            Ok(Pref64::among(&v6.collect::<Vec<_>>()))
+        })
+    }
+}
+
+impl Handler<FindProviders> for NameResolver {
+    type Result = ResponseFuture<Result<Vec<Service>, ResolutionFailure>>;
+
+    fn handle(&mut self, find: FindProviders, _: &mut Self::Context) -> Self::Result {
+        let name: Arc<str> = format!("{}.{}", find.service, find.host).into();
+        match Host::read(&name) {
+            Ok(Host::Name(host)) => {
+                let looking =
+                    self.sources.clone().one(name, host.absolute(), RecordType::SRV, find.interface);
+                Box::pin(async move { Ok(in_order(looking.await?.providers().to_vec(), dice())) })
+            }
+            Ok(_) => Box::pin(ready(Err(ResolutionFailure::NoSuchService { name }))),
+            Err(why) => Box::pin(ready(Err(ResolutionFailure::BadName { name, why: why.into() }))),
+        }
+    }
+}
+
+/// The name that has IPv6 addresses only where a DNS64 makes them (RFC 7050 §3).
+const IPV4_ONLY: &str = "ipv4only.arpa.";
+
+/// A number that nobody expects.
+fn dice() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 impl fmt::Debug for NameResolver {

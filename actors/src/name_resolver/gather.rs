@@ -2,6 +2,7 @@
 
 use super::messages::{Answered, QueryId, Resolve};
 use super::services::settle_services;
+use crate::transport::Services;
 use actix::prelude::*;
 use futures::channel::oneshot;
 use neatflow_core::policy::Request;
@@ -15,17 +16,16 @@ use std::time::Duration;
 /// The request with ports in place of services, and addresses in place of the names among its local endpoints; each
 /// may take as long as `patience`. Needs an arbiter.
 pub(crate) async fn settle(
-    resolver: Recipient<Resolve>,
-    patience: Duration,
+    services: &Services,
     request: Arc<Request>,
 ) -> Result<Arc<Request>, ResolutionFailure> {
-    let request = settle_services(request).await?;
+    let request = settle_services(services.providers.as_ref(), request).await?;
     if request.locals.iter().all(|local| local.unresolved().is_none()) {
         return Ok(request);
     }
     let mut locals = Vec::new();
     for local in &request.locals {
-        let addresses = addresses(&resolver, patience, local.unresolved()).await?;
+        let addresses = addresses(&services.resolver, services.patience, local.unresolved()).await?;
         locals.extend(each(local, addresses, LocalEndpoint::resolved));
     }
     Ok(Arc::new(Request { locals, ..Request::clone(&request) }))

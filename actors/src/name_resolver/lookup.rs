@@ -5,14 +5,14 @@ use super::messages::Origin;
 use super::names::HostName;
 use super::records::record_type;
 use super::servers::{Dns, Servers};
-use super::store::Store;
+use super::store::{Found, Store};
 use super::watched::Watched;
 use super::{Answered, Config, QueryId, Resolve, failure};
 use actix::Recipient;
 use futures::StreamExt;
 use futures::future::{Either, select};
 use futures::stream::FuturesUnordered;
-use hickory_resolver::proto::rr::Name;
+use hickory_resolver::proto::rr::{Name, RecordType};
 use neatflow_core::ResolutionFailure;
 use neatflow_core::racing::{Address, RecordKind};
 use neatflow_core::resolution::{Kinds, Records, Search};
@@ -76,6 +76,32 @@ impl Sources {
         Ok(())
     }
 
+    /// What an absolute name has of one type, within the time of one question; the hosts file does not count.
+    ///
+    /// *Errors*: as told of `host`.
+    pub(super) async fn one(
+        self: Arc<Self>,
+        host: Arc<str>,
+        name: Name,
+        kind: RecordType,
+        interface: Option<Arc<str>>,
+    ) -> Result<Records, ResolutionFailure> {
+        let asked = Instant::now();
+        let looking = async {
+            let dns = self
+                .servers
+                .current()
+                .await
+                .map_err(|why| ResolutionFailure::Other { name: host.clone(), why })?;
+            self.store.get(&dns, &name, kind, interface.as_ref()).await.result
+        };
+        let late = |_| Err(ResolutionFailure::TimedOut { name: host.clone(), after: asked.elapsed() });
+        timeout_at(asked + self.timeout, looking)
+            .await
+            .unwrap_or_else(late)
+            .map_err(|failure| failure.of(&host))
+    }
+
     /// Asks for each of the names until one has records, and passes on what comes.
     async fn search(&self, dns: &Arc<Dns>, question: &mut Question, names: Vec<Name>) {
         let mut search = Search::new(question.open, names.len());
@@ -91,13 +117,13 @@ impl Sources {
                     async move { (kind, looking.await) }
                 })
                 .collect::<FuturesUnordered<_>>();
-            let mut origins = Vec::new();
-            while let Some((kind, (result, origin))) = open.next().await {
-                origins.push((kind, origin));
+            let mut sources = Vec::new();
+            while let Some((kind, Found { result, origin, ttl })) = open.next().await {
+                sources.push((kind, origin, ttl));
                 for (kind, result) in search.answer(kind, result).answers {
-                    let origin = origins.iter().find(|(of, _)| *of == kind);
-                    let origin = origin.map_or(Origin::Nobody, |(_, origin)| origin.clone());
-                    question.answer(kind, result, origin);
+                    let source = sources.iter().find(|(of, _, _)| *of == kind).cloned();
+                    let (_, origin, ttl) = source.unwrap_or((kind, Origin::Nobody, None));
+                    question.answer(kind, result, origin, ttl);
                 }
             }
             if question.open.is_empty() {
@@ -149,14 +175,14 @@ impl Question {
                 true => Err(failure::no_data(record_type(kind), &self.host)),
                 false => Ok(Records::Addresses(found)),
             };
-            self.answer(kind, result, origin.clone());
+            self.answer(kind, result, origin.clone(), None);
         }
     }
 
     /// Answers all that is still open with this failure, of which nobody is the origin.
     pub(super) fn end(&mut self, failure: ResolutionFailure) {
         for kind in self.open.iter() {
-            self.answer(kind, Err(failure.clone()), Origin::Nobody);
+            self.answer(kind, Err(failure.clone()), Origin::Nobody, None);
         }
     }
 
@@ -170,7 +196,13 @@ impl Question {
     }
 
     /// Answers for one type, once.
-    fn answer(&mut self, kind: RecordKind, result: Result<Records, ResolutionFailure>, origin: Origin) {
+    fn answer(
+        &mut self,
+        kind: RecordKind,
+        result: Result<Records, ResolutionFailure>,
+        origin: Origin,
+        ttl: Option<Duration>,
+    ) {
         if !self.open.contains(kind) {
             return;
         }
@@ -182,7 +214,7 @@ impl Question {
             clippy::disallowed_methods,
             reason = "bounded: an answer for each type asked for, and the asker chose how many it asks"
         )]
-        self.answers.do_send(Answered { query: self.query, kind, result, origin, last });
+        self.answers.do_send(Answered { query: self.query, kind, result, origin, ttl, last });
     }
 }
 

@@ -2,11 +2,12 @@
 
 use actix::prelude::*;
 use neatflow_core::ResolutionFailure;
-use neatflow_core::racing::RecordKind;
-use neatflow_core::resolution::{Kinds, Records};
+use neatflow_core::racing::{Pref64, RecordKind};
+use neatflow_core::resolution::{Kinds, Records, Service};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Names one question of one asker; the asker chooses it, and every answer repeats it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,8 +67,40 @@ pub struct Answered {
     pub result: Result<Records, ResolutionFailure>,
     /// Who says so.
     pub origin: Origin,
+    /// For how long it is good; `None` where nobody says.
+    pub ttl: Option<Duration>,
     /// Nothing more comes for this question.
     pub last: bool,
+}
+
+/// Sent by whoever knows the network: with which prefix does its NAT64 reach IPv4? Found by asking for the IPv6
+/// addresses of `ipv4only.arpa`, which has none of its own (RFC 7050); kept like any answer.
+///
+/// Reply: the prefix, or `None` where nothing is synthesised.
+///
+/// *Errors*: nobody could say. Overflow: the mailbox is bounded (`send`).
+#[derive(Clone, Debug, Default, Message)]
+#[rtype(result = "Result<Option<Pref64>, ResolutionFailure>")]
+pub struct FindPref64 {
+    /// The interface over which name servers are asked; `None`: as the system routes.
+    pub interface: Option<Arc<str>>,
+}
+
+/// Sent by whoever settles endpoints: who provides this service (SRV, RFC 2782)?
+///
+/// Reply: who does, in the order in which they are to be tried; nobody if it is decidedly not available. The order is
+/// another one each time, as the weights want it.
+///
+/// *Errors*: the name has no such record, or nobody could say. Overflow: the mailbox is bounded (`send`).
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<Vec<Service>, ResolutionFailure>")]
+pub struct FindProviders {
+    /// The service and its protocol, as in `_sip._udp`.
+    pub service: Arc<str>,
+    /// The name it is provided for.
+    pub host: Arc<str>,
+    /// The interface over which name servers are asked; `None`: as the system routes.
+    pub interface: Option<Arc<str>>,
 }
 
 /// Who has answered.

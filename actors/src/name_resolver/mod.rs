@@ -40,4 +40,4 @@ pub mod messages;
 pub use actor::NameResolver;
 pub use config::{Config, NameServer, Roots, Via};
 pub(crate) use gather::{settle, settle_remotes};
-pub use messages::{Answered, DnsProtocol, Origin, QueryId, Resolve};
+pub use messages::{Answered, DnsProtocol, FindPref64, FindProviders, Origin, QueryId, Resolve};

@@ -1,6 +1,7 @@
 //! What a host string is: an address, this host, or a name to look up.
 
 use hickory_resolver::proto::rr::Name;
+use neatflow_core::endpoint::check_host_name;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A host string, read.
@@ -37,15 +38,18 @@ impl Host {
             return Err("a zone identifier is no part of a name: require an interface instead");
         }
         let name = HostName::read(text)?;
-        let last = name.text.rsplit('.').next().unwrap_or_default();
-        match last {
-            "localhost" => Ok(Self::Loopback),
-            _ if last.bytes().all(|byte| byte.is_ascii_digit()) => {
-                Err("ends in a number and is not an address")
-            }
+        match name.text.rsplit('.').next() {
+            Some("localhost") => Ok(Self::Loopback),
             _ => Ok(Self::Name(name)),
         }
     }
+}
+
+/// A name of ours; the root, if it is none.
+pub(super) fn absolute(text: &str) -> Name {
+    let mut name = Name::from_ascii(text).unwrap_or_else(|_| Name::root());
+    name.set_fqdn(true);
+    name
 }
 
 /// A name that can be asked for, in lower case.
@@ -57,26 +61,26 @@ pub(super) struct HostName {
 
 impl HostName {
     fn read(text: &str) -> Result<Self, &'static str> {
-        if text.is_empty() || text == "." {
-            return Err("empty");
-        }
-        if text.contains('\\') {
+        if text.is_ascii() {
+            check_host_name(text)?;
+        } else if text.contains('\\') {
             // The parser of names would read it as an escape.
             return Err("a character that no host name has");
         }
         let name = if text.is_ascii() { Name::from_ascii(text) } else { Name::from_utf8(text) };
-        let name = name.map_err(|_| "a label is empty or too long, or the whole is")?.to_lowercase();
+        let name = name.map_err(|_| "not a name in any script")?.to_lowercase();
         // Judged after the conversion to ASCII, which maps some characters to dots, digits and blanks.
-        if !name.iter().flatten().all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
-            return Err("a character that no host name has");
-        }
-        // One octet for the length of each label and one for the root.
-        if name.iter().map(|label| label.len() + 1).sum::<usize>() + 1 > 255 {
-            return Err("longer than 253 octets");
-        }
+        check_host_name(&name.to_ascii())?;
         let text = name.to_ascii();
         let text = text.strip_suffix('.').unwrap_or(&text).to_owned();
         Ok(Self { name, text })
+    }
+
+    /// The name itself, whatever the search list.
+    pub(super) fn absolute(&self) -> Name {
+        let mut name = self.name.clone();
+        name.set_fqdn(true);
+        name
     }
 
     /// The name in ASCII and lower case, without a final dot.
@@ -87,8 +91,7 @@ impl HostName {
     /// The names to ask for, in order: with a final dot only itself; otherwise itself and itself in each search
     /// domain, itself first if it has `ndots` dots or more, else last.
     pub(super) fn candidates(&self, search: &[Name], ndots: usize) -> Vec<Name> {
-        let mut itself = self.name.clone();
-        itself.set_fqdn(true);
+        let itself = self.absolute();
         if self.name.is_fqdn() {
             return vec![itself];
         }

@@ -185,6 +185,7 @@ fn why(error: &NetError) -> Arc<str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::watched::GLANCE;
     use super::*;
 
     #[cfg(unix)]
@@ -203,12 +204,14 @@ mod tests {
         assert_eq!((search, dns.ndots), (vec!["a.example".into(), "b.example".into()], 3));
 
         std::fs::write(&path, "nameserver 192.0.2.33\n").unwrap();
+        tokio::time::sleep(2 * GLANCE).await;
         let later = servers.current().await.unwrap();
         assert_eq!(later.servers, [NameServer::from(SocketAddr::from(([192, 0, 2, 33], 53)))]);
         assert_eq!((later.search.len(), later.ndots), (0, 1));
         assert_ne!(later.generation, dns.generation, "what the old ones said is forgotten");
 
         std::fs::remove_file(&path).unwrap();
+        tokio::time::sleep(2 * GLANCE).await;
         assert!(servers.current().await.is_err());
     }
 

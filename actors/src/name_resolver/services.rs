@@ -1,16 +1,29 @@
 //! The ports of services by their names (RFC 6335), as the system's services file has them.
 
+use super::messages::FindProviders;
+use actix::Recipient;
 use neatflow_core::policy::Request;
-use neatflow_core::{Protocol, ResolutionFailure};
+use neatflow_core::{Protocol, RemoteEndpoint, ResolutionFailure};
 use std::sync::Arc;
+
+/// So many providers of one service are tried.
+const MOST_PROVIDERS: usize = 16;
 
 /// Where the system keeps them.
 const FILE: &str = if cfg!(windows) { r"C:\Windows\System32\drivers\etc\services" } else { "/etc/services" };
 
 /// The request with ports in place of services. Touches the file only if it has to, on a blocking thread.
 ///
-/// *Errors*: [`ResolutionFailure::NoSuchService`] for the first one that the file does not have.
-pub(crate) async fn settle_services(request: Arc<Request>) -> Result<Arc<Request>, ResolutionFailure> {
+/// A service that is named as SRV records are (`_sip._udp`, RFC 2782) is asked for there, if the endpoint has a host
+/// name: in its place come the hosts that provide it, in their order, each with its port, for the protocol in the
+/// name. All others are looked up in the file, without underscores and protocol.
+///
+/// *Errors*: [`ResolutionFailure::NoSuchService`] for the first one that nobody knows, and whatever keeps its records
+/// from being read.
+pub(crate) async fn settle_services(
+    providers: Option<&Recipient<FindProviders>>,
+    request: Arc<Request>,
+) -> Result<Arc<Request>, ResolutionFailure> {
     let locals = request.locals.iter().filter_map(|local| local.unresolved_service());
     let remotes = request.remotes.iter().filter_map(|remote| remote.unresolved_service());
     if locals.chain(remotes).next().is_none() {
@@ -25,16 +38,69 @@ pub(crate) async fn settle_services(request: Arc<Request>) -> Result<Arc<Request
             *local = local.clone().served_at(port(&file, service, local.protocol.as_ref())?);
         }
     }
-    for remote in &mut settled.remotes {
-        if let Some(service) = remote.unresolved_service() {
-            *remote = remote.clone().served_at(port(&file, service, remote.protocol.as_ref())?);
+    settled.remotes.clear();
+    for remote in &request.remotes {
+        match (remote.unresolved_service(), remote.unresolved(), providers) {
+            (None, _, _) => settled.remotes.push(remote.clone()),
+            (Some(service), Some(host), Some(providers)) if split(service).is_some() => {
+                settled.remotes.extend(provided(providers, remote, service, host).await?);
+            }
+            (Some(service), _, _) => {
+                let port = port(&file, service, remote.protocol.as_ref())?;
+                settled.remotes.push(remote.clone().served_at(port));
+            }
         }
     }
     Ok(Arc::new(settled))
 }
 
+/// Who provides the service of an endpoint.
+async fn provided(
+    providers: &Recipient<FindProviders>,
+    remote: &RemoteEndpoint,
+    service: &Arc<str>,
+    host: &Arc<str>,
+) -> Result<Vec<RemoteEndpoint>, ResolutionFailure> {
+    let name: Arc<str> = format!("{service}.{host}").into();
+    let find =
+        FindProviders { service: service.clone(), host: host.clone(), interface: remote.interface.clone() };
+    let found = providers.send(find).await.map_err(|gone| ResolutionFailure::Other {
+        name: name.clone(),
+        why: format!("name resolver: {gone}").into(),
+    })??;
+    if found.is_empty() {
+        return Err(ResolutionFailure::NoSuchService { name });
+    }
+    let protocol = split(service).and_then(|(_, protocol)| carried_by(protocol));
+    let endpoints = found.into_iter().take(MOST_PROVIDERS).map(|provider| {
+        let mut endpoint = remote.clone().served_at(provider.port);
+        // Absolute: the search list is not for it.
+        endpoint.host = Some(format!("{}.", provider.target).into());
+        endpoint.protocol = endpoint.protocol.or_else(|| protocol.clone());
+        endpoint
+    });
+    Ok(endpoints.collect())
+}
+
+/// The service and the protocol of `_service._protocol`.
+fn split(service: &str) -> Option<(&str, &str)> {
+    let (service, protocol) = service.strip_prefix('_')?.split_once("._")?;
+    (!service.is_empty() && !protocol.is_empty() && !protocol.contains('.')).then_some((service, protocol))
+}
+
+/// What carries it, where the name of the protocol in DNS is that of one that we know: a service over TLS or under a
+/// name of its own may be reached over anything.
+fn carried_by(protocol: &str) -> Option<Protocol> {
+    let known = ["tcp", "udp", "sctp"].into_iter().find(|known| known.eq_ignore_ascii_case(protocol));
+    known.map(Protocol::named)
+}
+
 fn port(file: &str, service: &Arc<str>, protocol: Option<&Protocol>) -> Result<u16, ResolutionFailure> {
-    look_up(file, service, protocol.map(Protocol::as_str))
+    let (name, of) = match split(service) {
+        Some((name, of)) => (name, Some(of)),
+        None => (&**service, None),
+    };
+    look_up(file, name, protocol.map(Protocol::as_str).or(of))
         .ok_or_else(|| ResolutionFailure::NoSuchService { name: service.clone() })
 }
 
@@ -80,6 +146,17 @@ domain\t53/udp
         for unknown in ["", "#", "80/tcp", "broken", "odd", "WorldWideWeb"] {
             assert_eq!(look_up(FILE, unknown, None), None, "{unknown}");
         }
+    }
+
+    #[test]
+    fn the_name_of_an_srv_record_has_a_service_and_a_protocol() {
+        assert_eq!(split("_sip._udp"), Some(("sip", "udp")));
+        for other in ["sip", "_sip", "_sip._", "_._udp", "_a._b._c", "_a._b.c", "sip._udp"] {
+            assert_eq!(split(other), None, "{other}");
+        }
+        assert_eq!(carried_by("UDP").unwrap().as_str(), "udp");
+        assert_eq!(carried_by("tls"), None);
+        assert_eq!(port(FILE, &"_domain._udp".into(), None), Ok(53));
     }
 
     #[test]

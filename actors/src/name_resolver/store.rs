@@ -3,7 +3,7 @@
 use super::Config;
 use super::messages::Origin;
 use super::servers::Dns;
-use super::upstream::Reply;
+use super::upstream::{Reply, Verdict};
 use futures::future::{Either, select};
 use hickory_resolver::proto::rr::{Name, RecordType};
 use neatflow_core::resolution::{Cache, Look, Records};
@@ -28,6 +28,20 @@ pub(super) struct Key {
     kind: u16,
     interface: Option<Arc<str>>,
     generation: u64,
+}
+
+/// What became of a lookup.
+pub(super) struct Found {
+    pub(super) result: Result<Records, ResolutionFailure>,
+    pub(super) origin: Origin,
+    /// For how long it is good, where somebody says.
+    pub(super) ttl: Option<Duration>,
+}
+
+impl Found {
+    pub(super) fn nobody(failure: ResolutionFailure) -> Self {
+        Self { result: Err(failure), origin: Origin::Nobody, ttl: None }
+    }
 }
 
 /// The cache, and the lookups under way.
@@ -77,7 +91,7 @@ impl Store {
         name: &Name,
         kind: RecordType,
         interface: Option<&Arc<str>>,
-    ) -> (Result<Records, ResolutionFailure>, Origin) {
+    ) -> Found {
         let key = Key {
             name: name.clone(),
             kind: kind.into(),
@@ -89,7 +103,10 @@ impl Store {
             let (mut answer, joined) = {
                 let mut state = self.lock();
                 match (state.cache.look(&key, self.now()), state.flights.get(&key)) {
-                    (Look::Kept(kept, _), _) => return (kept.result, Origin::Cache { secure: kept.secure }),
+                    (Look::Kept(kept, left), _) => {
+                        let origin = Origin::Cache { secure: kept.secure };
+                        return Found { result: kept.result, origin, ttl: Some(left) };
+                    }
                     (Look::Open, Some(flight)) => (flight.subscribe(), true),
                     _ => (self.start(&mut state, dns, key.clone(), kind), false),
                 }
@@ -101,11 +118,14 @@ impl Store {
             match reply {
                 // Its time was over earlier than ours.
                 Some(reply) if joined && patient && is_late(&reply) => patient = false,
-                Some(reply) => return (reply.result, reply.origin),
+                Some(Reply { result, origin, ttl, verdict }) => {
+                    let ttl = Some(ttl).filter(|_| verdict == Verdict::Answered);
+                    return Found { result, origin, ttl };
+                }
                 None => {
                     let name = name.to_ascii().into();
                     let why = "the lookup failed".into();
-                    return (Err(ResolutionFailure::Other { name, why }), Origin::Nobody);
+                    return Found::nobody(ResolutionFailure::Other { name, why });
                 }
             }
         }

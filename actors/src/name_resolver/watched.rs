@@ -4,20 +4,31 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 /// Reads a file.
 type Read<T> = dyn Fn(&Path) -> Result<T, T> + Send + Sync;
 
-/// What a file says, kept until the file changes. The file is touched on a blocking thread only.
+/// How long a file is taken to be as it was: looking at it costs more than all else a known name costs.
+pub(super) const GLANCE: Duration = Duration::from_millis(100);
+
+/// What a file says, kept until the file changes, which is noticed after [`GLANCE`]. The file is touched on a blocking
+/// thread only.
 ///
 /// `read` gives an error for what holds this time only: the file could not be read (too many open files, say), which
 /// its next reader may be able to.
 pub(super) struct Watched<T> {
     path: PathBuf,
     read: Arc<Read<T>>,
-    kept: Mutex<Option<(Stamp, Arc<T>)>>,
+    kept: Mutex<Option<Kept<T>>>,
+}
+
+struct Kept<T> {
+    stamp: Stamp,
+    value: Arc<T>,
+    looked: Instant,
 }
 
 impl<T: Send + Sync + 'static> Watched<T> {
@@ -33,8 +44,12 @@ impl<T: Send + Sync + 'static> Watched<T> {
     /// *Cancel safety*: a reading that is given up is done again by the next caller.
     pub(super) async fn get(&self) -> Option<Arc<T>> {
         let mut kept = self.kept.lock().await;
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.looked.elapsed() < GLANCE) {
+            return Some(kept.value.clone());
+        }
         let (path, read) = (self.path.clone(), self.read.clone());
-        let known = kept.as_ref().map(|(stamp, _)| *stamp);
+        let known = kept.as_ref().map(|kept| kept.stamp);
+        let looked = Instant::now();
         let news = actix_rt::task::spawn_blocking(move || {
             // Taken first: a change while reading is noticed next time.
             let stamp = Stamp::of(&path);
@@ -42,10 +57,12 @@ impl<T: Send + Sync + 'static> Watched<T> {
         });
         match news.await.ok()? {
             None => {}
-            Some((stamp, Ok(value))) => *kept = Some((stamp, value)),
+            Some((stamp, Ok(value))) => *kept = Some(Kept { stamp, value, looked }),
             Some((_, Err(value))) => return Some(value),
         }
-        kept.as_ref().map(|(_, value)| value.clone())
+        let kept = kept.as_mut()?;
+        kept.looked = looked;
+        Some(kept.value.clone())
     }
 }
 

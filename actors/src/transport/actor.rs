@@ -7,7 +7,7 @@ use crate::flow::{self, Origin};
 use crate::happy_eyeballs::{self, Order};
 use crate::listener::{self, Setup};
 use crate::metrics::Metrics;
-use crate::name_resolver::{NameResolver, Resolve, settle, settle_remotes};
+use crate::name_resolver::{FindPref64, FindProviders, NameResolver, Resolve, settle, settle_remotes};
 use crate::network_monitor::messages::Watch;
 use crate::network_monitor::{Audience, NetworkMonitor};
 use crate::placement::{Placement, Pool, Threads, spin};
@@ -40,6 +40,10 @@ pub(crate) struct Services {
     /// Connections that want to hear of the networks.
     pub(crate) audience: Arc<Audience>,
     pub(crate) resolver: Recipient<Resolve>,
+    /// Who knows who provides a service, unless the application has a resolver of its own.
+    pub(crate) providers: Option<Recipient<FindProviders>>,
+    /// Who finds the prefix of a NAT64; the same.
+    pub(crate) pref64: Option<Recipient<FindPref64>>,
     pub(crate) registry: Registry,
     pub(crate) racing: racing::Config,
     /// Whether races may rely on what the resolver says.
@@ -157,18 +161,24 @@ impl Transport {
             hiring.start(|_| NetworkMonitor::new(network, for_monitor).watched_by(watcher).telling(audience))
         });
         self.monitor = monitor.as_ref().map(Child::id);
-        let resolver = other_resolver.unwrap_or_else(|| {
-            let (hiring, for_resolver) = hire("name resolver");
-            let resolver = hiring.start(|_| NameResolver::new(resolver, for_resolver));
-            self.staff.push(resolver.id());
-            resolver.addr().clone().recipient()
-        });
+        let (resolver, providers, pref64) = match other_resolver {
+            Some(resolver) => (resolver, None, None),
+            None => {
+                let (hiring, for_resolver) = hire("name resolver");
+                let resolver = hiring.start(|_| NameResolver::new(resolver, for_resolver));
+                self.staff.push(resolver.id());
+                let at = resolver.addr().clone();
+                (at.clone().recipient(), Some(at.clone().recipient()), Some(at.recipient()))
+            }
+        };
         Services {
             calls: other_policy.unwrap_or_else(|| Calls::from(policy.addr())),
             policy: policy.addr().clone(),
             monitor: monitor.map(|monitor| monitor.addr().clone()),
             audience,
             resolver,
+            providers,
+            pref64,
             registry,
             racing,
             secure_dns,
@@ -258,7 +268,7 @@ impl Handler<ResolveEndpoints> for Transport {
             // The staff is hired before the first message is handled.
             let Some(services) = services else { return Ok(Default::default()) };
             let (resolver, patience) = (&services.resolver, services.patience);
-            let request = settle(resolver.clone(), patience, call.request).await?;
+            let request = settle(&services, call.request).await?;
             let remotes = settle_remotes(resolver.clone(), patience, request.clone()).await?;
             Ok((request.locals.clone(), remotes))
         })

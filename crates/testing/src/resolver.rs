@@ -233,7 +233,7 @@ impl Handler<Resolve> for ScriptedResolver {
         let many = parts.len();
         for (index, Part { after, kind, result }) in parts.into_iter().enumerate() {
             let last = !endless && (babbles || index + 1 == many);
-            let answered = Answered { query, kind, result, origin: origin.clone(), last };
+            let answered = Answered { query, kind, result, origin: origin.clone(), ttl: None, last };
             if after.is_zero() {
                 answers.do_send(answered);
             } else {

@@ -11,6 +11,7 @@ mod parse;
 mod remote;
 
 pub use local::LocalEndpoint;
+pub use parse::check_host_name;
 pub use remote::RemoteEndpoint;
 
 use crate::candidate::Protocol;

@@ -11,6 +11,8 @@ use std::sync::Arc;
 const MAX_NAME: usize = 253;
 /// A label of a name has at most this many bytes (RFC 1035 §2.3.4).
 const MAX_LABEL: usize = 63;
+/// The same of a name in any script: more than any of [`MAX_NAME`] bytes in ASCII has.
+const MAX_INTERNATIONAL: usize = 1024;
 /// The name of an interface has at most this many bytes: more than any system allows.
 const MAX_INTERFACE: usize = 255;
 /// An error repeats at most this many characters of what was wrong.
@@ -169,16 +171,47 @@ fn port(text: &str) -> Result<u16, EndpointError> {
     text.parse().ok().filter(|_| digits).ok_or_else(|| EndpointError::Port(excerpt(text)))
 }
 
-/// ASCII letters, digits, hyphens and underscores, in labels; a last dot makes the name absolute. A name whose last
-/// label is a number would be taken for an address somewhere on its way (RFC 1123 §2.1), so it is none.
-fn is_host(text: &str) -> bool {
+/// Whether it is a host name that can be asked for: ASCII letters, digits, hyphens and underscores, in labels; a last
+/// dot makes the name absolute. A name whose last label is a number would be taken for an address somewhere on its way
+/// (RFC 1123 §2.1), so it is none. An internationalised name (RFC 5890) is judged in its ASCII form.
+///
+/// *Errors*: what is wrong with it.
+pub fn check_host_name(text: &str) -> Result<(), &'static str> {
     let name = text.strip_suffix('.').unwrap_or(text);
-    let label = |label: &str| {
-        (1..=MAX_LABEL).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    if name.is_empty() {
+        return Err("empty");
+    }
+    if name.len() > MAX_NAME {
+        return Err("longer than 253 octets");
+    }
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    for label in name.split('.') {
+        if !label.bytes().all(allowed) {
+            return Err("a character that no host name has");
+        }
+        if !(1..=MAX_LABEL).contains(&label.len()) {
+            return Err("a label is empty or too long");
+        }
+    }
+    let last = name.rsplit('.').next().unwrap_or_default();
+    if last.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("ends in a number and is not an address");
+    }
+    Ok(())
+}
+
+/// Whether it may be a host name. What an internationalised name is in ASCII, and whether it is one, is found out by
+/// whoever resolves it.
+fn is_host(text: &str) -> bool {
+    if text.is_ascii() {
+        return check_host_name(text).is_ok();
+    }
+    let wrong = |c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || c.is_ascii() && !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.')
     };
-    let numeric = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
-    name.len() <= MAX_NAME && name.split('.').all(label) && !name.rsplit('.').next().is_some_and(numeric)
+    text.len() <= MAX_INTERNATIONAL && !text.contains(wrong)
 }
 
 const fn begins_service(c: char) -> bool {
@@ -225,6 +258,7 @@ mod tests {
             ("localhost:7000", new().host("localhost").port(7000)),
             ("example.org", new().host("example.org")),
             ("example.org.", new().host("example.org.")),
+            ("münchen.de:80", new().host("münchen.de").port(80)),
             ("_sip.example.org.:5060", new().host("_sip.example.org.").port(5060)),
             ("127.0.0.1:80", new().address([127, 0, 0, 1]).port(80)),
             ("127.0.0.1", new().address([127, 0, 0, 1])),
@@ -296,7 +330,8 @@ mod tests {
             ".",
             ".org",
             "a b",
-            "münchen.de",
+            "münchen de",
+            "münchen/de",
             "256.0.0.1",
             "1.2.3",
             "7000",

@@ -49,6 +49,30 @@ impl Pref64 {
         Ok(Self { prefix, length })
     }
 
+    /// The prefix with which these addresses of `ipv4only.arpa` were synthesised, the first if there are several
+    /// (RFC 7050 §3); `None` if they were not.
+    ///
+    /// ```
+    /// # use neatflow_core::racing::Pref64;
+    /// let addresses = ["2001:db8:64::c000:aa".parse().unwrap()];
+    /// assert_eq!(Pref64::among(&addresses), "2001:db8:64::/96".parse().ok());
+    /// ```
+    pub fn among(addresses: &[Ipv6Addr]) -> Option<Self> {
+        // What the name has where nothing is synthesised (RFC 7050 §2.2).
+        let well_known = [Ipv4Addr::new(192, 0, 0, 170), Ipv4Addr::new(192, 0, 0, 171)];
+        let of = |address: &Ipv6Addr| {
+            let mut found = [96_u8, 64, 56, 48, 40, 32].into_iter().filter_map(|length| {
+                let prefix = address.to_bits() & (u128::MAX << (128 - u32::from(length)));
+                let pref64 = Self::new(prefix.into(), length).ok()?;
+                let v4 = Ipv4Addr::from(pref64.places().map(|place| address.octets()[place]));
+                well_known.contains(&v4).then_some(pref64)
+            });
+            // An address in which it stands twice says nothing (RFC 7050 §3).
+            found.next().filter(|_| found.next().is_none())
+        };
+        addresses.iter().find_map(of)
+    }
+
     /// Where the four octets of an IPv4 address go: octet 8 is left out (RFC 6052 §2.2).
     fn places(self) -> [usize; 4] {
         let first = usize::from(self.length / 8);
@@ -119,6 +143,31 @@ mod tests {
             assert_eq!(pref64.extract(v6), Some(v4), "{prefix}");
             assert_eq!(pref64.to_string(), prefix);
         }
+    }
+
+    /// N64-1.
+    #[test]
+    fn a_prefix_is_found_in_what_a_dns64_makes_of_a_well_known_name() {
+        let among = |texts: &[&str]| {
+            let addresses: Vec<Ipv6Addr> = texts.iter().map(|text| text.parse().unwrap()).collect();
+            Pref64::among(&addresses).map(|pref64| pref64.to_string())
+        };
+        for prefix in [
+            "64:ff9b::/96",
+            "2001:db8:122:344::/64",
+            "2001:db8:122:300::/56",
+            "2001:db8:122::/48",
+            "2001:db8::/32",
+        ] {
+            let pref64: Pref64 = prefix.parse().unwrap();
+            for last in [170, 171] {
+                let address = pref64.synthesise(Ipv4Addr::new(192, 0, 0, last)).unwrap().to_string();
+                assert_eq!(among(&["2001:db8::1", &address]).as_deref(), Some(prefix));
+            }
+        }
+        assert_eq!(among(&["2001:db8::1", "64:ff9b::c000:ac"]), None, "that is 192.0.0.172");
+        assert_eq!(among(&["2001:db8:c000:aa:c0:0:c000:aa"]), None);
+        assert_eq!(among(&[]), None);
     }
 
     /// N64-6.
