@@ -59,7 +59,7 @@ impl Handler<Resolve> for Frail {
             };
             let (query, origin, last) = (question.query, Origin::Hosts, place + 1 == many);
             #[expect(clippy::disallowed_methods, reason = "one for each type that was asked for")]
-            question.answers.do_send(Answered { query, kind, result, origin, last });
+            question.answers.do_send(Answered { query, kind, result, origin, ttl: None, last });
         }
     }
 }

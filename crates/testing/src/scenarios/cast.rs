@@ -70,7 +70,7 @@ impl Handler<Resolve> for Names {
         for (place, (after, kind, answer)) in parts.into_iter().enumerate() {
             let result = records(&host, kind, answer);
             let last = complete && place + 1 == many;
-            let answered = Answered { query, kind, result, origin: origin.clone(), last };
+            let answered = Answered { query, kind, result, origin: origin.clone(), ttl: None, last };
             let answers = answers.clone();
             if after == 0 {
                 answers.do_send(answered);
