@@ -20,12 +20,12 @@ pub use neatflow_actors::flow::{
 pub use neatflow_actors::listener::{
     AcceptFilter, AcceptFuture, Incoming, Listener, ListenerId, ListenerRef, ListeningFuture,
 };
-#[cfg(unix)]
-pub use neatflow_actors::policy_sockets;
 pub use neatflow_actors::{
     Count, Credit, Measured, RaceEnd, RaceRecord, Registry, name_resolver, network_monitor, placement,
     policy_manager, subscription, supervision,
 };
+#[cfg(unix)]
+pub use neatflow_actors::{policy_sockets, remote_policy};
 pub use neatflow_core::connection::{ReceiveLimits, State};
 pub use neatflow_core::{
     Attempt, Candidate, CandidateId, ConnectionFailure, EndpointError, Error, EstablishmentFailure, Failure,

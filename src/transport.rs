@@ -137,6 +137,16 @@ impl TransportBuilder {
         self
     }
 
+    /// Has a policy daemon decide besides, over its `neat_pm_socket` (`neatflow policyd`, or NEAT's own): of what is
+    /// eligible here it rules out, reorders and adds, and breaks no Require and no Prohibit. Each answer may take a
+    /// second; without one nothing is established (`PolicyUnavailable`), unless
+    /// [`remote_policy::Config`](crate::remote_policy::Config) says otherwise. Default: none. Listeners do not ask it.
+    #[cfg(unix)]
+    pub fn policy_daemon(mut self, daemon: crate::remote_policy::Config) -> Self {
+        self.config.remote_policy = Some(daemon);
+        self
+    }
+
     /// Reads policies, profiles and nodes of the CIB there: `*.policy`, `*.profile` and `*.cib`, in the directory itself
     /// and in `pib` and `cib` in it. They are in force before the first connection is established, and within a second
     /// of a change; a directory need not exist yet. A file that is not understood is refused, which is logged and told

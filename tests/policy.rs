@@ -44,3 +44,133 @@ fn a_fault_in_the_text_is_told_by_initiate_with_its_place() {
         assert_eq!(error, "2:15: transport: an empty transport");
     });
 }
+
+// ---------- A policy daemon elsewhere
+
+/// A policy daemon of this test's own, in this process, with a policy.
+#[cfg(unix)]
+struct Daemon {
+    directory: std::path::PathBuf,
+    _sockets: actix::Addr<neatflow::policy_sockets::PolicySockets>,
+}
+
+#[cfg(unix)]
+impl Daemon {
+    async fn start(name: &str, policy: &str) -> Self {
+        use actix::Actor;
+        use neatflow::policy_manager::messages::{Base, Import};
+        use neatflow::policy_manager::{Interfaces, PolicyManager};
+        use neatflow::policy_sockets::{Config, PolicySockets, SocketFiles};
+        let logger = slog::Logger::root(slog::Discard, slog::o!());
+        let registry = neatflow::Registry::empty();
+        let manager = PolicyManager::new(&registry, Interfaces::system(), logger.clone()).start();
+        let push = Import { base: Base::Pib, text: policy.to_owned(), uid: None };
+        manager.send(push).await.unwrap().unwrap();
+        let directory = directory(name);
+        let files = SocketFiles::bind(&directory).unwrap();
+        let sockets = PolicySockets::new(files, manager, Config::default(), logger).start();
+        Self { directory, _sockets: sockets }
+    }
+
+    fn asked(&self) -> neatflow::remote_policy::Config {
+        neatflow::remote_policy::Config::new(self.directory.join("neat_pm_socket"))
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+#[cfg(unix)]
+fn directory(name: &str) -> std::path::PathBuf {
+    std::env::temp_dir().join(format!("neatflow-daemon-{}-{name}", std::process::id()))
+}
+
+/// Whatever transport comes, TCP or UDP, at one port.
+async fn taking_all(transport: &Transport) -> (Listener, std::net::SocketAddr) {
+    let listener = Preconnection::new(transport).local("127.0.0.1:0").properties(any()).listen().unwrap();
+    let address = within(listener.listening()).await.unwrap()[0];
+    (listener, address)
+}
+
+fn any() -> TransportProperties {
+    let any = TransportProperties::new().no_preference(Reliability).no_preference(PreserveOrder);
+    let mut any = any.no_preference(CongestionControl);
+    any.message.safely_replayable = Some(true);
+    any
+}
+
+#[cfg(unix)]
+const UDP_FIRST: &str = r#"{"match": {"transport": {"value": "UDP"}},
+    "properties": {"transport": {"value": "UDP", "score": 100000}}}"#;
+
+#[cfg(unix)]
+#[test]
+fn a_policy_daemon_elsewhere_chooses_among_what_is_eligible_here() {
+    run(async {
+        let (_listener, server) = taking_all(&Transport::start()).await;
+        let daemon = Daemon::start("choose", UDP_FIRST).await;
+        let told = Transport::builder().policy_daemon(daemon.asked()).start();
+        for (transport, stack) in [(&Transport::start(), "tcp"), (&told, "udp")] {
+            let connection =
+                Preconnection::new(transport).remote(server).properties(any()).initiate().unwrap();
+            within(connection.ready()).await.unwrap();
+            assert_eq!(connection.stack().as_str(), stack);
+            connection.abort();
+        }
+        // What is required here is not overruled there.
+        let reliable = Preconnection::new(&told).remote(server).properties(any().require(Reliability));
+        let connection = reliable.initiate().unwrap();
+        within(connection.ready()).await.unwrap();
+        assert_eq!(connection.stack().as_str(), "tcp");
+        connection.abort();
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_policy_daemon_that_rules_everything_out_is_to_blame() {
+    run(async {
+        let (_listener, server) = taking_all(&Transport::start()).await;
+        let nothing = r#"{"properties": {"port": {"value": 1, "precedence": 2}}}"#;
+        let daemon = Daemon::start("nothing", nothing).await;
+        let transport = Transport::builder().policy_daemon(daemon.asked()).start();
+        let connection = Preconnection::new(&transport).remote(server).properties(any()).initiate().unwrap();
+        let failure = within(connection.ready()).await.unwrap_err();
+        assert!(matches!(*failure, EstablishmentFailure::NoCandidates { .. }), "{failure}");
+        assert!(failure.to_string().contains("policy daemon"), "{failure}");
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn without_an_answer_nothing_is_established_unless_that_was_said() {
+    use neatflow::remote_policy::{Absent, Config};
+    run(async {
+        let (_listener, server) = taking_all(&Transport::start()).await;
+        let place = directory("absent");
+        std::fs::create_dir_all(&place).unwrap();
+        let mute = place.join("mute");
+        // It takes connections, and never says anything.
+        let _mute = std::os::unix::net::UnixListener::bind(&mute).unwrap();
+        let limit = std::time::Duration::from_millis(200);
+        for (socket, why) in [(place.join("nobody"), "os error 2"), (mute, "did not answer within 200ms")] {
+            let config = Config::new(&socket).timeout(limit);
+            let transport = Transport::builder().policy_daemon(config.clone()).start();
+            let connection =
+                Preconnection::new(&transport).remote(server).properties(any()).initiate().unwrap();
+            let failure = within(connection.ready()).await.unwrap_err();
+            assert!(matches!(*failure, EstablishmentFailure::PolicyUnavailable { .. }), "{failure}");
+            assert!(failure.to_string().contains(why), "{failure}");
+            let transport = Transport::builder().policy_daemon(config.absent(Absent::Alone)).start();
+            let connection =
+                Preconnection::new(&transport).remote(server).properties(any()).initiate().unwrap();
+            within(connection.ready()).await.unwrap();
+            connection.abort();
+        }
+        std::fs::remove_dir_all(&place).unwrap();
+    });
+}

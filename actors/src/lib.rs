@@ -18,6 +18,8 @@ pub mod policy_manager;
 #[cfg(unix)]
 pub mod policy_sockets;
 mod registry;
+#[cfg(unix)]
+pub mod remote_policy;
 pub mod subscription;
 pub mod supervision;
 pub mod transport;

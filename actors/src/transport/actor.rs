@@ -14,6 +14,8 @@ use crate::placement::{Placement, Pool, Threads, spin};
 use crate::policy_manager::messages::Unwatched;
 use crate::policy_manager::{Calls, PolicyManager};
 use crate::registry::Registry;
+#[cfg(unix)]
+use crate::remote_policy::RemotePolicy;
 use crate::supervision::{Child, ChildEvent, ChildEventKind, ChildId, Intensity, Plan, Supervise, finish};
 use actix::WeakRecipient;
 use actix::prelude::*;
@@ -161,6 +163,15 @@ impl Transport {
             hiring.start(|_| NetworkMonitor::new(network, for_monitor).watched_by(watcher).telling(audience))
         });
         self.monitor = monitor.as_ref().map(Child::id);
+        #[cfg(unix)]
+        let other_policy = other_policy.or_else(|| {
+            let remote = self.config.remote_policy.clone()?;
+            let (hiring, for_remote) = hire("remote policy");
+            let own = policy.addr().clone();
+            let remote = hiring.start(|_| RemotePolicy::new(remote, own, for_remote));
+            self.staff.push(remote.id());
+            Some(Calls::to(remote.addr()))
+        });
         let (resolver, providers, pref64) = match other_resolver {
             Some(resolver) => (resolver, None, None),
             None => {

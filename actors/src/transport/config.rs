@@ -23,6 +23,9 @@ pub struct Config {
     pub other_resolver: Option<Recipient<Resolve>>,
     /// Who answers the calls of races, in place of the policy manager, which goes on to serve listeners. Default: nobody.
     pub other_policy: Option<Calls>,
+    /// The policy daemon that is asked besides. Default: none. It is not asked where `other_policy` is.
+    #[cfg(unix)]
+    pub remote_policy: Option<crate::remote_policy::Config>,
     /// Whether what another resolver says cannot be forged on the way, so that races may rely on it
     /// (draft-ietf-happy-happyeyeballs-v3 §6.3). Default: no. Of the name resolver its servers tell
     /// ([`is_secure`](name_resolver::Config::is_secure)).
@@ -55,6 +58,8 @@ impl Config {
             resolver: name_resolver::Config::default(),
             other_resolver: None,
             other_policy: None,
+            #[cfg(unix)]
+            remote_policy: None,
             secure_dns: false,
             interfaces: Interfaces::system(),
             network: network_monitor::Source::system(),

@@ -12,7 +12,6 @@ use neatflow::racing::RecordKind;
 use neatflow::resolution::Kinds;
 use neatflow::{EndpointError, LocalEndpoint, RemoteEndpoint, TransportProperties};
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// The port of name servers (RFC 1035 §4.2).
@@ -301,6 +300,13 @@ pub(crate) struct Reach {
     /// Default port: 53. Default: the name servers of the system.
     #[arg(long, value_name = "ADDR[:PORT]", value_parser = name_server)]
     pub(crate) dns: Vec<SocketAddr>,
+
+    /// Ask this policy daemon besides: its neat_pm_socket (`neatflow policyd`, or NEAT's own).
+    ///
+    /// Of what is eligible here it rules out and reorders. Without an answer nothing is established.
+    #[cfg(unix)]
+    #[arg(long, value_name = "SOCKET")]
+    pub(crate) policy_socket: Option<std::path::PathBuf>,
 
     /// How long establishing the connection may take, in seconds; fractions are fine.
     ///

@@ -16,6 +16,10 @@ impl Reach {
         if !self.dns.is_empty() {
             builder = builder.name_servers(self.dns.iter().copied());
         }
+        #[cfg(unix)]
+        if let Some(socket) = &self.policy_socket {
+            builder = builder.policy_daemon(neatflow::remote_policy::Config::new(socket));
+        }
         let transport = builder.start();
         let mut preconnection =
             Preconnection::new(&transport).remote(self.remote()).properties(self.wishes.on(self.base())?);

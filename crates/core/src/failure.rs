@@ -52,7 +52,9 @@ impl EstablishmentFailure {
             Self::InvalidConfiguration(_) => Status::InvalidConfiguration,
             Self::NoCandidates { .. } => Status::NoCandidates,
             Self::ResolutionFailed(_) => Status::ResolutionFailed,
-            Self::EstablishmentFailed { .. } | Self::Stopped(_) => Status::EstablishmentFailed,
+            Self::EstablishmentFailed { .. } | Self::Stopped(_) | Self::PolicyUnavailable { .. } => {
+                Status::EstablishmentFailed
+            }
             Self::Timeout { .. } => Status::Timeout,
             Self::Cancelled => Status::ConnectionAborted,
         }
@@ -382,6 +384,14 @@ pub enum EstablishmentFailure {
     /// An actor that was needed is gone, or gave up.
     #[error("the transport has stopped: {0}")]
     Stopped(Arc<str>),
+    /// The policy daemon that was to be asked did not answer, and nobody was to answer in its place.
+    #[error("no answer from the policy daemon at {socket}: {why}")]
+    PolicyUnavailable {
+        /// Where it was asked.
+        socket: Arc<str>,
+        /// In words.
+        why: Arc<str>,
+    },
 }
 
 impl EstablishmentFailure {
@@ -424,7 +434,7 @@ impl From<&EstablishmentFailure> for io::Error {
             EstablishmentFailure::EstablishmentFailed { attempts, .. } => {
                 attempts.last().map_or(Kind::Other, |last| Self::from(&last.reason).kind())
             }
-            EstablishmentFailure::Stopped(_) => Kind::Other,
+            EstablishmentFailure::Stopped(_) | EstablishmentFailure::PolicyUnavailable { .. } => Kind::Other,
         };
         Self::new(kind, failure.to_string())
     }

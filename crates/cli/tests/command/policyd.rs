@@ -296,3 +296,21 @@ fn a_directory_or_a_token_that_others_may_read_is_refused() {
     let open = run(&[&args[..], &[token.to_str().unwrap()]].concat()).expect(1);
     assert!(open.stderr.contains("others may read it"), "{}", open.stderr);
 }
+
+#[test]
+fn a_connection_asks_the_daemon_it_is_told_of() {
+    let daemon = Daemon::start("connect", &[]);
+    let mut server = neatflow(&["listen", "--echo", "127.0.0.1", "0"]);
+    let port = server.port(true).to_string();
+    let socket = daemon.files.0.join("sockets/neat_pm_socket");
+    let connect = ["connect", "--policy-socket", socket.to_str().unwrap(), "127.0.0.1", &port];
+    let echoed = neatflow(&connect).fed(b"hello").finish().expect(0);
+    assert_eq!(echoed.stdout, b"hello");
+    let nothing = r#"{"properties": {"port": {"value": 1, "precedence": 2}}}"#;
+    assert_eq!(daemon.change("PUT", "/pib/nothing", nothing).0, 200);
+    let refused = neatflow(&connect).fed(b"hello").finish().expect(1);
+    assert!(refused.stderr.contains("rules everything out"), "{}", refused.stderr);
+    let nobody = ["connect", "--policy-socket", "/no/such/socket", "127.0.0.1", &port];
+    let refused = neatflow(&nobody).fed(b"hello").finish().expect(1);
+    assert!(refused.stderr.contains("no answer from the policy daemon"), "{}", refused.stderr);
+}

@@ -25,6 +25,7 @@ pub mod pib;
 mod places;
 mod protocols;
 mod refusal;
+pub mod remote;
 mod request;
 mod roster;
 mod rows;
