@@ -31,6 +31,7 @@ fn main() -> Result<(), Failure> {
     let small = lookup(10, 20, rounds)?;
     let large = lookup(100, 200, rounds / 4)?;
     let growth = growth(rounds / 10)?;
+    let socket = through_the_socket(10, 20, rounds)?;
     let (cold, warm) = both_calls(rounds)?;
     let figures = [
         Figure {
@@ -45,6 +46,13 @@ fn main() -> Result<(), Failure> {
             key: "lookup_100_200",
             value: large,
             limit: 1_000.0,
+            unit: "µs",
+        },
+        Figure {
+            name: "the same through the socket",
+            key: "socket_10_20",
+            value: socket,
+            limit: 300.0,
             unit: "µs",
         },
         Figure { name: "growth with rows, exponent", key: "growth", value: growth, limit: 1.2, unit: "" },
@@ -136,6 +144,58 @@ fn lookup(policies: usize, rows: usize, runs: usize) -> Result<f64, Failure> {
         let _changed = engine.pib_mut();
         let _found = black_box(engine.lookup(&request, Time::ZERO));
     }))
+}
+
+/// One exchange with a policy daemon in this process, its client beside it: no two requests are the same.
+#[cfg(unix)]
+fn through_the_socket(policies: usize, rows: usize, runs: usize) -> Result<f64, Failure> {
+    use actix::{Actor, System};
+    use neatflow_actors::policy_manager::messages::{Base, Import};
+    use neatflow_actors::policy_manager::{Interfaces, PolicyManager};
+    use neatflow_actors::policy_sockets::{Config, PM_SOCKET, PolicySockets, SocketFiles};
+    use neatflow_actors::remote_policy::ask;
+    let (directory, engine) =
+        (env::temp_dir().join(format!("neatflow-bench-{}", std::process::id())), engine(policies, rows)?);
+    System::new().block_on(async {
+        let logger = slog::Logger::root(slog::Discard, slog::o!());
+        let interfaces = Interfaces::from_fn(|| Ok(Vec::new()));
+        let manager = PolicyManager::new(&neatflow_actors::Registry::empty(), interfaces, logger.clone()).start();
+        let all = |entries: Vec<String>| format!("[{}]", entries.join(","));
+        let pushed = [
+            (Base::Pib, all(engine.pib().iter().map(Policy::to_json).collect())),
+            (Base::Cib, all(engine.cib().nodes().map(CibNode::to_json).collect())),
+        ];
+        for (base, text) in pushed {
+            manager.send(Import { base, text, uid: None }).await??;
+        }
+        let files = SocketFiles::bind(&directory)?;
+        let socket = directory.join(PM_SOCKET);
+        let serving = PolicySockets::new(files, manager, Config::default(), logger).start();
+        let mut times = Vec::with_capacity(runs);
+        for n in 0..runs.max(5) + 50 {
+            let request = format!(
+                r#"[{{"remote_ip": {{"value": "192.0.2.1", "precedence": 2}}, "port": {{"value": 443, "precedence": 2}},
+                     "transport": {{"value": "TCP", "precedence": 1}}, "mtu": {{"value": [1500, Infinity]}},
+                     "low_latency": {{"value": true}}, "capacity": {{"value": {{"start": 10, "end": {n}000}}, "score": 1}}}}]"#,
+                n = n + 1
+            );
+            let start = Instant::now();
+            let answer = ask(&socket, &request, std::time::Duration::from_secs(5)).await?;
+            times.push(start.elapsed().as_secs_f64() * 1e6);
+            assert!(answer.starts_with("[{"), "{answer}");
+        }
+        drop(serving);
+        times.drain(..50);
+        times.sort_by(f64::total_cmp);
+        let _gone = fs::remove_dir_all(&directory);
+        Ok(times[times.len() / 2])
+    })
+}
+
+/// There are no such sockets here.
+#[cfg(not(unix))]
+fn through_the_socket(_: usize, _: usize, _: usize) -> Result<f64, Failure> {
+    Ok(0.0)
 }
 
 /// The exponent fitted to the times of lookups among 10 to 1,000 rows.

@@ -6,7 +6,11 @@
 //! first from then on.
 
 pub mod drive;
+pub mod exchanges;
 pub mod framing;
+pub mod neat_properties;
+pub mod nodes;
+pub mod policies;
 
 /// Something that takes bytes from outside.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +26,8 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: &[Target] = &[framing::TARGET];
+pub const TARGETS: &[Target] =
+    &[framing::TARGET, neat_properties::TARGET, policies::TARGET, nodes::TARGET, exchanges::TARGET];
 
 /// The body of a target's binary: a fuzzer's, or, built without one, a drive of a minute.
 #[macro_export]

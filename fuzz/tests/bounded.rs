@@ -38,7 +38,7 @@ macro_rules! bounded {
     };
 }
 
-bounded! { framing }
+bounded! { framing, neat_properties, policies, nodes, exchanges }
 
 /// The driver itself: it would find a target that is broken.
 #[test]
