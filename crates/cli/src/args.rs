@@ -12,6 +12,7 @@ use neatflow::racing::RecordKind;
 use neatflow::resolution::Kinds;
 use neatflow::{EndpointError, LocalEndpoint, RemoteEndpoint, TransportProperties};
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The port of name servers (RFC 1035 §4.2).
@@ -306,7 +307,7 @@ pub(crate) struct Reach {
     /// Of what is eligible here it rules out and reorders. Without an answer nothing is established.
     #[cfg(unix)]
     #[arg(long, value_name = "SOCKET")]
-    pub(crate) policy_socket: Option<std::path::PathBuf>,
+    pub(crate) policy_socket: Option<PathBuf>,
 
     /// How long establishing the connection may take, in seconds; fractions are fine.
     ///

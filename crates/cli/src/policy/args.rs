@@ -114,13 +114,13 @@ pub(crate) struct Places {
 
     /// Leave out those of this host and this user: /etc/neatflow and ~/.config/neatflow.
     #[arg(long)]
-    no_standard: bool,
+    no_policies: bool,
 }
 
 impl Places {
     /// The directories, those of the host first.
     pub(crate) fn directories(&self) -> Vec<PathBuf> {
-        let standard = if self.no_standard { Vec::new() } else { standard_places() };
+        let standard = if self.no_policies { Vec::new() } else { standard_places() };
         let places = standard.iter().chain(&self.policy_dir).flat_map(policy_dir);
         places.chain(self.pib.iter().cloned()).chain(self.cib.iter().cloned()).collect()
     }

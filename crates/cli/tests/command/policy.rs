@@ -33,7 +33,7 @@ impl Drop for Files {
 }
 
 fn explained(request: &str, options: &[&str]) -> String {
-    let args = [&["policy", "explain", "-", "--no-standard"], options].concat();
+    let args = [&["policy", "explain", "-", "--no-policies"], options].concat();
     String::from_utf8(neatflow(&args).fed(request.as_bytes()).finish().expect(0).stdout).unwrap()
 }
 
@@ -83,7 +83,7 @@ fn policies_of_directories_and_who_they_rule_out_are_in_the_explanation() {
             ("bad.policy", "{\n \"match\": 1}"),
         ],
     );
-    let args = ["policy", "explain", "-", "--no-standard", "--policy-dir", files.path()];
+    let args = ["policy", "explain", "-", "--no-policies", "--policy-dir", files.path()];
     let finished = neatflow(&args).fed(RELIABLE.as_bytes()).finish().expect(0);
     let told = String::from_utf8(finished.stdout).unwrap();
     assert!(told.contains("ruled out by policy no_tcp: mtu is 1500 and must be 9000"), "{told}");
@@ -93,7 +93,7 @@ fn policies_of_directories_and_who_they_rule_out_are_in_the_explanation() {
 
 #[test]
 fn a_connection_is_explained_without_anything_being_sent() {
-    let args = ["policy", "explain", "127.0.0.1", "9", "--prohibit", "reliability", "--no-standard"];
+    let args = ["policy", "explain", "127.0.0.1", "9", "--prohibit", "reliability", "--no-policies"];
     let told = String::from_utf8(run(&args).expect(0).stdout).unwrap();
     assert!(
         told.contains("ruled out by stack tcp: ") && told.contains("reliability is true and must be false"),
@@ -157,7 +157,7 @@ fn rows_are_those_of_the_interfaces_and_of_the_nodes() {
             ),
         ],
     );
-    let options = ["policy", "rows", "--no-standard", "--cib", files.path()];
+    let options = ["policy", "rows", "--no-policies", "--cib", files.path()];
     let told = String::from_utf8(run(&options).expect(0).stdout).unwrap();
     assert!(told.lines().any(|line| line == "a<<b: (interface|eth7) (rtt|5)"), "{told}");
     assert!(told.contains("lo: [interface|lo]"), "{told}");
@@ -174,12 +174,12 @@ fn what_is_exported_is_understood_and_says_the_same() {
     let files = Files::new("export", &[("cib/a.cib", r#"{"root": true, "expire": -1}"#)]);
     let into = files.0.join("out");
     let into = into.to_str().unwrap();
-    let export = ["policy", "export", "--no-standard", "--policy-dir", files.path()];
+    let export = ["policy", "export", "--no-policies", "--policy-dir", files.path()];
     let told = run(&[&export[..], &["--into", into]].concat()).expect(0).stdout;
     assert!(String::from_utf8(told).unwrap().starts_with("9 files in "));
     run(&["policy", "check", into]).expect(0);
     run(&[&export[..], &["--into", into]].concat()).expect(1);
-    let again = ["policy", "export", "--no-standard", "--policy-dir", into];
+    let again = ["policy", "export", "--no-policies", "--policy-dir", into];
     let (one, other) = (run(&export).expect(0).stdout, run(&again).expect(0).stdout);
     assert_eq!(String::from_utf8(one).unwrap(), String::from_utf8(other).unwrap());
 }
@@ -191,4 +191,30 @@ fn schemas_are_printed_as_they_are_published() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema").join(name);
         assert_eq!(printed, fs::read(path).unwrap(), "{name}");
     }
+}
+
+#[test]
+fn a_connection_keeps_to_policies_of_directories_and_to_properties_in_neats_language() {
+    let files = Files::new(
+        "connect",
+        &[
+            (
+                "no_tcp.policy",
+                r#"{"match": {"transport": {"value": "TCP"}}, "properties": {"port": {"value": 1, "precedence": 2}}}"#,
+            ),
+            ("sctp.json", r#"{"transport": {"value": "SCTP", "precedence": 2}}"#),
+            ("bad.json", r#"{"transport": {}}"#),
+        ],
+    );
+    let connect = |options: &[&str]| {
+        let fixed = ["connect", "127.0.0.1", "9", "--no-policies", "--timeout", "5"];
+        neatflow(&[&fixed[..], options].concat()).fed(b"").finish()
+    };
+    let ruled_out = connect(&["--policy-dir", files.path()]).expect(1);
+    assert!(ruled_out.stderr.contains("no_tcp"), "{}", ruled_out.stderr);
+    let (sctp, bad) = (files.0.join("sctp.json"), files.0.join("bad.json"));
+    let not_here = connect(&["--neat-properties", sctp.to_str().unwrap()]).expect(1);
+    assert!(not_here.stderr.contains("SCTP"), "{}", not_here.stderr);
+    let wrong = connect(&["--neat-properties", bad.to_str().unwrap()]).expect(2);
+    assert!(wrong.stderr.contains("1:15: transport: an empty transport"), "{}", wrong.stderr);
 }

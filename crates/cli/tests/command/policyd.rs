@@ -25,7 +25,7 @@ impl Daemon {
         let files = Files::new(name, &[]);
         let sockets = files.0.join("sockets");
         let fixed =
-            ["policyd", "--no-standard", "--socket-dir", sockets.to_str().unwrap(), "--rest", "127.0.0.1:0"];
+            ["policyd", "--no-policies", "--socket-dir", sockets.to_str().unwrap(), "--rest", "127.0.0.1:0"];
         let mut running = neatflow(&[&fixed[..], options].concat());
         let rest = running.line_of_stdout("REST at http://");
         let port = rest.rsplit(':').next().unwrap().parse().unwrap();
