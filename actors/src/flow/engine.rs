@@ -37,6 +37,9 @@ use tokio::time::Sleep;
 /// How many pieces are written at once.
 const SLICES: usize = 64;
 
+/// How many times in a row an attached actor hears what has come, with nothing else looked at.
+const STRAIGHT: u32 = 8;
+
 /// What an attempt has obtained: a transport, and the framers above it, which are ready.
 #[derive(Debug)]
 pub(crate) struct Obtained {
@@ -112,6 +115,14 @@ enum Round {
     Over,
 }
 
+/// What follows on hearing past the queues.
+enum Straight {
+    /// The same again: nothing is new.
+    On,
+    /// A round.
+    Over,
+}
+
 /// What the machine wants of the network.
 struct Wishes {
     acknowledgement: bool,
@@ -169,12 +180,7 @@ impl Engine {
         mut ear: Option<&mut Ear<'_>>,
     ) -> Turn {
         self.duty.shared.waker.register(cx.waker());
-        if let Some(ear) = &mut ear
-            && self.reads_on
-            && self.hear_straight(*ear, cx).is_break()
-        {
-            return Turn::Unfinished;
-        }
+        let mut straight = 0;
         loop {
             if let Some(ear) = &mut ear
                 && self.hear(*ear).is_break()
@@ -182,8 +188,23 @@ impl Engine {
                 return Turn::Unfinished;
             }
             if pace.is_over() {
+                // The next turn begins with a round: time passes for those, too, who read without end.
+                self.reads_on = false;
                 return Turn::Unfinished;
             }
+            if let Some(ear) = &mut ear
+                && straight < STRAIGHT
+            {
+                match self.hear_straight(*ear, cx) {
+                    ControlFlow::Break(()) => return Turn::Unfinished,
+                    ControlFlow::Continue(Straight::On) => {
+                        straight += 1;
+                        continue;
+                    }
+                    ControlFlow::Continue(Straight::Over) => {}
+                }
+            }
+            straight = 0;
             // A stack's panic ends this connection, in order, and no other.
             let round = contain(|| self.round(cx, ear.is_some())).unwrap_or_else(|what| self.fail(what));
             match round {
@@ -209,19 +230,23 @@ impl Engine {
 
     /// What most turns are for: something has come, what is wished for is what was wished for before, and the attached
     /// actor is all ears. If it is not so the round that follows sees to it.
-    fn hear_straight(&mut self, ear: &mut Ear<'_>, cx: &mut Context<'_>) -> ControlFlow<()> {
-        if !self.hearing.is_empty() {
-            return ControlFlow::Continue(());
-        }
-        if let Err(what) = contain(|| self.read_on(cx)) {
+    fn hear_straight(&mut self, ear: &mut Ear<'_>, cx: &mut Context<'_>) -> ControlFlow<(), Straight> {
+        if self.reads_on
+            && let Err(what) = contain(|| self.read_on(cx))
+        {
             self.fail(what);
         }
         let Some(Input::Arrived(messages)) = self.fact.take_if(|fact| matches!(fact, Input::Arrived(_)))
         else {
-            return ControlFlow::Continue(());
+            return ControlFlow::Continue(Straight::Over);
         };
-        let heard = self.duty.shared.lock().hand(&self.duty.shared, messages);
-        heard.map_or(ControlFlow::Continue(()), ear)
+        let shared = &self.duty.shared;
+        let heard = shared.lock().hand(shared, messages);
+        let Some(event) = heard else { return ControlFlow::Continue(Straight::Over) };
+        ear(event)?;
+        // Whoever has only listened has changed nothing.
+        self.reads_on = shared.lock().settle(shared);
+        ControlFlow::Continue(if self.reads_on { Straight::On } else { Straight::Over })
     }
 
     fn fail(&mut self, what: Arc<str>) -> Round {

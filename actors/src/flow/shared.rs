@@ -49,6 +49,8 @@ pub(crate) struct Shared {
     clock: Clock,
     /// Whoever drives it is going to look at what is new; there is no need to wake it. Changed under the lock alone.
     awake: AtomicBool,
+    /// Whether somebody has changed something since an actor began to hear past the queues. Changed under the lock alone.
+    roused: AtomicBool,
     /// How many bytes are queued, as of the last time it was unlocked.
     queued: AtomicUsize,
     /// Application handles; those inside queued events do not count.
@@ -147,6 +149,7 @@ impl Shared {
             id: ConnectionId::next(),
             properties,
             awake: AtomicBool::new(false),
+            roused: AtomicBool::new(false),
             queued: AtomicUsize::new(0),
             handles: AtomicUsize::new(0),
             carrier: OnceLock::new(),
@@ -276,6 +279,7 @@ impl Shared {
     pub(crate) fn rouse(&self, core: Locked<'_>) {
         let slept = !self.is_awake();
         self.stay_awake(true);
+        self.roused.store(true, Ordering::Relaxed);
         drop(core);
         if slept {
             self.waker.wake();
@@ -591,8 +595,19 @@ impl Core {
         };
         let (connection, credit) = (ConnectionRef::new(shared.clone()), attached.credit());
         shared.stay_awake(true);
+        shared.roused.store(false, Ordering::Relaxed);
         self.notify();
         Some(Received { connection, receive: request(asker), messages, credit }.into())
+    }
+
+    /// Whoever heard what was [handed](Self::hand) over has heard it. Whether the transport is to be read again and nothing
+    /// else is new: then whoever drives it has to be woken for what comes.
+    pub(crate) fn settle(&mut self, shared: &Shared) -> bool {
+        let reads = !shared.roused.load(Ordering::Relaxed) && self.may_read();
+        if reads {
+            shared.stay_awake(false);
+        }
+        reads
     }
 
     /// Feeds the machine what the network has done, and tells what follows and waits in no queue.
