@@ -1,5 +1,7 @@
 //! An actor that hears of its connection in its own turn: what it may hear in a row, and what that must not hold up.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 use actix::prelude::*;
 use neatflow_actors::events::{Event, Received, SoftError};
 use neatflow_actors::flow::Connection;
