@@ -5,13 +5,14 @@
 
 use super::attempts::Attempts;
 use super::changes::WATCHES_AFTER;
+use super::messages::{Landed, Reached};
 use super::ranking::Ranking;
 use super::resolving::{Resolving, eligible};
 use crate::census::{Counted, Kind};
 use crate::clock::Clock;
 use crate::flow::{self, RaceOutcome};
 use crate::name_resolver::Answered;
-use crate::supervision::{Plan, Supervise};
+use crate::supervision::{ChildEvent, ChildEventKind, Plan, Supervise};
 use crate::transport::Services;
 use actix::prelude::*;
 use futures::channel::oneshot;
@@ -150,7 +151,7 @@ impl HappyEyeballs {
         match output {
             Output::Query(query) => self.resolving.asking.push(query),
             Output::Rank => self.rank(ctx),
-            Output::Start { attempt, candidate, held } => self.attempt(attempt, candidate, held),
+            Output::Start { attempt, candidate, held } => self.attempt(attempt, candidate, held, ctx),
             Output::Secure(id) => self.secure(id),
             Output::Cancel(id) => self.attempts.cancel(id),
             Output::Won(id) => self.win(id, ctx),
@@ -184,7 +185,6 @@ impl ActorFuture<HappyEyeballs> for Turn {
                 race.lose(EstablishmentFailure::Cancelled, ctx);
                 return Poll::Ready(());
             }
-            race.poll_attempts(cx);
             if std::mem::take(&mut race.due) {
                 race.act(ctx);
                 continue;
@@ -213,5 +213,31 @@ impl Handler<Answered> for HappyEyeballs {
 
     fn handle(&mut self, answer: Answered, _: &mut Self::Context) {
         self.answered(answer);
+    }
+}
+
+impl Handler<Reached> for HappyEyeballs {
+    type Result = ();
+
+    fn handle(&mut self, Reached { id, stage }: Reached, _: &mut Self::Context) {
+        self.reached(id, stage);
+    }
+}
+
+impl Handler<Landed> for HappyEyeballs {
+    type Result = ();
+
+    fn handle(&mut self, Landed { id }: Landed, _: &mut Self::Context) {
+        self.landed(id);
+    }
+}
+
+impl Handler<ChildEvent> for HappyEyeballs {
+    type Result = ();
+
+    fn handle(&mut self, event: ChildEvent, _: &mut Self::Context) {
+        if let ChildEventKind::GaveUp { reason } = event.what {
+            self.gave_up(event.child, reason);
+        }
     }
 }

@@ -1,30 +1,39 @@
 //! The attempts of a race.
 
 use super::actor::HappyEyeballs;
-use super::candidate::Attempt as Attempting;
+use super::candidate::{Attempt as Attempting, Landing};
 use crate::census::Kind;
-use crate::flow::Obtained;
-use crate::supervision::catch::contain;
-use neatflow_core::racing::{AttemptId, Fault, Input};
+use crate::supervision::{Child, ChildId, ExitReason, Supervise};
+use actix::prelude::*;
+use neatflow_core::racing::{AttemptId, Fault, Input, Stage};
 use neatflow_core::{Attempt, Candidate, CandidateId, Failure};
 use neatflow_stacks::{Handshake, Permit};
 use slog::debug;
-use std::task::{Context, Poll};
 
 /// Who runs, what became of the others.
 #[derive(Default)]
 pub(super) struct Attempts {
-    /// Few at a time, in the order of their starts; those that have connected, too, until the race has decided.
-    running: Vec<Attempting>,
-    obtained: Vec<(AttemptId, Obtained)>,
+    /// Few at a time, in the order of their starts.
+    running: Vec<Running>,
+    pub(super) landing: Landing,
     pub(super) failures: Vec<(AttemptId, Attempt)>,
+}
+
+struct Running {
+    id: AttemptId,
+    candidate: CandidateId,
+    child: Child<Attempting>,
+    permit: Permit,
 }
 
 impl Attempts {
     /// Whatever it had obtained is dropped, and so closed.
     pub(super) fn cancel(&mut self, id: AttemptId) {
-        drop(self.take(id));
-        discard(self.take_obtained(id));
+        if let Some(running) = self.take(id) {
+            running.child.stop();
+        }
+        let obtained = self.landing.borrow_mut().remove(&id);
+        drop(obtained);
     }
 
     /// Who runs, as what.
@@ -34,8 +43,9 @@ impl Attempts {
 
     /// Stops everybody.
     pub(super) fn stop(&mut self) {
-        self.running.clear();
-        self.obtained.drain(..).for_each(discard);
+        self.running.drain(..).for_each(|running| running.child.stop());
+        let obtained = std::mem::take(&mut *self.landing.borrow_mut());
+        drop(obtained);
     }
 
     /// The candidate of an attempt that runs no more.
@@ -43,69 +53,46 @@ impl Attempts {
         self.take(id).map(|running| running.candidate)
     }
 
-    /// What an attempt has obtained.
-    pub(super) fn take_obtained(&mut self, id: AttemptId) -> Option<Obtained> {
-        let place = self.obtained.iter().position(|(of, _)| *of == id)?;
-        Some(self.obtained.remove(place).1)
-    }
-
-    fn take(&mut self, id: AttemptId) -> Option<Attempting> {
+    fn take(&mut self, id: AttemptId) -> Option<Running> {
         let place = self.running.iter().position(|running| running.id == id)?;
         Some(self.running.remove(place))
     }
-}
 
-/// A wire is foreign code: a panic when it is closed changes nothing.
-fn discard<T>(obtained: T) {
-    let _ = contain(|| drop(obtained));
+    fn find(&self, is_it: impl Fn(&Running) -> bool) -> Option<&Running> {
+        self.running.iter().find(|running| is_it(running))
+    }
 }
 
 impl HappyEyeballs {
-    pub(super) fn attempt(&mut self, id: AttemptId, of: CandidateId, held: bool) {
-        let Some(candidate) = self.ranking.candidate(of) else { return };
+    pub(super) fn attempt(&mut self, id: AttemptId, of: CandidateId, held: bool, ctx: &mut Context<Self>) {
+        let Some(candidate) = self.ranking.candidate(of).cloned() else { return };
         let Some(stack) = self.services.registry.get(&candidate.transport).cloned() else {
             let reason = Failure::NoSuchStack(candidate.transport.as_str().into());
             return self.failed(id, of, reason);
         };
         debug!(self.logger, "attempt"; "candidate" => %candidate, "id" => %of, "held" => held);
-        let permit = if held { Permit::held() } else { Permit::granted(handshake(candidate)) };
-        let counted = self.services.census.count(Kind::Candidate);
-        self.attempts.running.push(Attempting::new(id, of, stack, permit, counted));
-    }
-
-    /// All of them go on, and the race is told what became of them.
-    pub(super) fn poll_attempts(&mut self, cx: &mut Context<'_>) {
-        let mut place = 0;
-        while let Some(running) = self.attempts.running.get_mut(place) {
-            let Some(candidate) = self.ranking.candidate(running.candidate).filter(|_| !running.is_done())
-            else {
-                place += 1;
-                continue;
-            };
-            let restarts = self.services.candidate_restarts;
-            let polled = running.poll(candidate, &self.request, restarts, &self.logger, cx);
-            let (id, of, reached) = (running.id, running.candidate, running.take_reached());
-            for stage in reached {
-                self.tell(Input::Reached(id, stage));
-            }
-            match polled {
-                Poll::Pending => place += 1,
-                Poll::Ready(Ok(obtained)) => {
-                    place += 1;
-                    self.attempts.obtained.push((id, obtained));
-                    self.tell(Input::Connected(id));
-                }
-                Poll::Ready(Err(failure)) => {
-                    self.attempts.running.remove(place);
-                    self.failed(id, of, failure);
-                }
-            }
-        }
+        let permit = if held { Permit::held() } else { Permit::granted(handshake(&candidate)) };
+        let attempting = Attempting {
+            id,
+            candidate: candidate.into(),
+            permit: permit.clone(),
+            request: self.request.clone(),
+            stack,
+            landing: self.attempts.landing.clone(),
+            race: ctx.address(),
+            _counted: self.services.census.count(Kind::Candidate),
+        };
+        let child = Supervise::new(self.services.candidate_plan)
+            .name("candidate")
+            .parent(ctx.address().downgrade().recipient())
+            .logger(self.logger.clone())
+            .start(|_| attempting);
+        self.attempts.running.push(Running { id, candidate: of, child, permit });
     }
 
     /// Its security handshake may begin, with what is known now.
     pub(super) fn secure(&mut self, id: AttemptId) {
-        let Some(running) = self.attempts.running.iter().find(|running| running.id == id) else { return };
+        let Some(running) = self.attempts.find(|running| running.id == id) else { return };
         let Some(candidate) = self.ranking.candidate(running.candidate) else { return };
         let found = self.race.as_ref().and_then(|race| self.ranking.find(race, candidate));
         let handshake = match found {
@@ -113,6 +100,37 @@ impl HappyEyeballs {
             None => handshake(candidate),
         };
         running.permit.grant(handshake);
+    }
+
+    pub(super) fn reached(&mut self, id: AttemptId, stage: Stage) {
+        self.tell(Input::Reached(id, stage));
+    }
+
+    /// An attempt has ended; how is in the landing.
+    pub(super) fn landed(&mut self, id: AttemptId) {
+        let failure = match self.attempts.landing.borrow().get(&id) {
+            Some(Ok(_)) => None,
+            Some(Err(failure)) => Some(failure.clone()),
+            // Cancelled meanwhile.
+            None => return,
+        };
+        let Some(failure) = failure else { return self.tell(Input::Connected(id)) };
+        self.attempts.landing.borrow_mut().remove(&id);
+        if let Some(candidate) = self.attempts.end(id) {
+            self.failed(id, candidate, failure);
+        }
+    }
+
+    /// The code of a stack panicked once too often.
+    pub(super) fn gave_up(&mut self, child: ChildId, reason: ExitReason) {
+        let Some(running) = self.attempts.find(|running| running.child.id() == child) else { return };
+        let (id, candidate) = (running.id, running.candidate);
+        let what = match reason {
+            ExitReason::Panicked(what) => what,
+            ExitReason::Stopped => "the attempt stopped without a result".into(),
+        };
+        self.attempts.end(id);
+        self.failed(id, candidate, Failure::Panicked(what));
     }
 
     pub(super) fn failed(&mut self, id: AttemptId, of: CandidateId, reason: Failure) {

@@ -16,9 +16,9 @@ use std::time::Duration;
 impl HappyEyeballs {
     pub(super) fn win(&mut self, attempt: AttemptId, ctx: &mut Context<Self>) {
         let id = self.attempts.end(attempt);
-        let obtained = self.attempts.take_obtained(attempt);
+        let landed = self.attempts.landing.borrow_mut().remove(&attempt);
         let candidate = id.and_then(|id| self.ranking.candidate(id));
-        let (Some(candidate), Some(obtained)) = (candidate, obtained) else {
+        let (Some(candidate), Some(Ok(obtained))) = (candidate, landed) else {
             warn!(self.logger, "the winner is missing"; "attempt" => %attempt);
             return self.lost(Loss::AllFailed, ctx);
         };

@@ -19,8 +19,7 @@
 //! - `finish`: the outcome and the record; `telling`: the record in the log
 //!
 //! Temporary child of the [transport](crate::transport): a race that panics is not run again, and its
-//! flow reports an EstablishmentError. Attempts are polled in its task, and supervised there: one
-//! that panics begins again, after a back-off, while its budget lasts.
+//! flow reports an EstablishmentError. Each attempt is a supervised child of its own.
 
 mod actor;
 mod attempts;
@@ -28,6 +27,7 @@ mod candidate;
 mod changes;
 mod finish;
 mod framing;
+pub(crate) mod messages;
 mod ranking;
 mod record;
 mod resolving;

@@ -16,7 +16,7 @@ use crate::policy_manager::{Calls, PolicyManager};
 use crate::registry::Registry;
 #[cfg(unix)]
 use crate::remote_policy::RemotePolicy;
-use crate::supervision::{Child, ChildEvent, ChildEventKind, ChildId, Intensity, Plan, Supervise, finish};
+use crate::supervision::{Child, ChildEvent, ChildEventKind, ChildId, Plan, Supervise, finish};
 use actix::WeakRecipient;
 use actix::prelude::*;
 use actix_rt::ArbiterHandle;
@@ -50,7 +50,7 @@ pub(crate) struct Services {
     pub(crate) racing: racing::Config,
     /// Whether races may rely on what the resolver says.
     pub(crate) secure_dns: bool,
-    pub(crate) candidate_restarts: Intensity,
+    pub(crate) candidate_plan: Plan,
     /// How long a race waits for the answer to one question.
     pub(crate) patience: Duration,
     pub(crate) census: Arc<Census>,
@@ -193,7 +193,7 @@ impl Transport {
             registry,
             racing,
             secure_dns,
-            candidate_restarts,
+            candidate_plan: Plan::transient().intensity(candidate_restarts),
             patience,
             census: self.census.clone(),
             metrics: self.metrics.clone(),
