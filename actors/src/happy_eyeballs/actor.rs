@@ -4,7 +4,7 @@
 // in one moment has no order: the race is told all of it before it decides.
 
 use super::attempts::Attempts;
-use super::changes::WATCHES_AFTER;
+use super::changes::{Changes, WATCHES_AFTER};
 use super::messages::{Landed, Reached};
 use super::ranking::Ranking;
 use super::resolving::{Resolving, eligible};
@@ -60,6 +60,7 @@ pub(crate) fn start(order: Order, services: &Arc<Services>, logger: &Logger) {
             // To look at the timeout.
             due: true,
             watches: services.monitor.is_none(),
+            changes: Changes::default(),
             wakes: None,
             waker: None,
             logger,
@@ -85,6 +86,7 @@ pub(crate) struct HappyEyeballs {
     pub(super) due: bool,
     /// Whether it asked to be told of changes of the network.
     pub(super) watches: bool,
+    pub(super) changes: Changes,
     /// When the race wants to act next.
     wakes: Option<Time>,
     /// Of the task this actor runs in.

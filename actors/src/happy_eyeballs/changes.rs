@@ -1,7 +1,7 @@
 //! Another network in mid race.
 
 use super::actor::HappyEyeballs;
-use super::resolving::{call_1, targets};
+use super::resolving::{call_1_and_nat64, targets};
 use crate::network_monitor::messages::{NetworkChanged, Watch};
 use crate::policy_manager::messages::Eligibility;
 use actix::prelude::*;
@@ -13,6 +13,13 @@ use slog::debug;
 /// A race to addresses is usually over before this; until then it does not ask to be told of changes.
 pub(super) const WATCHES_AFTER: Time = Time::from_millis(20);
 
+/// How many changes of the network a race was told of, and which one's answer it has heeded last.
+#[derive(Default)]
+pub(super) struct Changes {
+    told: u64,
+    heeded: u64,
+}
+
 impl Handler<NetworkChanged> for HappyEyeballs {
     type Result = ();
 
@@ -20,8 +27,16 @@ impl Handler<NetworkChanged> for HappyEyeballs {
         self.lose_interfaces(&changed.network);
         // The policy manager was told before.
         let (services, request) = (self.services.clone(), self.request.clone());
-        let call = async move { call_1(&services, request).await };
-        ctx.spawn(call.into_actor(self).map(|reply, race, _| race.reconsider(reply)));
+        let call = async move { call_1_and_nat64(&services, &request).await };
+        self.changes.told += 1;
+        let number = self.changes.told;
+        // An answer that was overtaken is about a network that was.
+        ctx.spawn(call.into_actor(self).map(move |reply, race, _| {
+            if number > race.changes.heeded {
+                race.changes.heeded = number;
+                race.reconsider(reply);
+            }
+        }));
     }
 }
 

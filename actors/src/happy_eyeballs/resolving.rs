@@ -237,9 +237,18 @@ pub(super) async fn eligible(
     let request = settle(&services, request)
         .await
         .map_err(|failure| EstablishmentFailure::ResolutionFailed(vec![failure]))?;
-    let mut eligibility = call_1(&services, request.clone()).await?;
-    find_pref64(&services, &request, &mut eligibility.network).await;
+    let eligibility = call_1_and_nat64(&services, &request).await?;
     Ok((request, eligibility))
+}
+
+/// Call 1, and how the network that it is about reaches IPv4.
+pub(super) async fn call_1_and_nat64(
+    services: &Services,
+    request: &Arc<Request>,
+) -> Result<Eligibility, EstablishmentFailure> {
+    let mut eligibility = call_1(services, request.clone()).await?;
+    find_pref64(services, request, &mut eligibility.network).await;
+    Ok(eligibility)
 }
 
 /// How long a race waits to hear of a NAT64, on a network where it could need one.
@@ -257,10 +266,7 @@ async fn find_pref64(services: &Services, request: &Request, network: &mut Netwo
     network.pref64 = found.await.ok().and_then(Result::ok).and_then(Result::ok).flatten();
 }
 
-pub(super) async fn call_1(
-    services: &Services,
-    request: Arc<Request>,
-) -> Result<Eligibility, EstablishmentFailure> {
+async fn call_1(services: &Services, request: Arc<Request>) -> Result<Eligibility, EstablishmentFailure> {
     let reply = services.calls.eligible.send(Eligible { request }).await;
     reply.map_err(|gone| stopped("policy manager", &gone))?
 }
