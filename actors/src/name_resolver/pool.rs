@@ -64,8 +64,12 @@ impl Pool {
         let mut best: Option<Reply> = None;
         let mut dead = Vec::new();
         let mut second_round = false;
+        let mut turn = true;
         loop {
-            if let Some(place) = waiting.pop_front() {
+            // Not when one has only made room: then the one it was made for has not had its time.
+            if std::mem::replace(&mut turn, true)
+                && let Some(place) = waiting.pop_front()
+            {
                 if silent.len() == MOST_AT_ONCE
                     && let Some((_, _, oldest)) = silent.front()
                 {
@@ -77,7 +81,7 @@ impl Pool {
                     running.push(async move { (place, asking.await) });
                 }
             }
-            if running.is_empty() {
+            if running.is_empty() && waiting.is_empty() {
                 let all_are_dead = best.as_ref().is_none_or(|best| best.verdict == Verdict::Dead);
                 if second_round || !all_are_dead {
                     break;
@@ -96,6 +100,7 @@ impl Pool {
             let Ok(reply) = outcome else {
                 // It had to make room.
                 self.health().silent(place, self.now());
+                turn = false;
                 continue;
             };
             match reply.verdict {
