@@ -8,6 +8,10 @@ use slog::{Logger, warn};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Tells writers apart: the last one comes while one before it may be under way, and two transports may keep one file.
+static WRITES: AtomicU64 = AtomicU64::new(0);
 
 /// Reads what was learned; nothing if there is no file, or if it is damaged. A damaged one is set aside, with a warning.
 pub(super) fn load(path: &Path, now: Time, logger: &Logger) -> Learned {
@@ -35,7 +39,8 @@ pub(super) fn save(path: &Path, snapshot: &str) -> io::Result<()> {
     if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
         fs::create_dir_all(directory)?;
     }
-    let beside = beside(path, &format!("{}.new", std::process::id()));
+    let number = WRITES.fetch_add(1, Ordering::Relaxed);
+    let beside = beside(path, &format!("{}.{number}.new", std::process::id()));
     let written = write_private(&beside, snapshot.as_bytes()).and_then(|()| fs::rename(&beside, path));
     if written.is_err() {
         let _ = fs::remove_file(&beside);

@@ -87,9 +87,13 @@ impl PolicyManager {
             let loaded = directories.read();
             (directories, loaded)
         });
-        ctx.spawn(read.into_actor(self).map(|read, manager, _| {
-            if let Ok((directories, loaded)) = read {
-                manager.take_over(directories, loaded);
+        ctx.spawn(read.into_actor(self).map(|read, manager, _| match read {
+            Ok((directories, loaded)) => manager.take_over(directories, loaded),
+            // Reading panicked: what is in force stays, and everything is read again the next time.
+            Err(why) => {
+                warn!(manager.logger, "cannot read the policies"; "error" => %why);
+                let paths = manager.keeping.config.directories.clone();
+                manager.keeping.directories = Some(Directories::new(paths));
             }
         }));
     }
