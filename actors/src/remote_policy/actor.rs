@@ -1,6 +1,6 @@
 //! The RemotePolicy actor.
 
-use super::client::ask;
+use super::client::{AskError, ask};
 use super::{Absent, Config};
 use crate::policy_manager::PolicyManager;
 use crate::policy_manager::messages::{Eligibility, Eligible, Observe, Rank, Ranked};
@@ -9,19 +9,26 @@ use neatflow_core::EstablishmentFailure;
 use neatflow_core::policy::remote::{eligible, post_resolve, pre_resolve, ranked};
 use slog::{Logger, debug, warn};
 use std::fmt::Display;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// So many answers are waited for at a time; whoever comes then waits. A burst would fill the backlog of a daemon, or
+/// have it send away whoever came first.
+const AT_A_TIME: usize = 64;
 
 /// Answers races with what a policy daemon makes of what the transport's own policy manager says.
 #[derive(Debug)]
 pub struct RemotePolicy {
     config: Config,
     own: Addr<PolicyManager>,
+    places: Arc<Semaphore>,
     logger: Logger,
 }
 
 impl RemotePolicy {
     /// Asks this daemon about what this policy manager says.
     pub fn new(config: Config, own: Addr<PolicyManager>, logger: Logger) -> Self {
-        Self { config, own, logger }
+        Self { config, own, places: Arc::new(Semaphore::new(AT_A_TIME)), logger }
     }
 
     /// What holds without an answer: an error, or nothing if the own policy manager is to decide alone.
@@ -41,6 +48,13 @@ impl RemotePolicy {
     }
 }
 
+/// Asks the daemon, when it is this one's turn.
+async fn ask_in_turn(places: &Semaphore, config: &Config, asked: &str) -> Result<String, AskError> {
+    // It is never closed.
+    let _place = places.acquire().await;
+    ask(&config.socket, asked, config.timeout).await
+}
+
 impl Actor for RemotePolicy {
     type Context = Context<Self>;
 }
@@ -52,14 +66,14 @@ impl Handler<Eligible> for RemotePolicy {
 
     fn handle(&mut self, call: Eligible, _: &mut Self::Context) -> Self::Result {
         let (config, logger, request) = (self.config.clone(), self.logger.clone(), call.request.clone());
-        let own = self.own.send(call);
+        let (own, places) = (self.own.send(call), self.places.clone());
         Box::pin(async move {
             let gone = |error: MailboxError| {
                 EstablishmentFailure::Stopped(format!("policy manager: {error}").into())
             };
             let mut eligibility = own.await.map_err(gone)??;
             let asked = pre_resolve(&request, &eligibility.branches);
-            let left = match ask(&config.socket, &asked, config.timeout).await {
+            let left = match ask_in_turn(&places, &config, &asked).await {
                 Ok(answer) => {
                     eligible(&request, &eligibility.branches, &answer).map_err(|error| error.to_string())
                 }
@@ -82,7 +96,7 @@ impl Handler<Rank> for RemotePolicy {
     fn handle(&mut self, call: Rank, _: &mut Self::Context) -> Self::Result {
         let (config, logger, request) = (self.config.clone(), self.logger.clone(), call.request.clone());
         let roster = call.roster.clone();
-        let own = self.own.send(call);
+        let (own, places) = (self.own.send(call), self.places.clone());
         Box::pin(async move {
             let mut reply = match own.await {
                 Ok(reply) => reply,
@@ -95,7 +109,7 @@ impl Handler<Rank> for RemotePolicy {
                 return reply;
             }
             let asked = post_resolve(&reply.candidates);
-            let left = match ask(&config.socket, &asked, config.timeout).await {
+            let left = match ask_in_turn(&places, &config, &asked).await {
                 Ok(answer) => ranked(&request, &reply.candidates, &answer).map_err(|error| error.to_string()),
                 Err(error) => Err(error.to_string()),
             };
