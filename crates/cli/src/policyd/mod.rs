@@ -7,7 +7,6 @@ mod token;
 
 use crate::exit::Exit;
 use crate::signals::Signals;
-use actix::Actor;
 use args::Policyd;
 use neatflow::Registry;
 use neatflow::policy_manager::messages::{FileReport, Files};
@@ -59,7 +58,8 @@ async fn serve(args: Policyd) -> Result<(), String> {
         Some(rest::start(args.rest, token, manager.clone()).map_err(about(args.rest))?)
     };
     let config = policy_sockets::Config::default();
-    let serving = PolicySockets::new(sockets, manager, config, logger.clone()).start();
+    let sockets = PolicySockets::new(sockets, manager, config, logger.clone());
+    let serving = supervised("policy sockets").start(|_| sockets);
 
     for (what, name) in [("requests", PM_SOCKET), ("policies", PIB_SOCKET), ("nodes", CIB_SOCKET)] {
         println!("{what} at {}", directory.join(name).display());

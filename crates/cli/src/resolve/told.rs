@@ -35,7 +35,9 @@ fn service(record: &ServiceRecord) -> String {
     let mut told = format!("{} {}", record.priority, record.target);
     let mut say = |key: &str, value: String| told += &format!(" {key}={value}");
     if !record.alpn.is_empty() {
-        say("alpn", record.alpn.join(","));
+        // They come from the network, and a terminal obeys what it is shown.
+        let names: Vec<_> = record.alpn.iter().map(|name| name.escape_debug().to_string()).collect();
+        say("alpn", names.join(","));
     }
     if let Some(port) = record.port {
         say("port", port.to_string());
