@@ -73,6 +73,8 @@ fn established(
     candidate: &Candidate,
 ) -> Result<Established, Failure> {
     let local = stream.local_addr().map_err(gone)?;
+    // The unspecified address means this host, and only the system knows as which of its addresses.
+    let remote = if remote.ip().is_unspecified() { stream.peer_addr().map_err(gone)? } else { remote };
     if local == remote {
         // The system chose the very port that was to be reached, and the socket met itself in a simultaneous
         // open (RFC 9293 §3.5): nobody listens there. The reset keeps the port from lingering in TIME-WAIT.
