@@ -12,11 +12,15 @@ use neatflow_stacks::Report;
 pub struct Inspect;
 
 /// Sent by the engine, once: the terminal event was told and the transport is let go.
+///
+/// Reply: none. Overflow: once, so it is delivered without regard to the mailbox's capacity.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Ended;
 
 /// Sent by the engine, once, just before [`Ended`], of a connection that was opened here: how it went.
+///
+/// Reply: none. Overflow: once, so it is delivered without regard to the mailbox's capacity.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Went(pub(crate) Outcome);

@@ -79,7 +79,7 @@ fn share<F: Copy>(event: Event, sets: &[(Kinds, F)], mut give: impl FnMut(F, Eve
     give(sets[last].1, event);
 }
 
-/// The same messages for whoever hears of parts alone. They hold one place in the window together.
+/// The same messages for whoever hears of parts alone. Each holds a place in the window.
 pub(crate) fn as_parts(received: Received) -> impl Iterator<Item = Event> {
     let Received { connection, receive, messages, credit } = received;
     messages.into_iter().map(move |message| {

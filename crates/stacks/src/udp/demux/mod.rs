@@ -272,7 +272,6 @@ impl Demux {
         self.looks.first().map(|(due, _)| *due)
     }
 
-    /// Whether the flow's queue was empty before, and so its holder is to be woken.
     /// The flow of these ends that has not ended.
     fn find(&mut self, ends: &Ends) -> Option<FlowId> {
         let is_of = |id: &FlowId| {
@@ -283,6 +282,7 @@ impl Demux {
         self.last
     }
 
+    /// Whether the flow's queue was empty before, and so its holder is to be woken.
     fn queue(&mut self, id: FlowId, message: Message, now: Time) -> bool {
         let cost = cost(&message);
         let Some(flow) = self.slots.get(id.0).and_then(Option::as_ref) else { return false };
