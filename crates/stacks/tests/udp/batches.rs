@@ -189,8 +189,7 @@ print(' '.join(str(len(data)) for data, _ in came), flush=True)
         .stdout(std::process::Stdio::piped())
         .spawn();
     let Ok(mut python) = python else {
-        eprintln!("SKIPPED: this machine has no python3");
-        return;
+        return skip("this machine has no python3");
     };
     let mut told = BufReader::new(python.stdout.take().unwrap()).lines();
     let port: u16 = told.next().unwrap().unwrap().parse().unwrap();
@@ -209,37 +208,22 @@ print(' '.join(str(len(data)) for data, _ in came), flush=True)
     assert!(python.wait().unwrap().success());
 }
 
-/// In a network of its own, whose packets are no larger than IPv6 has to carry.
 #[cfg(target_os = "linux")]
 #[test]
 fn what_exceeds_a_packet_is_fragmented_singly_and_in_bursts() {
-    let alone = std::thread::spawn(|| {
-        // SAFETY: it takes no pointer, and changes this thread alone.
-        #[expect(unsafe_code, reason = "the standard library has no method for it")]
-        let status = unsafe { libc::unshare(libc::CLONE_NEWNET) };
-        let up =
-            || std::process::Command::new("ip").args(["link", "set", "lo", "mtu", "1280", "up"]).status();
-        if status != 0 || !up().is_ok_and(|status| status.success()) {
-            eprintln!("SKIPPED: no network of its own to be had here");
-            return;
-        }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            for address in both() {
-                let mut acceptor = listen_at(address);
-                let (mut client, mut server) = pair(&mut acceptor).await;
-                let fits = client.report().max_singular.unwrap();
-                assert_eq!(fits, 1_280 - if address.is_ipv4() { 28 } else { 48 });
-                for (size, count) in
-                    [(20_000, 1), (2_000, 10), (20_000, 3), (fits + 1, 10), (fits, 20), (64, 64)]
-                {
-                    arrive_whole(&mut client, &mut server, size, count).await;
-                    arrive_whole(&mut server, &mut client, size, count).await;
-                }
-                // In trains again, though what exceeds a packet went one by one.
-                assert_eq!(send_all(&mut client, &content(fits, 20), fits, 20).await, 1);
+    in_a_narrow_network(async || {
+        for address in both() {
+            let mut acceptor = listen_at(address);
+            let (mut client, mut server) = pair(&mut acceptor).await;
+            let fits = client.report().max_singular.unwrap();
+            assert_eq!(fits, 1_280 - if address.is_ipv4() { 28 } else { 48 });
+            for (size, count) in [(20_000, 1), (2_000, 10), (20_000, 3), (fits + 1, 10), (fits, 20), (64, 64)]
+            {
+                arrive_whole(&mut client, &mut server, size, count).await;
+                arrive_whole(&mut server, &mut client, size, count).await;
             }
-        });
+            // In trains again, though what exceeds a packet went one by one.
+            assert_eq!(send_all(&mut client, &content(fits, 20), fits, 20).await, 1);
+        }
     });
-    alone.join().unwrap();
 }

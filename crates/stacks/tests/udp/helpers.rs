@@ -33,6 +33,30 @@ pub(crate) fn has(address: IpAddr) -> bool {
     has
 }
 
+/// Says that a test did not run; where everything must be there, that is a failure.
+pub(crate) fn skip(why: &str) {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "must not be skipped: {why}");
+    eprintln!("SKIPPED: {why}");
+}
+
+/// Runs a test in a network of its own, whose packets are no larger than IPv6 has to carry.
+#[cfg(target_os = "linux")]
+pub(crate) fn in_a_narrow_network(test: impl AsyncFnOnce() + Send + 'static) {
+    let alone = std::thread::spawn(|| {
+        // SAFETY: it takes no pointer, and changes this thread alone.
+        #[expect(unsafe_code, reason = "the standard library has no method for it")]
+        let status = unsafe { libc::unshare(libc::CLONE_NEWNET) };
+        let up =
+            || std::process::Command::new("ip").args(["link", "set", "lo", "mtu", "1280", "up"]).status();
+        if status != 0 || !up().is_ok_and(|status| status.success()) {
+            return skip("no network of its own to be had here");
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(test());
+    });
+    alone.join().unwrap();
+}
+
 /// A peer that nobody here wrote: a blocking socket of the standard library.
 pub(crate) fn peer(address: IpAddr) -> UdpSocket {
     let peer = UdpSocket::bind((address, 0)).unwrap();

@@ -84,54 +84,40 @@ async fn a_message_has_the_capacity_profile_that_was_said_of_it_and_the_next_has
     }
 }
 
-/// In a network of its own, whose packets are no larger than IPv6 has to carry.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_message_that_must_not_be_cut_goes_in_one_packet_or_not_at_all() {
-    let alone = std::thread::spawn(|| {
-        // SAFETY: it takes no pointer, and changes this thread alone.
-        #[expect(unsafe_code, reason = "the standard library has no method for it")]
-        let status = unsafe { libc::unshare(libc::CLONE_NEWNET) };
-        let up =
-            || std::process::Command::new("ip").args(["link", "set", "lo", "mtu", "1280", "up"]).status();
-        if status != 0 || !up().is_ok_and(|status| status.success()) {
-            eprintln!("SKIPPED: no network of its own to be had here");
-            return;
-        }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            for address in both() {
-                let mut acceptor = listen_at(address);
-                let (mut client, mut server) = pair(&mut acceptor).await;
-                let fits = client.report().max_singular.unwrap();
-                for accepted in [false, true] {
-                    let (from, to) = match accepted {
-                        false => (&mut client, &mut server),
-                        true => (&mut server, &mut client),
+    in_a_narrow_network(async || {
+        for address in both() {
+            let mut acceptor = listen_at(address);
+            let (mut client, mut server) = pair(&mut acceptor).await;
+            let fits = client.report().max_singular.unwrap();
+            for accepted in [false, true] {
+                let (from, to) = match accepted {
+                    false => (&mut client, &mut server),
+                    true => (&mut server, &mut client),
+                };
+                let whole = |len: usize, segments: bool| {
+                    let mut message = said(|it| match segments {
+                        true => it.no_fragmentation = Some(true),
+                        false => it.no_segmentation = Some(true),
+                    });
+                    message.data = vec![7; len].into();
+                    message
+                };
+                for segments in [false, true] {
+                    let refused = try_send(from, &whole(fits + 1, segments)).await;
+                    let Err(NotSent::Message(SendFailure::TooLarge { limit })) = refused else {
+                        panic!("{refused:?} from {address}");
                     };
-                    let whole = |len: usize, segments: bool| {
-                        let mut message = said(|it| match segments {
-                            true => it.no_fragmentation = Some(true),
-                            false => it.no_segmentation = Some(true),
-                        });
-                        message.data = vec![7; len].into();
-                        message
-                    };
-                    for segments in [false, true] {
-                        let refused = try_send(from, &whole(fits + 1, segments)).await;
-                        let Err(NotSent::Message(SendFailure::TooLarge { limit })) = refused else {
-                            panic!("{refused:?} from {address}");
-                        };
-                        assert!(limit == fits, "{limit}, accepted: {accepted}");
-                        send(from, whole(fits, segments)).await;
-                        assert_eq!(receive(to).await.unwrap().len(), fits);
-                        // The others are cut as before.
-                        send(from, vec![8; 5_000]).await;
-                        assert_eq!(receive(to).await.unwrap().len(), 5_000);
-                    }
+                    assert!(limit == fits, "{limit}, accepted: {accepted}");
+                    send(from, whole(fits, segments)).await;
+                    assert_eq!(receive(to).await.unwrap().len(), fits);
+                    // The others are cut as before.
+                    send(from, vec![8; 5_000]).await;
+                    assert_eq!(receive(to).await.unwrap().len(), 5_000);
                 }
             }
-        });
+        }
     });
-    alone.join().unwrap();
 }
