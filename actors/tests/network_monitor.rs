@@ -10,6 +10,7 @@ use neatflow_actors::network_monitor::messages::{NetworkChanged, Watch};
 use neatflow_actors::network_monitor::{NetworkMonitor, Source};
 use neatflow_actors::policy_manager::Interfaces;
 use neatflow_actors::policy_manager::messages::{Eligible, Observe};
+use neatflow_actors::supervision::{Plan, supervise};
 use neatflow_actors::transport::Config;
 use neatflow_actors::transport::messages::AskPolicyManager;
 use neatflow_core::policy::{HostNetwork, InterfaceRow, Observation, Outcome as Went, Request, Route};
@@ -138,6 +139,7 @@ fn interfaces_come_and_go_in_the_policy_without_anybody_looking() {
         assert!(eligible(&harness, over("eth0")).await.is_ok());
         let known = eligible(&harness, TransportProperties::new()).await.unwrap();
         assert_eq!(known.network.sources.len(), 4, "with their states");
+        assert_eq!(known.as_of.as_deref(), Some(&cable()));
 
         script.say(host(&[row("wlan0", 4, &["198.51.100.4"])]));
         settle().await;
@@ -235,6 +237,127 @@ fn watchers_hear_what_changed_since_they_heard_last_and_a_slow_one_misses_only_w
         let last = ["eth0 has 192.0.2.1 no more", "eth0 has 192.0.2.40"];
         assert_eq!(slow_heard[1..], [last.map(String::from)], "one waits, the others are one");
         drop(slow);
+    });
+}
+
+#[test]
+fn others_hear_of_a_change_when_those_who_are_told_first_have_handled_it() {
+    paused(async {
+        let script = Script::default();
+        let [first_heard, later_heard]: [Arc<Mutex<Vec<Vec<String>>>>; 2] = Default::default();
+        let first = Watcher { heard: first_heard.clone() }.start();
+        let later = Watcher { heard: later_heard.clone() }.start();
+        let monitor = NetworkMonitor::new(script.source(cable()), logger())
+            .watched_by(first.downgrade().recipient())
+            .start();
+        settle().await;
+        monitor.send(Watch(later.downgrade().recipient())).await.unwrap().unwrap();
+        first.send(Busy(Duration::from_secs(1))).await.unwrap();
+        script.say(host(&[row("eth0", 2, &["192.0.2.1"])]));
+        script.say(host(&[row("eth0", 2, &["192.0.2.2"])]));
+        settle().await;
+        assert!(later_heard.lock().unwrap().is_empty());
+        let late = Watcher { heard: Arc::default() }.start();
+        let known = monitor.send(Watch(late.downgrade().recipient())).await.unwrap().unwrap();
+        assert_eq!(*known, cable(), "as the first one knows it");
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(first_heard.lock().unwrap().last().unwrap()[1], "eth0 has 192.0.2.2");
+        assert_eq!(later_heard.lock().unwrap().last().unwrap()[2..], ["eth0 has 192.0.2.2"]);
+
+        // Nobody waits for one that is gone.
+        drop(first);
+        script.say(host(&[]));
+        settle().await;
+        assert_eq!(later_heard.lock().unwrap().last().unwrap()[0], "eth0 is down");
+    });
+}
+
+/// A watcher that panics over a change so many times.
+struct Timid {
+    panics: u32,
+    heard: Arc<Mutex<Vec<Vec<String>>>>,
+}
+
+impl Actor for Timid {
+    type Context = Context<Self>;
+}
+
+impl Supervised for Timid {
+    fn restarting(&mut self, _: &mut Self::Context) {}
+}
+
+impl Handler<NetworkChanged> for Timid {
+    type Result = ();
+
+    fn handle(&mut self, changed: NetworkChanged, _: &mut Self::Context) {
+        self.heard.lock().unwrap().push(changed.changes.iter().map(ToString::to_string).collect());
+        if let Some(left) = self.panics.checked_sub(1) {
+            self.panics = left;
+            panic!("frightened by the network");
+        }
+    }
+}
+
+/// What a watcher that panics so often hears of one change, and, once it was told in vain, of a second.
+async fn frightened(panics: u32, first: bool) -> Vec<Vec<String>> {
+    let script = Script::default();
+    let heard: Arc<Mutex<Vec<Vec<String>>>> = Arc::default();
+    let watcher = supervise(Timid { panics: 0, heard: heard.clone() }, Plan::permanent());
+    let recipient = watcher.addr().downgrade().recipient();
+    let mut monitor = NetworkMonitor::new(script.source(cable()), logger());
+    if first {
+        monitor = monitor.watched_by(recipient.clone());
+    }
+    let (monitor, bystander) = (monitor.start(), Watcher { heard: Arc::default() });
+    let seen = bystander.heard.clone();
+    let bystander = bystander.start();
+    settle().await;
+    // Again, as an actor does that was restarted: it is told once all the same.
+    for watcher in [&recipient, &recipient, &bystander.downgrade().recipient()] {
+        monitor.send(Watch(watcher.clone())).await.unwrap().unwrap();
+    }
+    heard.lock().unwrap().clear();
+    watcher.addr().send(Frighten(panics)).await.unwrap();
+    script.say(host(&[row("eth0", 2, &["192.0.2.1"])]));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    script.say(host(&[]));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let last = seen.lock().unwrap().last().cloned().unwrap();
+    assert_eq!(last[0], "eth0 is down", "others are told all the same");
+    drop(bystander);
+    std::mem::take(&mut *heard.lock().unwrap())
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Frighten(u32);
+
+impl Handler<Frighten> for Timid {
+    type Result = ();
+
+    fn handle(&mut self, Frighten(panics): Frighten, _: &mut Self::Context) {
+        self.panics = panics;
+    }
+}
+
+#[test]
+fn a_watcher_that_panics_over_a_change_is_told_it_again_and_not_for_ever() {
+    let _quiet = quiet_panics("frightened by the network");
+    paused(async {
+        let gone = ["eth0 has 192.0.2.100 no more", "eth0 has 2001:db8::100 no more", "eth0 has 192.0.2.1"];
+        let gone = gone.map(String::from).to_vec();
+        let down = |addresses: &[&str]| -> Vec<String> {
+            let gone = addresses.iter().map(|address| format!("eth0 has {address} no more"));
+            std::iter::once("eth0 is down".to_string()).chain(gone).collect()
+        };
+        let handled = down(&["192.0.2.1"]);
+        for first in [false, true] {
+            assert_eq!(frightened(0, first).await, [gone.clone(), handled.clone()]);
+            assert_eq!(frightened(1, first).await, [gone.clone(), gone.clone(), handled.clone()]);
+            // It has never handled the first change, so it is told what became of what it knew.
+            let unhandled = down(&["192.0.2.100", "2001:db8::100"]);
+            assert_eq!(frightened(2, first).await, [gone.clone(), gone.clone(), unhandled]);
+        }
     });
 }
 

@@ -2,12 +2,14 @@
 //!
 //! ```text
 //!   the kernel ──▶ Source ──▶ NetworkMonitor ──▶ PolicyManager (the rows of interfaces, addresses, routes)
+//!                                  │ when it knows
 //!                                  ├───────────▶ whoever watches: races, listeners
 //!                                  └───────────▶ connections: NetworkStatusChanged
 //! ```
 //!
 //! What changed is the difference of two looks ([`HostNetwork`](neatflow_core::policy::HostNetwork)); everyone is told
-//! the difference to what they were told last, so that one who was slow misses nothing but what came and went.
+//! the difference to what they have handled last, so that one who was slow, or fell over a change, misses nothing but what
+//! came and went.
 //! Permanent child of the [transport](crate::transport). Without it (it gave up, or has no source) the policy manager
 //! looks for itself.
 

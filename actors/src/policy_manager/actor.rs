@@ -205,7 +205,7 @@ impl Handler<Eligible> for PolicyManager {
         debug!(self.logger, "call 1"; "branches" => branches.len());
         let network = self.inventory.network(branches.iter().map(|branch| &branch.path));
         let memory = self.recall(&call.request, &branches);
-        Ok(Eligibility { branches, network, memory })
+        Ok(Eligibility { branches, network, memory, as_of: self.network.clone() })
     }
 }
 

@@ -3,7 +3,9 @@
 use actix::prelude::*;
 use neatflow_core::policy::daemon::Imported;
 use neatflow_core::policy::neat::PolicyError;
-use neatflow_core::policy::{Branch, ListenSpec, LookupError, Observation, Request, Resolved, Roster};
+use neatflow_core::policy::{
+    Branch, HostNetwork, ListenSpec, LookupError, Observation, Request, Resolved, Roster,
+};
 use neatflow_core::racing::{Memory, Network};
 use neatflow_core::{Candidate, EstablishmentFailure, ListenFailure};
 use std::path::PathBuf;
@@ -31,6 +33,8 @@ pub struct Eligibility {
     pub network: Network,
     /// What earlier races on it have taught. The default for an isolated session (RFC 9622 §8.1.10).
     pub memory: Memory,
+    /// What the network monitor had told by then; `None` where nobody tells.
+    pub as_of: Option<Arc<HostNetwork>>,
 }
 
 /// Call 2 of NEAT's set-up, after names are resolved, and again whenever more of them are.
