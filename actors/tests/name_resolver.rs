@@ -329,6 +329,30 @@ async fn a_living_server_answers_whatever_its_place_among_dead_ones() {
 }
 
 #[actix::test]
+async fn a_living_server_answers_after_eight_that_are_silent() {
+    let server = DnsServer::start().await.unwrap();
+    server.on("x.example", RecordType::A, Reply::addresses([V4]));
+    let mut silent = Vec::new();
+    for _ in 0..8 {
+        let mute = DnsServer::start().await.unwrap();
+        mute.on("x.example", RecordType::A, Reply::silence());
+        silent.push(mute);
+    }
+    let servers: Vec<NameServer> =
+        silent.iter().chain([&server]).map(|server| server.address().into()).collect();
+    let resolver = start(|config| {
+        config.servers = Some(servers);
+        config.timeout = Duration::from_secs(5);
+    });
+    let asked = ask_for(&resolver, "x.example", RecordKind::A);
+    let at = asked.at;
+    assert_eq!(asked.all().await, [ok(&[V4])]);
+    // A tenth of the time for each.
+    assert!(at.elapsed() >= Duration::from_millis(3900), "{:?}", at.elapsed());
+    assert!(silent.iter().all(|mute| mute.queries("x.example", RecordType::A) > 0), "each had its turn");
+}
+
+#[actix::test]
 async fn no_server_at_all_is_a_failure_and_not_a_wait() {
     let resolver = start(|config| config.servers = Some(Vec::new()));
     let asked = ask(&resolver, "x.example");

@@ -4,7 +4,7 @@ use super::config::NameServer;
 use super::runtime::Runtime;
 use super::upstream::{Reply, Upstream, Verdict};
 use futures::StreamExt;
-use futures::future::{AbortHandle, Either, abortable, pending, select};
+use futures::future::{AbortHandle, Aborted, Either, LocalBoxFuture, abortable, pending, select};
 use futures::stream::FuturesUnordered;
 use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::{Name, RecordType};
@@ -58,76 +58,22 @@ impl Pool {
     ///
     /// *Cancel safety*: dropping it withdraws the question.
     pub(super) async fn ask(&self, name: &Name, kind: RecordType) -> Reply {
-        let mut waiting = VecDeque::from(self.health().order(self.now()));
-        let mut running = FuturesUnordered::new();
-        let mut silent: VecDeque<(usize, Instant, AbortHandle)> = VecDeque::new();
-        let mut best: Option<Reply> = None;
-        let mut dead = Vec::new();
-        let mut second_round = false;
-        let mut turn = true;
+        let mut asking = Asking::new(self, name, kind);
         loop {
-            // Not when one has only made room: then the one it was made for has not had its time.
-            if std::mem::replace(&mut turn, true)
-                && let Some(place) = waiting.pop_front()
-            {
-                if silent.len() == MOST_AT_ONCE
-                    && let Some((_, _, oldest)) = silent.front()
-                {
-                    oldest.abort();
+            asking.ask_next();
+            if asking.nobody_is_left() {
+                if !asking.take_breath().await {
+                    return asking.give_up();
                 }
-                if let Some(upstream) = self.upstreams.get(place) {
-                    let (asking, handle) = abortable(upstream.ask(name, kind));
-                    silent.push_back((place, Instant::now(), handle));
-                    running.push(async move { (place, asking.await) });
-                }
-            }
-            if running.is_empty() && waiting.is_empty() {
-                let all_are_dead = best.as_ref().is_none_or(|best| best.verdict == Verdict::Dead);
-                if second_round || !all_are_dead {
-                    break;
-                }
-                second_round = true;
-                waiting.extend(dead.drain(..));
-                sleep(BREATH.min(self.patience)).await;
-                continue;
-            }
-            let more = !waiting.is_empty();
-            let slow = pin!(async { if more { sleep(self.patience).await } else { pending().await } });
-            let Either::Left((Some((place, outcome)), _)) = select(running.next(), slow).await else {
-                continue;
-            };
-            silent.retain(|(asked, _, _)| *asked != place);
-            let Ok(reply) = outcome else {
-                // It had to make room.
-                self.health().silent(place, self.now());
-                turn = false;
-                continue;
-            };
-            match reply.verdict {
-                Verdict::Answered => {
-                    self.health().answered(place);
-                    self.overtaken(&silent);
-                    return reply;
-                }
-                Verdict::Failed => {
-                    self.health().answered(place);
-                    best = Some(reply);
-                }
-                Verdict::Dead => {
-                    self.health().silent(place, self.now());
-                    dead.push(place);
-                    best.get_or_insert(reply);
-                }
+            } else if let Some(reply) = asking.hear().await {
+                return reply;
             }
         }
-        best.unwrap_or_else(|| {
-            Reply::nobody(ResolutionFailure::TimedOut { name: name.to_ascii().into(), after: self.timeout })
-        })
     }
 
     /// These have not answered, and another one has: those that have had their time rest.
-    fn overtaken(&self, silent: &VecDeque<(usize, Instant, AbortHandle)>) {
-        for (place, since, _) in silent {
+    fn overtaken(&self, silent: &VecDeque<Silent>) {
+        for Silent { place, since, .. } in silent {
             if since.elapsed() >= self.patience {
                 self.health().silent(*place, self.now());
             }
@@ -140,6 +86,113 @@ impl Pool {
 
     fn health(&self) -> MutexGuard<'_, Servers> {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A server that has been asked and has said nothing yet.
+struct Silent {
+    place: usize,
+    since: Instant,
+    handle: AbortHandle,
+}
+
+/// One question on its way through the servers.
+struct Asking<'a> {
+    pool: &'a Pool,
+    name: &'a Name,
+    kind: RecordType,
+    waiting: VecDeque<usize>,
+    running: FuturesUnordered<LocalBoxFuture<'a, (usize, Result<Reply, Aborted>)>>,
+    silent: VecDeque<Silent>,
+    /// The best of what is no answer.
+    best: Option<Reply>,
+    /// Those that could not be reached.
+    dead: Vec<usize>,
+    second_round: bool,
+    /// Whether one has just made room: then the one it was made for has not had its time.
+    made_room: bool,
+}
+
+impl<'a> Asking<'a> {
+    fn new(pool: &'a Pool, name: &'a Name, kind: RecordType) -> Self {
+        let waiting = VecDeque::from(pool.health().order(pool.now()));
+        let (running, silent, best, dead) = Default::default();
+        Self { pool, name, kind, waiting, running, silent, best, dead, second_round: false, made_room: false }
+    }
+
+    /// Asks the next server, in the place of the one that has been silent for longest if there are too many.
+    fn ask_next(&mut self) {
+        if std::mem::take(&mut self.made_room) {
+            return;
+        }
+        let Some(place) = self.waiting.pop_front() else { return };
+        if self.silent.len() == MOST_AT_ONCE
+            && let Some(oldest) = self.silent.front()
+        {
+            oldest.handle.abort();
+        }
+        if let Some(upstream) = self.pool.upstreams.get(place) {
+            let (asking, handle) = abortable(upstream.ask(self.name, self.kind));
+            self.silent.push_back(Silent { place, since: Instant::now(), handle });
+            self.running.push(Box::pin(async move { (place, asking.await) }));
+        }
+    }
+
+    fn nobody_is_left(&self) -> bool {
+        self.running.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Lets them all be asked once more after a moment, unless they were or one of them has said something.
+    async fn take_breath(&mut self) -> bool {
+        let all_are_dead = self.best.as_ref().is_none_or(|best| best.verdict == Verdict::Dead);
+        if self.second_round || !all_are_dead {
+            return false;
+        }
+        self.second_round = true;
+        self.waiting.extend(self.dead.drain(..));
+        sleep(BREATH.min(self.pool.patience)).await;
+        true
+    }
+
+    /// Waits for the first to say something, but no longer than it is to be waited before the next is asked; returns the
+    /// answer, if it is one.
+    async fn hear(&mut self) -> Option<Reply> {
+        let (more, patience) = (!self.waiting.is_empty(), self.pool.patience);
+        let slow = pin!(async { if more { sleep(patience).await } else { pending().await } });
+        let Either::Left((Some((place, outcome)), _)) = select(self.running.next(), slow).await else {
+            return None;
+        };
+        self.silent.retain(|asked| asked.place != place);
+        let Ok(reply) = outcome else {
+            // It had to make room.
+            self.pool.health().silent(place, self.pool.now());
+            self.made_room = true;
+            return None;
+        };
+        match reply.verdict {
+            Verdict::Answered => {
+                self.pool.health().answered(place);
+                self.pool.overtaken(&self.silent);
+                return Some(reply);
+            }
+            Verdict::Failed => {
+                self.pool.health().answered(place);
+                self.best = Some(reply);
+            }
+            Verdict::Dead => {
+                self.pool.health().silent(place, self.pool.now());
+                self.dead.push(place);
+                self.best.get_or_insert(reply);
+            }
+        }
+        None
+    }
+
+    fn give_up(self) -> Reply {
+        self.best.unwrap_or_else(|| {
+            let (name, after) = (self.name.to_ascii().into(), self.pool.timeout);
+            Reply::nobody(ResolutionFailure::TimedOut { name, after })
+        })
     }
 }
 
