@@ -102,7 +102,10 @@ impl Actor for HappyEyeballs {
         ctx.spawn(Turn { sleep: None });
         let eligible = eligible(self.services.clone(), self.request.clone());
         ctx.spawn(eligible.into_actor(self).map(|reply, race, ctx| match reply {
-            Ok((request, eligibility)) => race.begin(request, eligibility, ctx),
+            Ok((request, eligibility, left_out)) => {
+                left_out.into_iter().for_each(|failure| race.resolving.note(failure));
+                race.begin(request, eligibility, ctx);
+            }
             Err(failure) => race.lose(failure, ctx),
         }));
     }

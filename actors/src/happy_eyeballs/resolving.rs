@@ -226,19 +226,20 @@ impl HappyEyeballs {
 }
 
 /// NEAT's step 3, call 1; names among the local endpoints are resolved before, unless nothing could be used anyway.
+/// And why remote endpoints are left out, if some are.
 pub(super) async fn eligible(
     services: Arc<Services>,
     request: Arc<Request>,
-) -> Result<(Arc<Request>, Eligibility), EstablishmentFailure> {
+) -> Result<(Arc<Request>, Eligibility, Vec<ResolutionFailure>), EstablishmentFailure> {
     if request.locals.iter().any(|local| local.unresolved().is_some()) {
         let anywhere = Request { locals: Vec::new(), ..Request::clone(&request) };
         call_1(&services, Arc::new(anywhere)).await?;
     }
-    let request = settle(&services, request)
+    let (request, left_out) = settle(&services, request)
         .await
         .map_err(|failure| EstablishmentFailure::ResolutionFailed(vec![failure]))?;
     let eligibility = call_1_and_nat64(&services, &request).await?;
-    Ok((request, eligibility))
+    Ok((request, eligibility, left_out))
 }
 
 /// Call 1, and how the network that it is about reaches IPv4.

@@ -193,7 +193,7 @@ async fn plan(services: &Services, request: &Arc<Request>) -> Result<Vec<ListenS
         let anywhere = Request { locals: vec![LocalEndpoint::new()], ..Request::clone(request) };
         ask(services, Arc::new(anywhere)).await?;
     }
-    let request = settle(services, request.clone()).await?;
+    let (request, _) = settle(services, request.clone()).await?;
     ask(services, request).await
 }
 

@@ -4,11 +4,12 @@ use super::lookup::{Question, Sources};
 use super::names::{Host, LOOPBACK, absolute};
 use super::{Config, FindPref64, FindProviders, Origin, Resolve};
 use actix::prelude::*;
+use futures::channel::oneshot;
 use futures::future::ready;
-use hickory_resolver::proto::rr::RecordType;
+use hickory_resolver::proto::rr::{Name, RecordType};
 use neatflow_core::ResolutionFailure;
 use neatflow_core::racing::Pref64;
-use neatflow_core::resolution::{Service, in_order};
+use neatflow_core::resolution::{Records, Service, in_order};
 use slog::{Logger, debug, error};
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -17,7 +18,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-/// Answers [`Resolve`].
+/// Answers [`Resolve`], [`FindProviders`] and [`FindPref64`].
 ///
 /// Questions under way, the servers' connections and the cache outlive a restart.
 /// When the actor ends, which it also does when its last address is dropped, every question still open fails.
@@ -48,7 +49,46 @@ impl NameResolver {
             }
         }
     }
+
+    /// Whether one more question may be open.
+    ///
+    /// *Errors*: there are too many.
+    fn admit(&mut self, name: &Arc<str>) -> Result<(), ResolutionFailure> {
+        self.reap();
+        if self.lookups.len() < self.most_lookups {
+            return Ok(());
+        }
+        let why = "too many questions are waiting".into();
+        Err(ResolutionFailure::Other { name: name.clone(), why })
+    }
+
+    /// What one name has of one type; `name` is what failures speak of.
+    fn look_up(
+        &mut self,
+        name: Arc<str>,
+        absolute: Name,
+        kind: RecordType,
+        interface: Option<Arc<str>>,
+    ) -> impl Future<Output = Result<Records, ResolutionFailure>> + use<> {
+        let admitted = self.admit(&name);
+        let (tell, found) = oneshot::channel();
+        if admitted.is_ok() {
+            let looking = self.sources.clone().one(name.clone(), absolute, kind, interface);
+            self.lookups.spawn_local(async move {
+                // Whoever asked may have lost interest.
+                let _ = tell.send(looking.await);
+            });
+        }
+        async move {
+            admitted?;
+            let ended = |_| Err(ResolutionFailure::Other { name, why: ENDED.into() });
+            found.await.unwrap_or_else(ended)
+        }
+    }
 }
+
+/// Of a lookup that nobody follows any more.
+const ENDED: &str = "the name resolver has stopped";
 
 impl Actor for NameResolver {
     type Context = Context<Self>;
@@ -65,20 +105,18 @@ impl Handler<Resolve> for NameResolver {
     type Result = ();
 
     fn handle(&mut self, resolve: Resolve, _: &mut Self::Context) {
-        self.reap();
         let mut question = Question::new(resolve);
         let name = question.host.clone();
         match Host::read(&name) {
             Ok(Host::Address(address)) => question.end_with(&[address], &Origin::Literal),
             Ok(Host::Loopback) => question.end_with(&LOOPBACK, &Origin::Literal),
             Err(why) => question.end(ResolutionFailure::BadName { name, why: why.into() }),
-            Ok(Host::Name(_)) if self.lookups.len() >= self.most_lookups => {
-                let why = "too many questions are waiting".into();
-                question.end(ResolutionFailure::Other { name, why });
-            }
-            Ok(Host::Name(name)) => {
-                self.lookups.spawn_local(self.sources.clone().answer(question, name));
-            }
+            Ok(Host::Name(host)) => match self.admit(&name) {
+                Ok(()) => {
+                    self.lookups.spawn_local(self.sources.clone().answer(question, host));
+                }
+                Err(failure) => question.end(failure),
+            },
         }
     }
 }
@@ -87,8 +125,7 @@ impl Handler<FindPref64> for NameResolver {
     type Result = ResponseFuture<Result<Option<Pref64>, ResolutionFailure>>;
 
     fn handle(&mut self, find: FindPref64, _: &mut Self::Context) -> Self::Result {
-        let host: Arc<str> = IPV4_ONLY.into();
-        let looking = self.sources.clone().one(host, absolute(IPV4_ONLY), RecordType::AAAA, find.interface);
+        let looking = self.look_up(IPV4_ONLY.into(), absolute(IPV4_ONLY), RecordType::AAAA, find.interface);
         Box::pin(async move {
             let addresses = match looking.await {
                 Ok(records) => records,
@@ -114,8 +151,7 @@ impl Handler<FindProviders> for NameResolver {
         let name: Arc<str> = format!("{}.{}", find.service, find.host).into();
         match Host::read(&name) {
             Ok(Host::Name(host)) => {
-                let looking =
-                    self.sources.clone().one(name, host.absolute(), RecordType::SRV, find.interface);
+                let looking = self.look_up(name, host.absolute(), RecordType::SRV, find.interface);
                 Box::pin(async move { Ok(in_order(looking.await?.providers().to_vec(), dice())) })
             }
             Ok(_) => Box::pin(ready(Err(ResolutionFailure::NoSuchService { name }))),

@@ -14,21 +14,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The request with ports in place of services, and addresses in place of the names among its local endpoints; each
-/// may take as long as `patience`. Needs an arbiter.
+/// may take as long as `patience`. And why remote endpoints are left out, if some are. Needs an arbiter.
+///
+/// *Errors*: no remote endpoint is left, or a local one cannot be had.
 pub(crate) async fn settle(
     services: &Services,
     request: Arc<Request>,
-) -> Result<Arc<Request>, ResolutionFailure> {
-    let request = settle_services(services.providers.as_ref(), request).await?;
+) -> Result<(Arc<Request>, Vec<ResolutionFailure>), ResolutionFailure> {
+    let (request, failures) = settle_services(services.providers.as_ref(), request).await?;
     if request.locals.iter().all(|local| local.unresolved().is_none()) {
-        return Ok(request);
+        return Ok((request, failures));
     }
     let mut locals = Vec::new();
     for local in &request.locals {
         let addresses = addresses(&services.resolver, services.patience, local.unresolved()).await?;
         locals.extend(each(local, addresses, LocalEndpoint::resolved));
     }
-    Ok(Arc::new(Request { locals, ..Request::clone(&request) }))
+    Ok((Arc::new(Request { locals, ..Request::clone(&request) }), failures))
 }
 
 /// The remote endpoints with addresses in place of their names (RFC 9622 §7.3); each may take as long as

@@ -2,32 +2,45 @@
 
 use super::messages::FindProviders;
 use actix::Recipient;
+use futures::StreamExt;
+use futures::future::{Either, pending, select};
+use futures::stream::FuturesUnordered;
 use neatflow_core::policy::Request;
 use neatflow_core::{Protocol, RemoteEndpoint, ResolutionFailure};
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep;
 
 /// So many providers of one service are tried.
 const MOST_PROVIDERS: usize = 16;
 
+/// How long those that can be used wait for services that nobody has answered for.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Where the system keeps them.
 const FILE: &str = if cfg!(windows) { r"C:\Windows\System32\drivers\etc\services" } else { "/etc/services" };
 
-/// The request with ports in place of services. Touches the file only if it has to, on a blocking thread.
+/// The request with ports in place of services, and what became of the remote endpoints that are not in it any more.
+/// Touches the file only if it has to, on a blocking thread.
 ///
 /// A service that is named as SRV records are (`_sip._udp`, RFC 2782) is asked for there, if the endpoint has a host
 /// name: in its place come the hosts that provide it, in their order, each with its port, for the protocol in the
 /// name. All others are looked up in the file, without underscores and protocol.
 ///
-/// *Errors*: [`ResolutionFailure::NoSuchService`] for the first one that nobody knows, and whatever keeps its records
-/// from being read.
+/// A remote endpoint whose service nobody knows, or not soon after there is another, is left out: the others are
+/// alternatives to it (RFC 9622 §6.1).
+///
+/// *Errors*: [`ResolutionFailure::NoSuchService`], or whatever keeps records from being read, for the first remote
+/// endpoint if none is left, and for a local one.
 pub(crate) async fn settle_services(
     providers: Option<&Recipient<FindProviders>>,
     request: Arc<Request>,
-) -> Result<Arc<Request>, ResolutionFailure> {
+) -> Result<(Arc<Request>, Vec<ResolutionFailure>), ResolutionFailure> {
     let locals = request.locals.iter().filter_map(|local| local.unresolved_service());
     let remotes = request.remotes.iter().filter_map(|remote| remote.unresolved_service());
     if locals.chain(remotes).next().is_none() {
-        return Ok(request);
+        return Ok((request, Vec::new()));
     }
     // No file, no services; so does a reading that is given up because the runtime ends.
     let read = actix_rt::task::spawn_blocking(|| std::fs::read_to_string(FILE).unwrap_or_default());
@@ -38,20 +51,64 @@ pub(crate) async fn settle_services(
             *local = local.clone().served_at(port(&file, service, local.protocol.as_ref())?);
         }
     }
-    settled.remotes.clear();
-    for remote in &request.remotes {
-        match (remote.unresolved_service(), remote.unresolved(), providers) {
-            (None, _, _) => settled.remotes.push(remote.clone()),
-            (Some(service), Some(host), Some(providers)) if split(service).is_some() => {
-                settled.remotes.extend(provided(providers, remote, service, host).await?);
-            }
-            (Some(service), _, _) => {
-                let port = port(&file, service, remote.protocol.as_ref())?;
-                settled.remotes.push(remote.clone().served_at(port));
-            }
+    let (remotes, failures) = settle_each(providers, &file, &request.remotes).await;
+    match failures.first() {
+        Some(first) if remotes.is_empty() => Err(first.clone()),
+        _ => {
+            settled.remotes = remotes;
+            Ok((Arc::new(settled), failures))
         }
     }
-    Ok(Arc::new(settled))
+}
+
+/// The remote endpoints with ports in place of services, in their order, and what became of the others. They are settled
+/// together, and once there is one, the others have [`PATIENCE`].
+async fn settle_each(
+    providers: Option<&Recipient<FindProviders>>,
+    file: &str,
+    remotes: &[RemoteEndpoint],
+) -> (Vec<RemoteEndpoint>, Vec<ResolutionFailure>) {
+    let settling = |(place, remote)| async move { (place, settle_remote(providers, file, remote).await) };
+    let mut open: FuturesUnordered<_> = remotes.iter().enumerate().map(settling).collect();
+    let late = |remote: &RemoteEndpoint| ResolutionFailure::TimedOut {
+        name: named(remote.unresolved_service(), remote.unresolved()),
+        after: PATIENCE,
+    };
+    let mut outcomes: Vec<Result<_, _>> = remotes.iter().map(|remote| Err(late(remote))).collect();
+    let mut enough = pin!(Either::Left(pending()));
+    loop {
+        let (place, outcome) = match select(open.next(), &mut enough).await {
+            Either::Left((Some(settled), _)) => settled,
+            Either::Left((None, _)) | Either::Right(_) => break,
+        };
+        if outcome.is_ok() && matches!(*enough, Either::Left(_)) {
+            enough.set(Either::Right(sleep(PATIENCE)));
+        }
+        if let Some(known) = outcomes.get_mut(place) {
+            *known = outcome;
+        }
+    }
+    let (settled, failed): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+    let failures = failed.into_iter().filter_map(Result::err).collect();
+    (settled.into_iter().flatten().flatten().collect(), failures)
+}
+
+/// A remote endpoint with ports in place of its service.
+async fn settle_remote(
+    providers: Option<&Recipient<FindProviders>>,
+    file: &str,
+    remote: &RemoteEndpoint,
+) -> Result<Vec<RemoteEndpoint>, ResolutionFailure> {
+    match (remote.unresolved_service(), remote.unresolved(), providers) {
+        (None, _, _) => Ok(vec![remote.clone()]),
+        (Some(service), Some(host), Some(providers)) if split(service).is_some() => {
+            provided(providers, remote, service, host).await
+        }
+        (Some(service), _, _) => {
+            let port = port(file, service, remote.protocol.as_ref())?;
+            Ok(vec![remote.clone().served_at(port)])
+        }
+    }
 }
 
 /// Who provides the service of an endpoint.
@@ -61,7 +118,7 @@ async fn provided(
     service: &Arc<str>,
     host: &Arc<str>,
 ) -> Result<Vec<RemoteEndpoint>, ResolutionFailure> {
-    let name: Arc<str> = format!("{service}.{host}").into();
+    let name = named(Some(service), Some(host));
     let find =
         FindProviders { service: service.clone(), host: host.clone(), interface: remote.interface.clone() };
     let found = providers.send(find).await.map_err(|gone| ResolutionFailure::Other {
@@ -80,6 +137,12 @@ async fn provided(
         endpoint
     });
     Ok(endpoints.collect())
+}
+
+/// What a service of a host is called in DNS.
+fn named(service: Option<&Arc<str>>, host: Option<&Arc<str>>) -> Arc<str> {
+    let words: Vec<&str> = [service, host].into_iter().flatten().map(|word| &**word).collect();
+    words.join(".").into()
 }
 
 /// The service and the protocol of `_service._protocol`.

@@ -279,7 +279,7 @@ impl Handler<ResolveEndpoints> for Transport {
             // The staff is hired before the first message is handled.
             let Some(services) = services else { return Ok(Default::default()) };
             let (resolver, patience) = (&services.resolver, services.patience);
-            let request = settle(&services, call.request).await?;
+            let (request, _) = settle(&services, call.request).await?;
             let remotes = settle_remotes(resolver.clone(), patience, request.clone()).await?;
             Ok((request.locals.clone(), remotes))
         })
