@@ -76,11 +76,7 @@ async fn settle_each(
     };
     let mut outcomes: Vec<Result<_, _>> = remotes.iter().map(|remote| Err(late(remote))).collect();
     let mut enough = pin!(Either::Left(pending()));
-    loop {
-        let (place, outcome) = match select(open.next(), &mut enough).await {
-            Either::Left((Some(settled), _)) => settled,
-            Either::Left((None, _)) | Either::Right(_) => break,
-        };
+    while let Either::Left((Some((place, outcome)), _)) = select(open.next(), &mut enough).await {
         if outcome.is_ok() && matches!(*enough, Either::Left(_)) {
             enough.set(Either::Right(sleep(PATIENCE)));
         }
