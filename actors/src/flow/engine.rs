@@ -4,6 +4,9 @@
 //! turns: a task of its own ([`Driver`](super::driver::Driver)), or the actor it is attached to
 //! ([`FlowSet`](super::set::FlowSet)). It is outside of any actor's context, so that it outlives restarts.
 
+mod straight;
+mod transfer;
+
 use super::attached::Claim;
 use super::buffers;
 use super::heard::Heard;
@@ -17,28 +20,20 @@ use super::shared::{Locked, Shared};
 use crate::census::Census;
 use crate::events::Event;
 use crate::happy_eyeballs::RaceRecord;
-use crate::placement::note_activity;
 use crate::supervision::catch::contain;
 use futures::channel::oneshot;
 use neatflow_core::connection::{Framed, Input, Output};
-use neatflow_core::{ConnectionFailure, EstablishmentFailure, Failure, Message, Messages, Protocol, Time};
-use neatflow_stacks::{
-    Association, Established, MessageWire, NotSent, Portable, StreamWire, Wire, read_some,
-};
+use neatflow_core::{ConnectionFailure, EstablishmentFailure, Protocol, Time};
+use neatflow_stacks::{Association, Established, Portable, Wire};
 use std::fmt;
 use std::future::Future;
-use std::io::IoSlice;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use straight::{STRAIGHT, Straight};
 use tokio::time::Sleep;
-
-/// How many pieces are written at once.
-const SLICES: usize = 64;
-
-/// How many times in a row an attached actor hears what has come, with nothing else looked at.
-const STRAIGHT: u32 = 8;
+use transfer::{read_from, write};
 
 /// What an attempt has obtained: a transport, and the framers above it, which are ready.
 #[derive(Debug)]
@@ -115,14 +110,6 @@ enum Round {
     Over,
 }
 
-/// What follows on hearing past the queues.
-enum Straight {
-    /// The same again: nothing is new.
-    On,
-    /// A round.
-    Over,
-}
-
 /// What the machine wants of the network.
 struct Wishes {
     acknowledgement: bool,
@@ -181,6 +168,7 @@ impl Engine {
     ) -> Turn {
         self.duty.shared.waker.register(cx.waker());
         let mut straight = 0;
+        let mut has_heard = false;
         loop {
             if let Some(ear) = &mut ear
                 && self.hear(*ear).is_break()
@@ -199,9 +187,14 @@ impl Engine {
                     ControlFlow::Break(()) => return Turn::Unfinished,
                     ControlFlow::Continue(Straight::On) => {
                         straight += 1;
+                        has_heard = true;
                         continue;
                     }
-                    ControlFlow::Continue(Straight::Over) => {}
+                    // What woke it was what it has heard; otherwise a round sees what it was.
+                    ControlFlow::Continue(Straight::Dry) if has_heard && self.may_rest(cx) => {
+                        return Turn::Idle;
+                    }
+                    ControlFlow::Continue(Straight::Dry | Straight::Over) => {}
                 }
             }
             straight = 0;
@@ -226,27 +219,6 @@ impl Engine {
             ear(event)?;
         }
         ControlFlow::Continue(())
-    }
-
-    /// What most turns are for: something has come, what is wished for is what was wished for before, and the attached
-    /// actor is all ears. If it is not so the round that follows sees to it.
-    fn hear_straight(&mut self, ear: &mut Ear<'_>, cx: &mut Context<'_>) -> ControlFlow<(), Straight> {
-        if self.reads_on
-            && let Err(what) = contain(|| self.read_on(cx))
-        {
-            self.fail(what);
-        }
-        let Some(Input::Arrived(messages)) = self.fact.take_if(|fact| matches!(fact, Input::Arrived(_)))
-        else {
-            return ControlFlow::Continue(Straight::Over);
-        };
-        let shared = &self.duty.shared;
-        let heard = shared.lock().hand(shared, messages);
-        let Some(event) = heard else { return ControlFlow::Continue(Straight::Over) };
-        ear(event)?;
-        // Whoever has only listened has changed nothing.
-        self.reads_on = shared.lock().settle(shared);
-        ControlFlow::Continue(if self.reads_on { Straight::On } else { Straight::Over })
     }
 
     fn fail(&mut self, what: Arc<str>) -> Round {
@@ -327,14 +299,14 @@ impl Engine {
         });
     }
 
-    /// What the network reports of a connection that goes on.
-    fn hear_of_soft_errors(&mut self, cx: &mut Context<'_>) {
-        let Some(wire) = &mut self.carrier.wire else { return };
-        if let Poll::Ready(reason) = wire.control().poll_soft_error(cx) {
-            self.duty.shared.lock().machine.handle(Input::SoftError(reason));
-            // There may be another.
-            cx.waker().wake_by_ref();
-        }
+    /// What the network reports of a connection that goes on; whether it did.
+    fn hear_of_soft_errors(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(wire) = &mut self.carrier.wire else { return false };
+        let Poll::Ready(reason) = wire.control().poll_soft_error(cx) else { return false };
+        self.duty.shared.lock().machine.handle(Input::SoftError(reason));
+        // There may be another.
+        cx.waker().wake_by_ref();
+        true
     }
 
     /// Does what the machine puts out, in its order, and writes what is queued, until there is no more of either.
@@ -372,15 +344,16 @@ impl Engine {
         }
     }
 
-    /// Reads, if nothing can have changed since it was wished for the last time.
-    fn read_on(&mut self, cx: &mut Context<'_>) {
+    /// Reads, if nothing can have changed since it was wished for the last time. Whether there was nothing, and the wire
+    /// wakes when there is.
+    fn read_on(&mut self, cx: &mut Context<'_>) -> bool {
         if !std::mem::take(&mut self.reads_on) || self.fact.is_some() || self.duty.shared.is_awake() {
-            return;
+            return false;
         }
-        let Some(wire) = &mut self.carrier.wire else { return };
-        if let Poll::Ready(fact) = read_from(wire, cx) {
-            self.fact = Some(fact);
-        }
+        let Some(wire) = &mut self.carrier.wire else { return false };
+        let Poll::Ready(fact) = read_from(wire, cx) else { return true };
+        self.fact = Some(fact);
+        false
     }
 
     /// Does what the machine wishes, until one thing has happened.
@@ -488,72 +461,6 @@ impl Engine {
             actix_rt::spawn(linger(wire, self.duty.census.clone()));
         }
     }
-}
-
-/// Writes once.
-fn write(wire: &mut Wire, core: &Locked<'_>, cx: &mut Context<'_>) -> Poll<Result<Input, Failure>> {
-    let outbox = core.machine.outbox();
-    let framed = core.machine.framed();
-    match wire {
-        Wire::Stream(wire) => {
-            if framed.is_none()
-                && let Some(piece) = outbox.only_piece()
-            {
-                return wire.poll_write(cx, &[IoSlice::new(piece)]).map_ok(Input::Written);
-            }
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let filled = match framed {
-                None => outbox.slices(&mut slices),
-                Some(framed) => framed.slices(&mut slices),
-            };
-            match filled {
-                0 => Poll::Ready(Ok(Input::Written(0))),
-                filled => wire.poll_write(cx, &slices[..filled]).map_ok(Input::Written),
-            }
-        }
-        Wire::Messages(wire) => {
-            let batch = match framed {
-                None => outbox.front_batch(),
-                Some(framed) => framed.front(),
-            };
-            let Some(batch) = batch else { return Poll::Pending };
-            wire.poll_send(cx, &batch).map(|sent| match sent {
-                Ok(count) => Ok(Input::FrontTaken(count)),
-                Err(NotSent::Message(reason)) => Ok(Input::FrontRefused(reason)),
-                Err(NotSent::Wire(failure)) => Err(failure),
-            })
-        }
-    }
-}
-
-/// Takes what has come.
-fn read_from(wire: &mut Wire, cx: &mut Context<'_>) -> Poll<Input> {
-    let read = match wire {
-        Wire::Stream(wire) => read(&mut **wire, cx),
-        Wire::Messages(wire) => receive(&mut **wire, cx),
-    };
-    if read.is_ready() {
-        note_activity();
-    }
-    read
-}
-
-/// Reads once.
-fn read(wire: &mut dyn StreamWire, cx: &mut Context<'_>) -> Poll<Input> {
-    read_some(wire, cx).map(|read| match read {
-        Ok(Some(data)) => Input::Arrived(Message::new(data).into()),
-        Ok(None) => Input::PeerFinished,
-        Err(failure) => failure.into(),
-    })
-}
-
-/// Receives once.
-fn receive(wire: &mut dyn MessageWire, cx: &mut Context<'_>) -> Poll<Input> {
-    let mut messages = Vec::new();
-    wire.poll_recv(cx, &mut messages).map(|received| match received {
-        Ok(()) => Messages::try_from(messages).map_or(Input::PeerFinished, Input::Arrived),
-        Err(failure) => failure.into(),
-    })
 }
 
 impl Drop for Carrier {

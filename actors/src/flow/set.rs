@@ -23,7 +23,7 @@ use crate::subscription::{EventSet, Mouth, Subscriber, Subscription, Subscriptio
 use actix::WeakAddr;
 use actix::prelude::*;
 use futures::channel::oneshot;
-use futures::task::AtomicWaker;
+use futures::task::{ArcWake, AtomicWaker, waker_ref};
 use slab::Slab;
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
@@ -35,8 +35,8 @@ use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context as Cx, Poll, Wake, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context as Cx, Poll};
 use tokio::task::unconstrained;
 
 thread_local! {
@@ -145,7 +145,7 @@ struct Place<A: Actor<Context = Context<A>>> {
     shared: Arc<Shared>,
     /// Keeps the connection open.
     kept: Option<Connection>,
-    handle: fn(&mut A, &mut Context<A>, Event),
+    handle: Handle<A>,
     /// `None` until it has arrived, and while it has its turn.
     engine: Option<Box<Engine>>,
     waker: Arc<PlaceWaker>,
@@ -154,9 +154,16 @@ struct Place<A: Actor<Context = Context<A>>> {
 /// The places whose engines are to have a turn.
 #[derive(Default)]
 struct Ready {
-    places: Mutex<VecDeque<usize>>,
+    queue: Mutex<Queue>,
     /// Wakes the actor.
     actor: AtomicWaker,
+}
+
+#[derive(Default)]
+struct Queue {
+    places: VecDeque<usize>,
+    /// The actor is giving turns, or was woken to: there is no need to wake it.
+    is_awake: bool,
 }
 
 struct PlaceWaker {
@@ -165,32 +172,42 @@ struct PlaceWaker {
     ready: Arc<Ready>,
 }
 
-impl Wake for PlaceWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if self.queue() {
-            self.ready.actor.wake();
+impl ArcWake for PlaceWaker {
+    fn wake_by_ref(place: &Arc<Self>) {
+        if place.queue() {
+            place.ready.actor.wake();
         }
     }
 }
 
 impl PlaceWaker {
-    /// Has the place get a turn when turns are given next; whether that is news.
+    /// Has the place get a turn when turns are given next; whether the actor has to be woken for that.
     fn queue(&self) -> bool {
-        let news = !self.queued.swap(true, Ordering::AcqRel);
-        if news {
-            self.ready.places.lock().unwrap_or_else(PoisonError::into_inner).push_back(self.index);
+        if self.queued.swap(true, Ordering::AcqRel) {
+            return false;
         }
-        news
+        let mut queue = self.ready.lock();
+        queue.places.push_back(self.index);
+        !std::mem::replace(&mut queue.is_awake, true)
     }
 }
 
 impl Ready {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next place; with none the actor has to be woken for another.
     fn pop(&self) -> Option<usize> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        let mut queue = self.lock();
+        let next = queue.places.pop_front();
+        queue.is_awake = next.is_some();
+        next
+    }
+
+    /// Nobody gives turns for now, whatever is ready: the actor has to be woken for them.
+    fn rest(&self) {
+        self.lock().is_awake = false;
     }
 }
 
@@ -323,10 +340,9 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
 
     /// Gives the engine at this place a turn.
     fn turn(&self, index: usize, pace: &mut Pace, actor: &mut A, ctx: &mut Context<A>) {
-        let Some(mut turn) = Taken::out_of(self, index) else { return };
-        let waker = Waker::from(turn.waker.clone());
-        turn.waker.queued.store(false, Ordering::Release);
-        let handle = turn.handle;
+        let Some((mut turn, place, handle)) = Taken::out_of(self, index) else { return };
+        let waker = waker_ref(&place);
+        place.queued.store(false, Ordering::Release);
         let mut ear = |event| {
             handle(actor, ctx, event);
             // A handler may have stopped the actor, or have it wait for something.
@@ -343,11 +359,11 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
         match turned {
             Turn::Idle => {}
             // Turns are being given now: to wake the actor would only have it polled before others.
-            Turn::Unfinished => drop(turn.waker.queue()),
+            Turn::Unfinished => drop(place.queue()),
             Turn::Claimed(claim) => {
                 if let Some(engine) = turn.engine.take().and_then(|engine| hand_over(engine, claim)) {
                     turn.engine = Some(engine);
-                    waker.wake();
+                    waker.wake_by_ref();
                 }
             }
             Turn::Over => turn.engine = None,
@@ -379,7 +395,7 @@ impl<A: Actor<Context = Context<A>>> Seats for Set<A> {
         place.engine = Some(engine);
         let waker = place.waker.clone();
         drop(places);
-        waker.wake();
+        ArcWake::wake(waker);
         None
     }
 
@@ -412,16 +428,17 @@ struct Taken<'a, A: Actor<Context = Context<A>>> {
     set: &'a Set<A>,
     index: usize,
     engine: Option<Box<Engine>>,
-    handle: fn(&mut A, &mut Context<A>, Event),
-    waker: Arc<PlaceWaker>,
 }
 
+/// What hears the events of a place.
+type Handle<A> = fn(&mut A, &mut Context<A>, Event);
+
 impl<'a, A: Actor<Context = Context<A>>> Taken<'a, A> {
-    fn out_of(set: &'a Set<A>, index: usize) -> Option<Self> {
+    fn out_of(set: &'a Set<A>, index: usize) -> Option<(Self, Arc<PlaceWaker>, Handle<A>)> {
         let mut places = set.places.borrow_mut();
         let place = places.get_mut(index)?;
         let engine = Some(place.engine.take()?);
-        Some(Self { set, index, engine, handle: place.handle, waker: place.waker.clone() })
+        Some((Self { set, index, engine }, place.waker.clone(), place.handle))
     }
 }
 
@@ -455,6 +472,7 @@ impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Run<A> {
         let mut pace = Pace::default();
         while !pace.is_over() {
             if ctx.waiting() || ctx.state() != ActorState::Running {
+                set.ready.rest();
                 return Poll::Pending;
             }
             match set.ready.pop() {

@@ -292,6 +292,11 @@ impl Shared {
         self.awake.load(Ordering::Relaxed)
     }
 
+    /// Whether somebody has changed something since an actor began to hear past the queues. Under the lock.
+    pub(crate) fn is_roused(&self) -> bool {
+        self.roused.load(Ordering::Relaxed)
+    }
+
     /// To be called under the lock.
     pub(crate) fn stay_awake(&self, awake: bool) {
         self.awake.store(awake, Ordering::Relaxed);
@@ -600,14 +605,13 @@ impl Core {
         Some(Received { connection, receive: request(asker), messages, credit }.into())
     }
 
-    /// Whoever heard what was [handed](Self::hand) over has heard it. Whether the transport is to be read again and nothing
-    /// else is new: then whoever drives it has to be woken for what comes.
-    pub(crate) fn settle(&mut self, shared: &Shared) -> bool {
-        let reads = !shared.roused.load(Ordering::Relaxed) && self.may_read();
-        if reads {
-            shared.stay_awake(false);
-        }
-        reads
+    /// Whether nothing is to be seen to but what the attached actor alone hears and sends.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.machine.is_calm()
+            && self.subscribers.is_empty()
+            && self.claim.is_none()
+            && self.inspections.is_empty()
+            && self.attached.as_ref().is_some_and(|attached| attached.events.is_empty())
     }
 
     /// Feeds the machine what the network has done, and tells what follows and waits in no queue.

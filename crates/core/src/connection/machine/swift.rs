@@ -30,6 +30,12 @@ impl Machine {
             && (self.state != State::Closing || self.framed.is_none())
     }
 
+    /// Whether it is established, has nothing to say, and is not waiting for a time: all that may be due is a write.
+    #[inline]
+    pub fn is_calm(&self) -> bool {
+        self.state == State::Established && self.is_quiet() && self.deadline().is_none()
+    }
+
     /// Messages came. If the first who asked is to have them at once, all of them, here is who: then that is told,
     /// as by [`Event::Received`]. If not, nothing has happened, and they are to be [handled](Self::handle).
     #[inline]
