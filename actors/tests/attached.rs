@@ -3,14 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use actix::prelude::*;
-use neatflow_actors::events::{Event, Received, SoftError};
+use neatflow_actors::events::{Event, EventKind, Expired, Received, SendError, SoftError};
 use neatflow_actors::flow::Connection;
-use neatflow_core::Failure;
+use neatflow_core::properties::Lifetime;
+use neatflow_core::{Failure, Message};
 use neatflow_testing::harness::Harness;
 use neatflow_testing::stack::{Peer, ScriptedStack};
 use neatflow_testing::{paused, settle};
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Attaches to its connection, and does something with each event.
 struct Ear<F: 'static> {
@@ -22,25 +24,23 @@ impl<F: FnMut(Event) + Unpin> Actor for Ear<F> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.connection.attach::<(Received, SoftError), _>(ctx);
+        self.connection.attach::<(Received, SoftError, SendError, Expired), _>(ctx);
     }
 }
 
-impl<F: FnMut(Event) + Unpin> Handler<Received> for Ear<F> {
-    type Result = ();
+macro_rules! hears {
+    ($($event:ty),*) => {$(
+        impl<F: FnMut(Event) + Unpin> Handler<$event> for Ear<F> {
+            type Result = ();
 
-    fn handle(&mut self, event: Received, _: &mut Self::Context) {
-        (self.hear)(event.into());
-    }
+            fn handle(&mut self, event: $event, _: &mut Self::Context) {
+                (self.hear)(event.into());
+            }
+        }
+    )*};
 }
 
-impl<F: FnMut(Event) + Unpin> Handler<SoftError> for Ear<F> {
-    type Result = ();
-
-    fn handle(&mut self, event: SoftError, _: &mut Self::Context) {
-        (self.hear)(event.into());
-    }
-}
+hears!(Received, SoftError, SendError, Expired);
 
 /// An established connection that nobody hears of yet.
 async fn established() -> (Connection, Peer) {
@@ -112,5 +112,125 @@ fn a_flood_that_is_only_listened_to_holds_up_nothing_else() {
         let when = order.borrow().iter().position(|is_soft_error| *is_soft_error);
         assert_eq!(order.borrow().len(), 61, "everything was heard");
         assert!(when.is_some_and(|when| (20..40).contains(&when)), "heard as number {when:?}");
+    });
+}
+
+#[test]
+fn a_soft_error_that_comes_with_a_message_is_heard_with_it() {
+    paused(async {
+        let (connection, peer) = established().await;
+        let heard = Rc::new(RefCell::new(Vec::new()));
+        let note = {
+            let heard = heard.clone();
+            move |event: Event| heard.borrow_mut().push(event.kind())
+        };
+        connection.stream(5);
+        let _ear = Ear { connection, hear: note }.start();
+        settle().await;
+        for _ in 0..3 {
+            peer.send("x");
+            peer.report_soft_error(Failure::Reset);
+            settle().await;
+            let now = heard.take();
+            let both = [EventKind::Received, EventKind::SoftError];
+            assert!(now.len() == 2 && both.iter().all(|kind| now.contains(kind)), "{now:?}");
+        }
+    });
+}
+
+#[test]
+fn an_answer_that_the_transport_refuses_comes_back_at_once() {
+    paused(async {
+        let network = ScriptedStack::new().messages();
+        let connection = Harness::new(&network).to("192.0.2.1:1").initiate();
+        connection.ready().await.unwrap();
+        let peer = network.peer().await;
+        peer.longest_message(4);
+        let heard = Rc::new(RefCell::new(Vec::new()));
+        let answer = {
+            let (heard, connection) = (heard.clone(), connection.clone());
+            move |event: Event| {
+                heard.borrow_mut().push(event.kind());
+                if event.kind() == EventKind::Received {
+                    connection.send("longer");
+                }
+            }
+        };
+        connection.stream(5);
+        (0..3).for_each(|_| peer.send("?"));
+        let _ear = Ear { connection, hear: answer }.start();
+        settle().await;
+        let pair = [EventKind::Received, EventKind::SendError];
+        assert_eq!(*heard.borrow(), pair.repeat(3));
+    });
+}
+
+#[test]
+fn an_answer_for_which_there_is_no_room_goes_out_when_there_is() {
+    paused(async {
+        let (connection, peer) = established().await;
+        peer.window(0);
+        let answer = {
+            let connection = connection.clone();
+            move |_| drop(connection.send("!"))
+        };
+        connection.stream(5);
+        let _ear = Ear { connection, hear: answer }.start();
+        settle().await;
+        (0..3).for_each(|_| peer.send("?"));
+        settle().await;
+        assert_eq!((peer.written(), peer.unread()), (0, 0));
+        peer.window(100);
+        settle().await;
+        assert_eq!(peer.written(), 3);
+    });
+}
+
+#[test]
+fn whoever_closes_over_what_it_hears_is_closed_and_so_is_its_end() {
+    paused(async {
+        let (connection, peer) = established().await;
+        let close = {
+            let connection = connection.clone();
+            move |_| {
+                connection.send("!");
+                connection.close();
+            }
+        };
+        connection.stream(5);
+        let _ear = Ear { connection: connection.clone(), hear: close }.start();
+        settle().await;
+        peer.send("?");
+        settle().await;
+        assert_eq!((peer.written(), peer.is_finished()), (1, true));
+        connection.closed().await.unwrap();
+    });
+}
+
+#[test]
+fn an_answer_that_has_a_lifetime_expires_while_there_is_no_room_for_it() {
+    paused(async {
+        let (connection, peer) = established().await;
+        peer.window(0);
+        let heard = Rc::new(RefCell::new(Vec::new()));
+        let answer = {
+            let (heard, connection) = (heard.clone(), connection.clone());
+            move |event: Event| {
+                heard.borrow_mut().push(event.kind());
+                if event.kind() == EventKind::Received {
+                    let mut brief = Message::new("!");
+                    brief.context.properties.msg_lifetime = Some(Lifetime::Limited(Duration::from_secs(1)));
+                    connection.send(brief);
+                }
+            }
+        };
+        connection.stream(5);
+        let _ear = Ear { connection, hear: answer }.start();
+        settle().await;
+        peer.send("?");
+        settle().await;
+        assert_eq!(heard.take(), [EventKind::Received]);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(heard.take(), [EventKind::Expired]);
     });
 }

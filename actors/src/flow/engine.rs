@@ -9,6 +9,7 @@ mod transfer;
 
 use super::attached::Claim;
 use super::buffers;
+use super::guarded::Locked;
 use super::heard::Heard;
 use super::learning;
 use super::linger::linger;
@@ -16,7 +17,7 @@ use super::messages::{Ended, Went};
 use super::moving::{Moving, Parcel};
 use super::pace::Pace;
 use super::set;
-use super::shared::{Locked, Shared};
+use super::shared::Shared;
 use crate::census::Census;
 use crate::events::Event;
 use crate::happy_eyeballs::RaceRecord;

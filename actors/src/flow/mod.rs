@@ -21,6 +21,7 @@ mod driver;
 mod engine;
 mod fates;
 mod few;
+mod guarded;
 mod handle;
 mod heard;
 mod learning;
@@ -33,6 +34,7 @@ mod refusals;
 mod sender;
 mod set;
 mod shared;
+mod telling;
 mod waiting;
 mod writer;
 

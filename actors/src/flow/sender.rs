@@ -1,6 +1,7 @@
 //! Sending at the pace of the network, by polling.
 
-use super::shared::{Core, Shared};
+use super::guarded::Core;
+use super::shared::Shared;
 use super::waiting::Watch;
 use neatflow_core::{Message, MessageId, SendFailure};
 use std::ops::RangeInclusive;

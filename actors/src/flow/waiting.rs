@@ -1,6 +1,7 @@
 //! The same events and answers as futures and streams, for code that has no actor.
 
-use super::shared::{Accepted, Core, End, Shared};
+use super::guarded::Core;
+use super::shared::{Accepted, End, Shared};
 use crate::events::Event;
 use crate::subscription::{Kinds, Mouth, Subscriber};
 use crate::watchers::Place;

@@ -6,6 +6,9 @@ use neatflow_core::connection::{Outbox, Pack};
 use neatflow_core::{Message, SendFailure, Time};
 use std::fmt;
 
+/// How many bytes are zeroed before they are written.
+const AT_ONCE: usize = 4096;
+
 /// Small messages on their way into the send queue, as batches of up to 64 KiB: the queue is locked once for each, at
 /// the latest when the writer is dropped, and the flow writes them at the end of its turn. Each message has an id and a
 /// fate of its own, as after [`send`](super::Connection::send); that the connection is Closed only
@@ -56,10 +59,41 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Adds up to `count` messages of this size, which `write` writes where they are queued, over zeros, each by its
+    /// number among them: the cheapest way to make many. How many were added: fewer when the next one is not welcome, as
+    /// [`send`](Self::send) tells, and at least one; ask with [`is_high`](Self::is_high).
+    pub fn send_many_with(
+        &mut self,
+        size: usize,
+        count: usize,
+        mut write: impl FnMut(usize, &mut [u8]),
+    ) -> usize {
+        let mut added = 0;
+        while added < count && (added == 0 || !self.is_high()) {
+            // Up to the mark and one beyond, and so few at once that they are written before they leave the cache.
+            let below = (Outbox::HIGH_WATER + 1).saturating_sub(self.queued + self.bytes());
+            let welcome = below.div_ceil(size.max(1)).min(AT_ONCE.div_ceil(size.max(1))).max(1);
+            let asked = welcome.min(count - added);
+            let taken = match &mut self.pack {
+                Some(pack) => pack.push_many_with(size, asked, |number, room| write(added + number, room)),
+                None => 0,
+            };
+            if taken == 0 {
+                self.send_with(size, |room| write(added, room));
+            }
+            added += taken.max(1);
+        }
+        added
+    }
+
+    fn bytes(&self) -> usize {
+        self.pack.as_ref().map_or(0, Pack::bytes)
+    }
+
     /// Whether the queue will be above its high-water mark.
     #[inline]
     pub fn is_high(&self) -> bool {
-        self.queued + self.pack.as_ref().map_or(0, Pack::bytes) > Outbox::HIGH_WATER
+        self.queued + self.bytes() > Outbox::HIGH_WATER
     }
 
     /// Adds a message for which there is no pack, or no room in it, and perhaps in none.

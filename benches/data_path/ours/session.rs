@@ -85,6 +85,18 @@ impl Session {
         }
     }
 
+    /// The same for whoever sends many at once: is given the first number and how many are asked for, and tells how many
+    /// were sent and whether there is room for another.
+    #[inline]
+    pub(super) fn send_many(&mut self, mut send: impl FnMut(u64, u64) -> (u64, bool)) {
+        self.waits = false;
+        while self.next < self.end && !self.waits {
+            let (sent, has_room) = send(self.next, self.end - self.next);
+            self.next += sent;
+            self.waits = !has_room;
+        }
+    }
+
     /// What to answer the peer's end with.
     pub(super) fn verdict(&self) -> Option<[u8; FRAME]> {
         matches!(self.service, Service::Count | Service::CountBytes).then(|| frame(self.count))

@@ -57,12 +57,14 @@ impl Trade {
         match self.service {
             Service::Produce => {
                 let mut out = connection.writer();
-                session.send(|number| {
-                    out.send_with(FRAME, |room| {
+                session.send_many(|first, count| {
+                    let count = usize::try_from(count).unwrap_or(usize::MAX);
+                    let sent = out.send_many_with(FRAME, count, |number, room| {
                         if let Some(room) = room.first_chunk_mut() {
-                            *room = frame(number);
+                            *room = frame(first + number as u64);
                         }
-                    })
+                    });
+                    (sent as u64, !out.is_high())
                 });
             }
             Service::ProducePieces => session.send(|_| !connection.send(self.piece.clone()).is_high()),

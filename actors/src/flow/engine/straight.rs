@@ -59,9 +59,6 @@ impl Engine {
         let mut core = shared.lock();
         // Whoever has only listened has changed nothing.
         if shared.is_roused() {
-            if !core.is_calm() {
-                return false;
-            }
             while core.machine.wants_write()
                 && let Some(wire) = &mut self.carrier.wire
             {

@@ -1,6 +1,6 @@
 //! One call to a wire, in either direction, and what the machine is to know of it.
 
-use crate::flow::shared::Locked;
+use crate::flow::guarded::Locked;
 use crate::placement::note_activity;
 use neatflow_core::connection::Input;
 use neatflow_core::{Failure, Message, Messages};
@@ -12,7 +12,11 @@ use std::task::{Context, Poll};
 const SLICES: usize = 64;
 
 /// Writes once.
-pub(super) fn write(wire: &mut Wire, core: &Locked<'_>, cx: &mut Context<'_>) -> Poll<Result<Input, Failure>> {
+pub(super) fn write(
+    wire: &mut Wire,
+    core: &Locked<'_>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Input, Failure>> {
     let outbox = core.machine.outbox();
     let framed = core.machine.framed();
     match wire {

@@ -27,11 +27,12 @@ pub(super) fn settle(_: SockRef<'_>, _: impl FnOnce(&Socket) -> Result<(), Failu
 
 /// Whether the peer has acknowledged every byte, and our end if it was sent.
 pub(super) fn is_acknowledged(stream: &TcpStream, finished: bool) -> io::Result<bool> {
-    if outstanding(stream)? > 0 {
-        return Ok(false);
+    if finished {
+        // Our end comes after everything else, and so does its acknowledgement.
+        let info = tcp_info(stream)?;
+        return Ok(info.is_some_and(|info| state::OUR_END_ACKNOWLEDGED.contains(&info.0.tcpi_state)));
     }
-    Ok(!finished
-        || tcp_info(stream)?.is_some_and(|info| state::OUR_END_ACKNOWLEDGED.contains(&info.0.tcpi_state)))
+    Ok(outstanding(stream)? == 0)
 }
 
 /// What the kernel measures.

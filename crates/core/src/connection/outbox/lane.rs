@@ -6,6 +6,7 @@ use super::spares::Spares;
 use crate::message::{Message, MessageContext};
 use bytes::BytesMut;
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
 /// The messages of which nothing is said that would move them: they have the default rank and may wait for ever.
 /// Small ones are copied into runs, large ones stay as they are.
@@ -141,6 +142,15 @@ impl Lane {
             self.let_go(spares);
         }
         id
+    }
+
+    /// Everything has left, if that is messages of one size whose ids follow each other; their ids.
+    pub(super) fn take_only(&mut self, spares: &mut Spares) -> Option<RangeInclusive<u64>> {
+        let ids = if self.closed.is_empty() { self.open.only_ids() } else { None };
+        if ids.is_some() {
+            spares.put(std::mem::take(&mut self.open).into_buffer());
+        }
+        ids
     }
 
     /// Takes the first message out; it is not empty.

@@ -397,7 +397,15 @@ impl Outbox {
 
     /// The transport has taken the next `bytes` bytes. Tells of the messages that it has taken whole, in the order in
     /// which it took them, and whether that was the final one.
-    pub fn written(&mut self, bytes: usize, sent: impl FnMut(RangeInclusive<MessageId>, bool)) {
+    pub fn written(&mut self, bytes: usize, mut sent: impl FnMut(RangeInclusive<MessageId>, bool)) {
+        // Most writes take everything there is, which is messages that were queued together.
+        if bytes == self.pending
+            && self.only_piece().is_some_and(|piece| piece.len() == bytes)
+            && let Some(ids) = self.lane.take_only(&mut self.spares)
+        {
+            (self.pending, self.messages) = (0, 0);
+            return sent(MessageId(*ids.start())..=MessageId(*ids.end()), false);
+        }
         let mut left = bytes;
         let affordable = |size: usize, count: usize| {
             let whole = if left >= size * count { count } else { left / size };
@@ -521,6 +529,9 @@ impl Outbox {
     }
 
     fn next_deadline(&self) -> Option<(Time, Key)> {
+        if self.ranked.is_empty() && self.in_parts.is_none() {
+            return None;
+        }
         let in_parts = self.in_parts.as_ref().and_then(|in_parts| in_parts.deadline());
         self.ranked.deadline().into_iter().chain(in_parts).min()
     }

@@ -38,6 +38,23 @@ impl Pack {
         Ok(())
     }
 
+    /// Adds as many messages of this size as there is room for, and no more than `count`, which are written in place,
+    /// over zeros, each by its number among them; how many.
+    #[inline(always)]
+    pub fn push_many_with(
+        &mut self,
+        size: usize,
+        count: usize,
+        write: impl FnMut(usize, &mut [u8]),
+    ) -> usize {
+        let room = (Run::LIMIT - self.run.len()).checked_div(size).unwrap_or(Run::LIMIT);
+        let added = count.min(room);
+        if added > 0 {
+            self.run.append_many_with(size, added, write);
+        }
+        added
+    }
+
     /// How many bytes are in it.
     #[inline]
     pub fn bytes(&self) -> usize {
@@ -98,6 +115,19 @@ mod tests {
         }
         assert!(written.push_with(65 * 1024, |_| panic!("there is no room")).is_err());
         assert!(written.messages().eq(copied.messages()) && written.count() == copied.count());
+    }
+
+    #[test]
+    fn many_messages_are_written_as_one_by_one_up_to_what_there_is_room_for() {
+        let (mut many, mut single) = (Pack::new(BytesMut::new()), Pack::new(BytesMut::new()));
+        let write = |number: usize, room: &mut [u8]| room.fill(number as u8);
+        for (size, count) in [(3, 5), (3, 2), (0, 4), (64, 2_000), (64, 1), (1, 9)] {
+            let added = many.push_many_with(size, count, write);
+            let alone = (0..count).take_while(|n| single.push_with(size, |room| write(*n, room)).is_ok());
+            assert_eq!(added, alone.count(), "{count} of {size} bytes");
+        }
+        assert!(many.messages().eq(single.messages()) && many.count() == single.count());
+        assert_eq!(many.bytes(), 21 + 1023 * 64 + 9);
     }
 
     #[test]

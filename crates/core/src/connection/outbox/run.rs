@@ -4,6 +4,7 @@ use super::Batch;
 use crate::message::{Message, MessageContext};
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
 /// Messages of one context whose contents lie end to end, so that one slice of a write has them all.
 ///
@@ -111,6 +112,31 @@ impl Run {
         write(&mut self.buffer[begin..]);
     }
 
+    /// Adds so many messages of this size with the ids that follow, which `write` writes in place, each by its number
+    /// among them; they are zero before.
+    #[inline(always)]
+    pub(super) fn append_many_with(
+        &mut self,
+        size: usize,
+        count: usize,
+        mut write: impl FnMut(usize, &mut [u8]),
+    ) {
+        let (size_in_span, count_in_span) = (size as u32, count as u32);
+        if self.last.size != size_in_span || self.last.count > u32::MAX - count_in_span {
+            self.begin_span(self.next(), size_in_span);
+        }
+        let begin = self.buffer.len();
+        self.buffer.resize(begin + size * count, 0);
+        // Should `write` panic, the messages are there, as far as they were written.
+        self.last.count += count_in_span;
+        if size == 0 {
+            return (0..count).for_each(|number| write(number, &mut []));
+        }
+        for (number, room) in self.buffer[begin..].chunks_exact_mut(size).enumerate() {
+            write(number, room);
+        }
+    }
+
     /// The id that follows the last one.
     pub(super) fn next(&self) -> u64 {
         self.last.first + u64::from(self.last.count)
@@ -156,6 +182,12 @@ impl Run {
     pub(super) fn sizes(&self) -> (usize, usize) {
         let Span { size, count, .. } = self.front();
         (size as usize, count as usize)
+    }
+
+    /// The ids of its messages, if they have one size and follow each other.
+    #[inline]
+    pub(super) fn only_ids(&self) -> Option<RangeInclusive<u64>> {
+        (!self.is_empty() && self.spans.is_empty()).then(|| self.last.first..=self.next() - 1)
     }
 
     /// The first messages of one size.
