@@ -13,15 +13,13 @@ use std::sync::Arc;
 /// It dereferences to the [`Addr`], and keeps the actor alive as an `Addr` does: when the last of them is gone,
 /// the child finishes.
 pub struct Child<A: Actor> {
-    id: ChildId,
-    name: Arc<str>,
     addr: Addr<A>,
     link: Arc<Link>,
 }
 
 impl<A: Actor> Child<A> {
-    pub(super) fn new(id: ChildId, name: Arc<str>, addr: Addr<A>, link: Arc<Link>) -> Self {
-        Self { id, name, addr, link }
+    pub(super) fn new(addr: Addr<A>, link: Arc<Link>) -> Self {
+        Self { addr, link }
     }
 
     /// The address: the same through all restarts.
@@ -36,12 +34,12 @@ impl<A: Actor> Child<A> {
 
     /// Which child this is; its events say it too.
     pub fn id(&self) -> ChildId {
-        self.id
+        self.link.child
     }
 
     /// The name it was given; by default the name of the actor's type.
     pub fn name(&self) -> &Arc<str> {
-        &self.name
+        &self.link.terms.name
     }
 
     /// Sends a [`Down`] when the child has ended for good, at once if it already has; exactly one for each call.
@@ -63,12 +61,7 @@ impl<A: Actor> Child<A> {
 
 impl<A: Actor> Clone for Child<A> {
     fn clone(&self) -> Self {
-        Self {
-            id: self.id,
-            name: Arc::clone(&self.name),
-            addr: self.addr.clone(),
-            link: Arc::clone(&self.link),
-        }
+        Self { addr: self.addr.clone(), link: Arc::clone(&self.link) }
     }
 }
 
@@ -82,6 +75,6 @@ impl<A: Actor> Deref for Child<A> {
 
 impl<A: Actor> fmt::Debug for Child<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Child").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Child").field("id", &self.id()).field("name", self.name()).finish_non_exhaustive()
     }
 }

@@ -2,10 +2,9 @@
 
 use super::event::ExitReason;
 use super::incarnation::Incarnation;
-use super::plan::{Plan, Restart};
 use super::report::Report;
 use actix::prelude::*;
-use neatflow_core::{Budget, Intensity, Time};
+use neatflow_core::{Budget, Time};
 use std::pin::Pin;
 use std::task::{self, Poll, ready};
 use std::time::Duration;
@@ -29,9 +28,6 @@ const SHORTEST_REST: Duration = Duration::from_millis(1);
 pub(super) struct Guard<A: Supervised + Actor<Context = Context<A>>> {
     /// `None` when the child has ended.
     actor: Option<Incarnation<A>>,
-    restart: Restart,
-    /// `None`: the default.
-    intensity: Option<Box<Intensity>>,
     /// What only those have that were to be restarted once.
     restarts: Option<Box<Restarts>>,
     told_to_stop: bool,
@@ -47,21 +43,14 @@ struct Restarts {
 }
 
 impl<A: Supervised + Actor<Context = Context<A>>> Guard<A> {
-    pub(super) fn new(actor: Incarnation<A>, plan: Plan, report: Report) -> Self {
-        Self {
-            actor: Some(actor),
-            restart: plan.restart,
-            intensity: (plan.intensity != Intensity::default()).then(|| Box::new(plan.intensity)),
-            restarts: None,
-            told_to_stop: false,
-            report,
-        }
+    pub(super) fn new(actor: Incarnation<A>, report: Report) -> Self {
+        Self { actor: Some(actor), restarts: None, told_to_stop: false, report }
     }
 
     /// An incarnation has ended: is there to be another?
     fn after(&mut self, reason: ExitReason) {
         let wanted = !self.told_to_stop
-            && self.restart.follows(&reason)
+            && self.report.plan().restart.follows(&reason)
             && self.actor.as_mut().is_some_and(|actor| actor.connected() && !actor.finished());
         if !wanted {
             return match reason {
@@ -69,9 +58,9 @@ impl<A: Supervised + Actor<Context = Context<A>>> Guard<A> {
                 ExitReason::Panicked(_) => self.give_up(reason),
             };
         }
-        let intensity = || self.intensity.as_deref().copied().unwrap_or_default();
+        let intensity = self.report.plan().intensity;
         let restarts = self.restarts.get_or_insert_with(|| {
-            let (budget, origin) = (Budget::new(intensity()), Instant::now());
+            let (budget, origin) = (Budget::new(intensity), Instant::now());
             Box::new(Restarts { rest: None, budget, origin, attempt: 0 })
         });
         match restarts.budget.ask(Time::from_origin(restarts.origin.elapsed())) {

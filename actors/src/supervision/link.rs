@@ -1,16 +1,20 @@
 //! What the handles of a child and the task that supervises it share.
 
-use super::event::Down;
+use super::event::{ChildId, Down, ExitReason};
+use super::terms::Terms;
 use actix::{Recipient, WeakRecipient};
 use futures::task::AtomicWaker;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-/// The wish that the child stop, and who wants to know when it has.
-#[derive(Debug, Default)]
+/// Which child it is and on which terms it lives, the wish that it stop, and who wants to know when it has. There is one
+/// for each child, and there are many children: what is rare or the same for all is elsewhere.
+#[derive(Debug)]
 pub(super) struct Link {
+    pub(super) child: ChildId,
+    pub(super) terms: Arc<Terms>,
     stop: AtomicBool,
     task: AtomicWaker,
     watchers: Mutex<Watchers>,
@@ -19,7 +23,7 @@ pub(super) struct Link {
 #[derive(Debug)]
 enum Watchers {
     Waiting(Vec<WeakRecipient<Down>>),
-    Told(Down),
+    Told(ExitReason),
 }
 
 impl Default for Watchers {
@@ -29,6 +33,12 @@ impl Default for Watchers {
 }
 
 impl Link {
+    /// For a new child.
+    pub(super) fn new(terms: Arc<Terms>) -> Self {
+        let (stop, task, watchers) = Default::default();
+        Self { child: ChildId::next(), terms, stop, task, watchers }
+    }
+
     /// From a handle: the child is to end for good.
     pub(super) fn stop(&self) {
         self.stop.store(true, Ordering::Release);
@@ -43,7 +53,7 @@ impl Link {
 
     /// From a handle: tells this watcher when the child has ended, at once if it already has.
     pub(super) fn watch(&self, watcher: WeakRecipient<Down>) {
-        let down = match &mut *self.watchers() {
+        let reason = match &mut *self.watchers() {
             Watchers::Waiting(watchers) => {
                 // A child may outlive many watchers: whenever the list would grow, the dead are let go.
                 if watchers.len() == watchers.capacity() {
@@ -51,20 +61,24 @@ impl Link {
                 }
                 return watchers.push(watcher);
             }
-            Watchers::Told(down) => down.clone(),
+            Watchers::Told(reason) => reason.clone(),
         };
-        tell(&watcher, down);
+        tell(&watcher, self.down(&reason));
     }
 
     /// From the task: the child has ended for good. Only the first call counts.
-    pub(super) fn ended(&self, down: Down) {
+    pub(super) fn ended(&self, reason: ExitReason) {
         let waiting = match &mut *self.watchers() {
             Watchers::Told(_) => return,
-            watchers => mem::replace(watchers, Watchers::Told(down.clone())),
+            watchers => mem::replace(watchers, Watchers::Told(reason.clone())),
         };
         if let Watchers::Waiting(waiting) = waiting {
-            waiting.iter().for_each(|watcher| tell(watcher, down.clone()));
+            waiting.iter().for_each(|watcher| tell(watcher, self.down(&reason)));
         }
+    }
+
+    fn down(&self, reason: &ExitReason) -> Down {
+        Down { child: self.child, name: self.terms.name.clone(), reason: reason.clone() }
     }
 
     /// Nothing that holds the lock can panic half-way.
@@ -87,6 +101,7 @@ fn tell_now(watcher: &Recipient<Down>, down: Down) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::supervision::Plan;
     use actix::prelude::*;
 
     struct Ear;
@@ -104,7 +119,7 @@ mod tests {
     #[test]
     fn watchers_that_are_gone_are_forgotten() {
         System::new().block_on(async {
-            let link = Link::default();
+            let link = Link::new(Arc::new(Terms::new(Plan::temporary())));
             let there = Ear.start();
             for _ in 0..1_000 {
                 let gone = Ear.start();

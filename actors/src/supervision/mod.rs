@@ -130,6 +130,7 @@ mod link;
 mod plan;
 mod report;
 mod supervise;
+mod terms;
 
 pub use child::Child;
 pub use event::{ChildEvent, ChildEventKind, ChildId, Down, ExitReason};

@@ -1,8 +1,9 @@
 //! Tells the parent, the watchers and the log what happens to a child.
 
 use super::catch::contain;
-use super::event::{ChildEvent, ChildEventKind, ChildId, Down, ExitReason};
+use super::event::{ChildEvent, ChildEventKind, ExitReason};
 use super::link::Link;
+use super::plan::Plan;
 use actix::{Recipient, WeakRecipient};
 use slog::Logger;
 use std::sync::Arc;
@@ -11,62 +12,68 @@ use std::time::Duration;
 /// Sees to it that the end of a child is told exactly once: when this is dropped, if not before.
 #[derive(Debug)]
 pub(super) struct Report {
-    pub(super) child: ChildId,
-    pub(super) name: Arc<str>,
-    pub(super) parent: Option<WeakRecipient<ChildEvent>>,
     pub(super) link: Arc<Link>,
-    /// Its parent's: one of its own, made for each child, would cost more than all it ever logs.
-    pub(super) log: Option<Logger>,
-    pub(super) told: bool,
+    told: bool,
 }
 
 impl Report {
+    /// Of this child.
+    pub(super) fn of(link: Arc<Link>) -> Self {
+        Self { link, told: false }
+    }
+
+    /// As it was planned.
+    pub(super) fn plan(&self) -> &Plan {
+        &self.link.terms.plan
+    }
+
     /// The child ended, and will be restarted.
     pub(super) fn restarting(&self, attempt: u64, reason: ExitReason, wait: Duration) {
         self.log(|log| {
-            slog::warn!(log, "restarting"; "child" => %self.name, "child_id" => %self.child, "attempt" => attempt, "reason" => %reason, "wait" => ?wait);
+            slog::warn!(log, "restarting"; "child" => %self.link.terms.name, "child_id" => %self.link.child, "attempt" => attempt, "reason" => %reason, "wait" => ?wait);
         });
         self.tell(ChildEventKind::Restarting { attempt, reason, wait });
     }
 
     /// The child was restarted.
     pub(super) fn restarted(&self, attempt: u64) {
-        self.log(|log| slog::debug!(log, "restarted"; "child" => %self.name, "child_id" => %self.child, "attempt" => attempt));
+        self.log(|log| slog::debug!(log, "restarted"; "child" => %self.link.terms.name, "child_id" => %self.link.child, "attempt" => attempt));
         self.tell(ChildEventKind::Restarted { attempt });
     }
 
     /// The child ended, and nobody cures it.
     pub(super) fn gave_up(&mut self, reason: ExitReason) {
-        self.log(|log| slog::error!(log, "gave up"; "child" => %self.name, "child_id" => %self.child, "reason" => %reason));
+        self.log(|log| slog::error!(log, "gave up"; "child" => %self.link.terms.name, "child_id" => %self.link.child, "reason" => %reason));
         self.ended(ChildEventKind::GaveUp { reason: reason.clone() }, reason);
     }
 
     /// The child ended as it should.
     pub(super) fn finished(&mut self) {
-        self.log(|log| slog::debug!(log, "finished"; "child" => %self.name, "child_id" => %self.child));
+        self.log(|log| slog::debug!(log, "finished"; "child" => %self.link.terms.name, "child_id" => %self.link.child));
         self.ended(ChildEventKind::Finished, ExitReason::Stopped);
     }
 
     /// The child panicked once more while it was taken down. It changes nothing.
     pub(super) fn panicked_at_its_end(&self, message: &str) {
-        self.log(|log| slog::error!(log, "panicked at its end"; "child" => %self.name, "child_id" => %self.child, "message" => message));
+        self.log(|log| slog::error!(log, "panicked at its end"; "child" => %self.link.terms.name, "child_id" => %self.link.child, "message" => message));
     }
 
     fn ended(&mut self, what: ChildEventKind, reason: ExitReason) {
         self.told = true;
         self.tell(what);
-        self.link.ended(Down { child: self.child, name: Arc::clone(&self.name), reason });
+        self.link.ended(reason);
     }
 
     fn tell(&self, what: ChildEventKind) {
-        if let Some(parent) = self.parent.as_ref().and_then(WeakRecipient::upgrade) {
-            send(&parent, ChildEvent { child: self.child, name: Arc::clone(&self.name), what });
+        let terms = &self.link.terms;
+        if let Some(parent) = terms.parent.as_ref().and_then(WeakRecipient::upgrade) {
+            send(&parent, ChildEvent { child: self.link.child, name: terms.name.clone(), what });
         }
     }
 
     /// A drain is foreign code: its panic must not cost the child its supervision.
     fn log(&self, record: impl FnOnce(&Logger)) {
-        let Some(log) = &self.log else { return };
+        let Some(log) = &self.link.terms.log else { return };
         // There is nobody left to tell.
         let _ = contain(|| record(log));
     }
@@ -76,7 +83,7 @@ impl Drop for Report {
     /// Nobody runs the child any more: its arbiter stopped, or had stopped before the child was there.
     fn drop(&mut self) {
         if !self.told {
-            self.log(|log| slog::debug!(log, "its arbiter is gone"; "child" => %self.name, "child_id" => %self.child));
+            self.log(|log| slog::debug!(log, "its arbiter is gone"; "child" => %self.link.terms.name, "child_id" => %self.link.child));
             self.ended(ChildEventKind::GaveUp { reason: ExitReason::Stopped }, ExitReason::Stopped);
         }
     }

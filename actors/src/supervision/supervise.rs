@@ -1,12 +1,13 @@
 //! Starting a child.
 
 use super::child::Child;
-use super::event::{ChildEvent, ChildId, ExitReason};
+use super::event::{ChildEvent, ExitReason};
 use super::guard::Guard;
 use super::incarnation::Incarnation;
 use super::link::Link;
 use super::plan::Plan;
 use super::report::Report;
+use super::terms::Terms;
 use actix::WeakRecipient;
 use actix::dev::Mailbox;
 use actix::dev::channel::{AddressReceiver, channel};
@@ -35,27 +36,23 @@ pub struct Here;
 #[derive(Clone, Debug)]
 pub struct There(ArbiterHandle);
 
-/// How a child is to be started.
+/// How a child is to be started. Clones start children that share what was said of them.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is started before `start`"]
 pub struct Supervise<Place = Here> {
-    plan: Plan,
-    name: Option<Arc<str>>,
-    parent: Option<WeakRecipient<ChildEvent>>,
-    log: Option<Logger>,
+    terms: Arc<Terms>,
     place: Place,
 }
 
 impl Supervise {
     /// A child with this plan, and so far without a parent.
     pub fn new(plan: impl Into<Plan>) -> Self {
-        Self { plan: plan.into(), name: None, parent: None, log: None, place: Here }
+        Self { terms: Arc::new(Terms::new(plan.into())), place: Here }
     }
 
     /// Starts the child on another arbiter.
     pub fn on(self, arbiter: &ArbiterHandle) -> Supervise<There> {
-        let Self { plan, name, parent, log, .. } = self;
-        Supervise { plan, name, parent, log, place: There(arbiter.clone()) }
+        Supervise { terms: self.terms, place: There(arbiter.clone()) }
     }
 
     /// Makes the actor, and starts it. A panic of `make` gives the child up before it lived.
@@ -66,9 +63,8 @@ impl Supervise {
     where
         A: Supervised + Actor<Context = Context<A>>,
     {
-        let plan = self.plan;
         let (child, mailbox, report, _) = self.prepare();
-        run(mailbox, make, plan, report);
+        run(mailbox, make, report);
         child
     }
 }
@@ -81,30 +77,32 @@ impl Supervise<There> {
     where
         A: Supervised + Actor<Context = Context<A>>,
     {
-        let plan = self.plan;
         let (child, mailbox, report, There(arbiter)) = self.prepare();
         // When the arbiter does not run this, it drops it, and the report tells.
-        arbiter.spawn_fn(move || run(mailbox, make, plan, report));
+        arbiter.spawn_fn(move || run(mailbox, make, report));
         child
     }
 }
 
 impl<Place> Supervise<Place> {
     /// What events and log records call the child. Default: the name of the actor's type.
-    pub fn name(self, name: impl Into<Arc<str>>) -> Self {
-        Self { name: Some(name.into()), ..self }
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        Arc::make_mut(&mut self.terms).name = name.into();
+        self
     }
 
     /// Who is told what happens to the child: an address, a recipient, or a weak one of either.
     ///
     /// The parent is not kept alive by this, so parent and child may each know the other.
-    pub fn parent(self, parent: impl Into<WeakRecipient<ChildEvent>>) -> Self {
-        Self { parent: Some(parent.into()), ..self }
+    pub fn parent(mut self, parent: impl Into<WeakRecipient<ChildEvent>>) -> Self {
+        Arc::make_mut(&mut self.terms).parent = Some(parent.into());
+        self
     }
 
     /// Where restarts (at warning level) and giving up (at error level) are logged. Default: nowhere.
-    pub fn logger(self, log: impl Into<Option<Logger>>) -> Self {
-        Self { log: log.into(), ..self }
+    pub fn logger(mut self, log: impl Into<Option<Logger>>) -> Self {
+        Arc::make_mut(&mut self.terms).log = log.into();
+        self
     }
 
     fn prepare<A>(self) -> (Child<A>, AddressReceiver<A>, Report, Place)
@@ -115,33 +113,23 @@ impl<Place> Supervise<Place> {
         static CAPACITY: OnceLock<usize> = OnceLock::new();
         let capacity = CAPACITY.get_or_init(|| Mailbox::<A>::default().capacity());
         let (sender, mailbox) = channel(*capacity);
-        let id = ChildId::next();
-        let name = self.name.unwrap_or_else(|| Arc::from(short(type_name::<A>())));
-        let link = Arc::new(Link::default());
-        let report = Report {
-            child: id,
-            name: Arc::clone(&name),
-            parent: self.parent,
-            link: Arc::clone(&link),
-            log: self.log,
-            told: false,
-        };
-        (Child::new(id, name, Addr::new(sender), link), mailbox, report, self.place)
+        let mut terms = self.terms;
+        if terms.name.is_empty() {
+            Arc::make_mut(&mut terms).name = Arc::from(short(type_name::<A>()));
+        }
+        let link = Arc::new(Link::new(terms));
+        (Child::new(Addr::new(sender), link.clone()), mailbox, Report::of(link), self.place)
     }
 }
 
 /// On the child's arbiter: makes the actor, and lets it run.
-fn run<A>(
-    mailbox: AddressReceiver<A>,
-    make: impl FnOnce(&mut Context<A>) -> A,
-    plan: Plan,
-    mut report: Report,
-) where
+fn run<A>(mailbox: AddressReceiver<A>, make: impl FnOnce(&mut Context<A>) -> A, mut report: Report)
+where
     A: Supervised + Actor<Context = Context<A>>,
 {
     match Incarnation::new(mailbox, make) {
         Ok(actor) => {
-            actix_rt::spawn(Guard::new(actor, plan, report));
+            actix_rt::spawn(Guard::new(actor, report));
         }
         Err(message) => report.gave_up(ExitReason::Panicked(message)),
     }
