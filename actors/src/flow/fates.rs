@@ -59,18 +59,29 @@ impl Fates {
         }
     }
 
-    /// What became of a message; `None` while it is on its way.
+    /// What became of a message; `None` while it is on its way. Of one that nobody has [asked](Self::ask) about it may be
+    /// forgotten that it was not sent; then it is not said to be.
     pub(crate) fn of(&self, id: MessageId) -> Option<Result<(), SendFailure>> {
         let Some(odd) = &self.odd else { return (id.0 < self.through).then_some(Ok(())) };
         let known =
             id.0 < self.through || odd.ahead.range(..=id.0).next_back().is_some_and(|(_, end)| id.0 < *end);
-        let refusal = || odd.refusals.of(id).or_else(|| odd.kept.get(&id.0)).cloned();
+        let forgotten = || odd.refusals.may_have_forgotten(id) && !odd.asked.contains_key(&id.0);
+        let refusal = || {
+            let kept = odd.refusals.of(id).or_else(|| odd.kept.get(&id.0)).cloned();
+            kept.or_else(|| forgotten().then_some(SendFailure::Unknown))
+        };
         known.then(|| refusal().map_or(Ok(()), Err))
     }
 
-    /// The first of these that is known not to have been sent, and why, if that is remembered.
+    /// The first of these that is known not to have been sent, and why; `Unknown` of those that may be forgotten, all at
+    /// once: then the message is the last of them.
     pub(crate) fn refused_among(&self, ids: &RangeInclusive<MessageId>) -> Option<(MessageId, SendFailure)> {
-        self.odd.as_ref()?.refusals.first_among(ids).map(|(id, reason)| (id, reason.clone()))
+        let odd = self.odd.as_ref()?;
+        let forgotten = odd.refusals.last_forgotten().filter(|last| ids.start() <= last);
+        if let Some(last) = forgotten {
+            return Some((last.min(*ids.end()), SendFailure::Unknown));
+        }
+        odd.refusals.first_among(ids).map(|(id, reason)| (id, reason.clone()))
     }
 
     /// Whether the fate of every message up to this one is known.
@@ -109,6 +120,26 @@ mod tests {
         assert_eq!(fates.of(MessageId(0)), Some(Err(SendFailure::AfterFinal)));
         fates.leave(MessageId(0));
         assert!(fates.odd.is_some_and(|odd| odd.kept.is_empty() && odd.asked.is_empty()));
+    }
+
+    #[test]
+    fn what_was_refused_is_never_said_to_be_sent_not_even_when_it_is_forgotten() {
+        let mut fates = Fates::default();
+        let reason =
+            |id: u64| if id.is_multiple_of(2) { SendFailure::QueueFull } else { SendFailure::Expired };
+        for id in 0..3_000 {
+            fates.refused(MessageId(id), &reason(id));
+        }
+        fates.sent(&(MessageId(3_000)..=MessageId(3_001)));
+        assert!((0..3_000).all(|id| matches!(fates.of(MessageId(id)), Some(Err(_)))));
+        assert_eq!(fates.of(MessageId(0)), Some(Err(SendFailure::Unknown)));
+        assert_eq!(fates.of(MessageId(2_999)), Some(Err(SendFailure::Expired)));
+        assert_eq!(fates.of(MessageId(3_001)), Some(Ok(())));
+        let (forgotten, why) = fates.refused_among(&(MessageId(5)..=MessageId(3_001))).unwrap();
+        assert_eq!((forgotten, why), (MessageId(1_975), SendFailure::Unknown));
+        let next = fates.refused_among(&(MessageId(1_976)..=MessageId(3_001)));
+        assert_eq!(next, Some((MessageId(1_976), SendFailure::QueueFull)));
+        assert_eq!(fates.refused_among(&(MessageId(3_000)..=MessageId(3_001))), None);
     }
 
     quickcheck! {

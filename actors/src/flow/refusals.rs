@@ -10,7 +10,11 @@ const RUNS: usize = 1024;
 /// The latest messages that were not sent, and why. Neighbours with the same reason count as one run; of the runs the
 /// oldest is forgotten first.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(VecDeque<Run>);
+pub(crate) struct Refusals {
+    runs: VecDeque<Run>,
+    /// The last message of those that are forgotten: of it and of those before it nothing is known but what is in `runs`.
+    forgotten: Option<MessageId>,
+}
 
 #[derive(Debug)]
 struct Run {
@@ -27,25 +31,37 @@ impl Refusals {
         id: MessageId,
         reason: &SendFailure,
     ) -> Option<(RangeInclusive<MessageId>, SendFailure)> {
-        if let Some(run) = self.0.back_mut().filter(|run| run.last.0 + 1 == id.0 && run.reason == *reason) {
+        if let Some(run) = self.runs.back_mut().filter(|run| run.last.0 + 1 == id.0 && run.reason == *reason)
+        {
             run.last = id;
             return None;
         }
-        let forgotten = if self.0.len() == RUNS { self.0.pop_front() } else { None };
-        self.0.push_back(Run { first: id, last: id, reason: reason.clone() });
+        let forgotten = if self.runs.len() == RUNS { self.runs.pop_front() } else { None };
+        self.forgotten = self.forgotten.max(forgotten.as_ref().map(|run| run.last));
+        self.runs.push_back(Run { first: id, last: id, reason: reason.clone() });
         forgotten.map(|run| (run.first..=run.last, run.reason))
     }
 
     /// Why it was not sent, if that is so and remembered.
     pub(crate) fn of(&self, id: MessageId) -> Option<&SendFailure> {
-        let run = self.0.iter().rev().find(|run| (run.first..=run.last).contains(&id));
+        let run = self.runs.iter().rev().find(|run| (run.first..=run.last).contains(&id));
         run.map(|run| &run.reason)
+    }
+
+    /// The last of those that are forgotten, if any are.
+    pub(crate) fn last_forgotten(&self) -> Option<MessageId> {
+        self.forgotten
+    }
+
+    /// Whether this one may have been forgotten.
+    pub(crate) fn may_have_forgotten(&self, id: MessageId) -> bool {
+        Some(id) <= self.forgotten
     }
 
     /// The first of these that was not sent, as far as that is remembered.
     pub(crate) fn first_among(&self, ids: &RangeInclusive<MessageId>) -> Option<(MessageId, &SendFailure)> {
         let within = |run: &Run| (run.first.max(*ids.start()), run.last.min(*ids.end()));
-        let runs = self.0.iter().map(|run| (within(run), &run.reason));
+        let runs = self.runs.iter().map(|run| (within(run), &run.reason));
         let first = runs.filter(|((first, last), _)| first <= last).min_by_key(|((first, _), _)| *first);
         first.map(|((first, _), reason)| (first, reason))
     }
@@ -88,7 +104,9 @@ mod tests {
         for id in 0..10_000 {
             refusals.note(MessageId(2 * id), &SendFailure::QueueFull);
         }
-        assert_eq!(refusals.0.len(), RUNS);
+        assert_eq!(refusals.runs.len(), RUNS);
         assert_eq!(refusals.of(MessageId(19_998)), Some(&SendFailure::QueueFull));
+        assert!(refusals.may_have_forgotten(MessageId(7)));
+        assert!(!refusals.may_have_forgotten(MessageId(19_997)));
     }
 }

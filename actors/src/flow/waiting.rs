@@ -60,7 +60,9 @@ impl IntoFuture for Sending<'_> {
             Ok(Accepted { id, refused: None, .. }) => Ok(id),
             Ok(Accepted { refused: Some(reason), .. }) | Err((reason, _)) => Err(reason),
         };
-        SentFuture { watch: Watch::new(self.shared), known, asked: false }
+        let mut future = SentFuture { watch: Watch::new(self.shared), known, asked: false };
+        future.ask();
+        future
     }
 }
 
@@ -95,6 +97,21 @@ pub struct SentFuture {
     asked: bool,
 }
 
+impl SentFuture {
+    /// Has the fate remembered from now on, however late the first poll comes; keeps it if it is known already.
+    fn ask(&mut self) {
+        let Ok(id) = self.known else { return };
+        let mut core = self.watch.shared.lock();
+        match core.fates.of(id) {
+            Some(Err(reason)) => self.known = Err(reason),
+            Some(Ok(())) | None => {
+                core.fates.ask(id);
+                self.asked = true;
+            }
+        }
+    }
+}
+
 impl Drop for SentFuture {
     fn drop(&mut self) {
         if let (true, Ok(id)) = (self.asked, &self.known) {
@@ -107,7 +124,7 @@ impl Future for SentFuture {
     type Output = Result<(), SendFailure>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { watch, known, asked } = self.get_mut();
+        let Self { watch, known, .. } = self.get_mut();
         let id = match known {
             Ok(id) => *id,
             Err(reason) => return Poll::Ready(Err(reason.clone())),
@@ -120,9 +137,6 @@ impl Future for SentFuture {
             None => {}
             Some(Ok(())) => return Poll::Ready(Err(SendFailure::Closed)),
             Some(Err(end)) => return Poll::Ready(Err(end.of_message())),
-        }
-        if !std::mem::replace(asked, true) {
-            core.fates.ask(id);
         }
         core.watch(&mut watch.place, cx.waker());
         Poll::Pending
