@@ -87,7 +87,11 @@ impl Stack for Stuck {
         neatflow::stacks::tcp::Tcp::new().offers()
     }
 
-    fn connect(&self, _: &Candidate, _: Progress) -> LocalBoxFuture<'static, Result<Established, Failure>> {
+    fn connect(
+        &self,
+        _: &Arc<Candidate>,
+        _: Progress,
+    ) -> LocalBoxFuture<'static, Result<Established, Failure>> {
         self.0.fetch_add(1, Ordering::Relaxed);
         let counted = UnderWay(self.0.clone());
         Box::pin(async move {

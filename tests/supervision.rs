@@ -298,7 +298,7 @@ impl Stack for Bomb {
 
     fn connect(
         &self,
-        candidate: &Candidate,
+        candidate: &Arc<Candidate>,
         _: Progress,
     ) -> LocalBoxFuture<'static, Result<Established, Failure>> {
         self.tries.fetch_add(1, Ordering::Relaxed);

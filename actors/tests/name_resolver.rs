@@ -1,13 +1,16 @@
 //! The name resolver against a real name server on loopback, in real time.
 
 use actix::prelude::*;
+use futures::{StreamExt, stream};
 use neatflow_actors::events::EventKind;
 use neatflow_actors::name_resolver::{
     Answered, Config, DnsProtocol, FindPref64, FindProviders, NameResolver, NameServer, Origin, QueryId,
     Resolve, Roots,
 };
+use neatflow_actors::network_monitor::Source;
 use neatflow_actors::policy_manager::Interfaces;
 use neatflow_core::ResolutionFailure;
+use neatflow_core::policy::{HostNetwork, InterfaceRow};
 use neatflow_core::racing::{Address, Family, RecordKind, ServiceRecord};
 use neatflow_core::resolution::{Kinds, MAX_RECORDS, Records, Service};
 use neatflow_testing::dns::{DnsServer, RecordType, Reply};
@@ -1029,4 +1032,44 @@ async fn a_race_on_a_network_of_ipv6_alone_finds_its_nat64() {
     timeout(Duration::from_secs(20), probe.until(EventKind::Ready)).await.expect("it is reached");
     assert_eq!(connection.remote_addr().map(|address| address.ip()), Some(behind));
     assert_eq!(server.queries("ipv4only.arpa", RecordType::AAAA), 1);
+}
+
+/// CHG-3, N64-3: what is asked again after a change is asked about the NAT64, too.
+#[actix::test]
+async fn another_network_keeps_the_way_to_ipv4() {
+    let server = DnsServer::start().await.unwrap();
+    server.on("old.example", RecordType::A, Reply::addresses(["192.0.2.9", "192.0.2.10"]));
+    server.on("old.example", RecordType::AAAA, Reply::no_data());
+    server.on("ipv4only.arpa", RecordType::AAAA, Reply::addresses(["2001:db8:64::192.0.0.170"]));
+    let behind = |last: &str| -> IpAddr { format!("2001:db8:64::192.0.2.{last}").parse().unwrap() };
+    let stack = ScriptedStack::new()
+        .to(SocketAddr::new(behind("9"), 80), Outcome::silent())
+        .to(SocketAddr::new(behind("10"), 80), Outcome::connects())
+        .otherwise(Outcome::refused_after(Duration::ZERO));
+    let row = |addresses: &[&str]| InterfaceRow {
+        name: "eth0".into(),
+        index: 2,
+        addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
+        up: true,
+        ..InterfaceRow::default()
+    };
+    let (tell, told) = futures::channel::mpsc::unbounded();
+    tell.unbounded_send(HostNetwork::new(vec![row(&["2001:db8::100"])])).unwrap();
+    let told = std::sync::Mutex::new(Some(told));
+    let mut config = Harness::config([&stack]);
+    config.network = Source::from_fn(move || stream::iter(told.lock().unwrap().take()).flatten());
+    config.other_resolver = None;
+    config.resolver.servers = Some(vec![server.address().into()]);
+    config.resolver.hosts_file = PathBuf::from("/no/such/file");
+    // Nothing is tried next before the network is another one.
+    config.racing.attempt_delay = Duration::from_secs(2);
+    let probe = EventProbe::start();
+    let connection = Harness::with(config).to("old.example:80").tell(&probe).initiate();
+    while stack.attempts().is_empty() {
+        sleep(Duration::from_millis(5)).await;
+    }
+    tell.unbounded_send(HostNetwork::new(vec![row(&["2001:db8::100", "2001:db8::200"])])).unwrap();
+    timeout(Duration::from_secs(20), probe.until(EventKind::Ready)).await.expect("it is reached");
+    assert_eq!(connection.remote_addr().map(|address| address.ip()), Some(behind("10")));
+    assert_eq!(stack.attempts().len(), 2);
 }

@@ -96,7 +96,7 @@ async fn eligible(
 ) -> Result<neatflow_actors::policy_manager::messages::Eligibility, EstablishmentFailure> {
     let remotes = vec!["203.0.113.1:443".parse().unwrap()];
     let request = Arc::new(Request { remotes, properties: Arc::new(properties), ..Request::default() });
-    harness.root().send(AskPolicyManager(Eligible { request })).await.unwrap().unwrap()
+    harness.root().send(AskPolicyManager(Eligible::new(request))).await.unwrap().unwrap()
 }
 
 /// Somebody who watches the networks.

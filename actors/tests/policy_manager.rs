@@ -6,12 +6,12 @@ use actix::prelude::*;
 use neatflow_actors::Registry;
 use neatflow_actors::events::EventKind;
 use neatflow_actors::policy_manager::files::policy_dir;
-use neatflow_actors::policy_manager::messages::{Eligibility, Eligible, Files, Observe};
-use neatflow_actors::policy_manager::{Config, Interfaces, PolicyManager};
+use neatflow_actors::policy_manager::messages::{Eligibility, Eligible, Files, Observe, Rank, Ranked};
+use neatflow_actors::policy_manager::{Calls, Config, Interfaces, PolicyManager};
 use neatflow_actors::transport::messages::AskPolicyManager;
-use neatflow_core::policy::{Observation, Outcome, Request};
-use neatflow_core::racing::Memory;
-use neatflow_core::{Protocol, TransportProperties};
+use neatflow_core::policy::{Observation, Outcome, Request, Roster};
+use neatflow_core::racing::{FRESH_EVERY, Memory};
+use neatflow_core::{EstablishmentFailure, Protocol, TransportProperties};
 use neatflow_testing::harness::{Harness, interfaces};
 use neatflow_testing::probe::EventProbe;
 use neatflow_testing::stack::{Outcome as Reaction, ScriptedStack};
@@ -19,7 +19,7 @@ use neatflow_testing::{paused, settle};
 use slog::{Discard, Logger, o};
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 fn logger() -> Logger {
@@ -42,7 +42,7 @@ fn request(remote: &str, properties: TransportProperties) -> Arc<Request> {
 }
 
 async fn eligible(manager: &Addr<PolicyManager>, request: Arc<Request>) -> Eligibility {
-    manager.send(Eligible { request }).await.unwrap().unwrap()
+    manager.send(Eligible::new(request)).await.unwrap().unwrap()
 }
 
 fn established(host: &str, remote: &str) -> Observation {
@@ -53,6 +53,124 @@ fn established(host: &str, remote: &str) -> Observation {
         transport: Protocol::named("scripted"),
         outcome: Outcome::Established { rtt: Some(Duration::from_millis(20)) },
     }
+}
+
+/// SORT-11: only what begins is a race.
+#[test]
+fn a_call_that_is_asked_again_is_no_other_race() {
+    paused(async {
+        let manager = manager();
+        let wanted = request("example.org:443", TransportProperties::new());
+        eligible(&manager, wanted.clone()).await;
+        manager.send(Observe(vec![established("example.org", "[2001:db8::1]:443")])).await.unwrap();
+        let mut knew = 0;
+        for _ in 2..FRESH_EVERY {
+            let again = Eligible::new(wanted.clone()).without_memory();
+            let told = manager.send(again).await.unwrap().unwrap();
+            assert_eq!(told.memory, Memory::default());
+            knew += u64::from(eligible(&manager, wanted.clone()).await.memory.winner.is_some());
+        }
+        assert_eq!(knew, FRESH_EVERY - 2, "none of these is the one that knows nothing");
+        assert_eq!(eligible(&manager, wanted).await.memory, Memory::default(), "this one is");
+    });
+}
+
+/// Time is that of a clock that never jumps: here the calendar stands still while ten minutes pass.
+#[test]
+fn how_long_a_winner_is_remembered_has_nothing_to_do_with_the_calendar() {
+    paused(async {
+        let manager = manager();
+        let wanted = request("example.org:443", TransportProperties::new());
+        eligible(&manager, wanted.clone()).await;
+        manager.send(Observe(vec![established("example.org", "[2001:db8::1]:443")])).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(590)).await;
+        assert!(eligible(&manager, wanted.clone()).await.memory.winner.is_some());
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        assert_eq!(eligible(&manager, wanted).await.memory.winner, None);
+    });
+}
+
+/// Somebody in the place of the policy manager, who asks one and keeps what is observed.
+struct Other {
+    manager: Addr<PolicyManager>,
+    observed: Arc<Mutex<Vec<Outcome>>>,
+}
+
+impl Actor for Other {
+    type Context = Context<Self>;
+}
+
+impl Handler<Eligible> for Other {
+    type Result = ResponseFuture<Result<Eligibility, EstablishmentFailure>>;
+
+    fn handle(&mut self, call: Eligible, _: &mut Self::Context) -> Self::Result {
+        let reply = self.manager.send(call);
+        Box::pin(async { reply.await.unwrap() })
+    }
+}
+
+impl Handler<Rank> for Other {
+    type Result = ResponseFuture<Ranked>;
+
+    fn handle(&mut self, call: Rank, _: &mut Self::Context) -> Self::Result {
+        let reply = self.manager.send(call);
+        Box::pin(async { reply.await.unwrap() })
+    }
+}
+
+impl Handler<Observe> for Other {
+    type Result = ();
+
+    fn handle(&mut self, Observe(observations): Observe, _: &mut Self::Context) {
+        self.observed.lock().unwrap().extend(observations.into_iter().map(|one| one.outcome));
+    }
+}
+
+#[test]
+fn whoever_answers_in_place_of_the_policy_manager_hears_how_races_and_connections_went() {
+    paused(async {
+        let network = ScriptedStack::new();
+        let observed = Arc::default();
+        let other = Other { manager: manager(), observed: Arc::clone(&observed) }.start();
+        let mut config = Harness::config([&network]);
+        config.other_policy = Some(Calls::to(&other));
+        let harness = Harness::with(config);
+        let probe = EventProbe::start();
+        let connection = harness.to("192.0.2.1:1").tell(&probe).initiate();
+        let mut peer = network.peer().await;
+        probe.until(EventKind::Ready).await;
+        connection.close();
+        peer.finish();
+        probe.end().await;
+        settle().await;
+        let observed = observed.lock().unwrap();
+        let went = |outcome: &Outcome| matches!(outcome, Outcome::Used { .. });
+        assert!(matches!(observed[0], Outcome::Established { .. }), "{observed:?}");
+        assert!(observed.len() == 2 && went(&observed[1]), "{observed:?}");
+    });
+}
+
+/// Where nothing has to be resolved call 1 answers call 2, and says what that would.
+#[test]
+fn to_an_address_one_call_answers_both() {
+    paused(async {
+        let manager = manager();
+        let wanted = request("192.0.2.1:443", TransportProperties::new());
+        for _ in 0..2 {
+            let told = eligible(&manager, wanted.clone()).await;
+            let call = Rank {
+                request: wanted.clone(),
+                branches: told.branches.into(),
+                resolved: Vec::new(),
+                roster: Roster::new(),
+            };
+            let (first, ranked) = (told.first.unwrap(), manager.send(call).await.unwrap());
+            assert_eq!(format!("{first:?}"), format!("{ranked:?}"));
+            assert!(!first.candidates.is_empty());
+        }
+        let told = eligible(&manager, request("example.org:443", TransportProperties::new())).await;
+        assert!(told.first.is_none(), "nobody knows its addresses yet");
+    });
 }
 
 #[test]
@@ -256,7 +374,7 @@ async fn first_after_a_connection(properties: TransportProperties) -> String {
     peer.finish();
     probe.end().await;
     settle().await;
-    let question = Eligible { request: request("192.0.2.1:443", TransportProperties::new()) };
+    let question = Eligible::new(request("192.0.2.1:443", TransportProperties::new()));
     let told = harness.root().send(AskPolicyManager(question)).await.unwrap().unwrap().unwrap();
     told.branches[0].protocol.to_string()
 }

@@ -437,6 +437,71 @@ fn an_interface_that_is_removed_in_mid_race_costs_its_attempts_and_no_time() {
     });
 }
 
+/// What no interface binds the routing table sends over one: that is as gone.
+#[test]
+fn an_interface_the_routing_table_used_costs_its_attempts_too_when_it_is_removed() {
+    paused(async {
+        let network = ScriptedStack::new().otherwise(Outcome::silent());
+        let (source, tell) = networks(HostNetwork::new(vec![row("eth0", 2, &["192.0.2.100"])]));
+        let mut config = Harness::config([&network]);
+        config.network = source;
+        let harness = Harness::with(config);
+        settle().await;
+        let probe = EventProbe::start();
+        let connection = harness.to("203.0.113.1:1").tell(&probe).initiate();
+        sleep(ms(100)).await;
+        assert_eq!(network.attempts().len(), 1);
+        tell.unbounded_send(HostNetwork::new(vec![row("wlan0", 3, &["198.51.100.20"])])).unwrap();
+        probe.until(EventKind::EstablishmentError).await;
+        assert_eq!(probe.trace().time_of(EventKind::EstablishmentError), Some(ms(100)));
+        let failure = connection.ready().await.unwrap_err();
+        assert_eq!(failure.attempts()[0].reason, Failure::NoSuchInterface("eth0".into()));
+        assert_eq!(network.ended(Some(AttemptEnd::Cancelled)), 1);
+    });
+}
+
+/// A race asks to be told of changes only after a while: what has changed by then it learns all the same.
+#[test]
+fn a_change_before_anybody_is_told_of_changes_is_not_missed() {
+    paused(async {
+        let network = ScriptedStack::new().otherwise(Outcome::silent());
+        let (source, tell) = networks(HostNetwork::new(vec![row("eth0", 2, &["192.0.2.100"])]));
+        let mut config = Harness::config([&network]);
+        config.network = source;
+        let harness = Harness::with(config);
+        settle().await;
+        let probe = EventProbe::start();
+        let connection = harness.to("203.0.113.1:1").tell(&probe).initiate();
+        sleep(ms(5)).await;
+        assert_eq!(network.attempts().len(), 1);
+        tell.unbounded_send(HostNetwork::new(vec![row("wlan0", 3, &["198.51.100.20"])])).unwrap();
+        probe.until(EventKind::EstablishmentError).await;
+        assert_eq!(probe.trace().time_of(EventKind::EstablishmentError), Some(ms(20)));
+        let failure = connection.ready().await.unwrap_err();
+        assert_eq!(failure.attempts()[0].reason, Failure::NoSuchInterface("eth0".into()));
+    });
+}
+
+/// What the network has become is of no matter to an attempt whose interface is still there.
+#[test]
+fn a_change_elsewhere_leaves_an_attempt_alone_that_no_interface_binds() {
+    paused(async {
+        let network = ScriptedStack::new().otherwise(Outcome::connects_after(ms(200)));
+        let (source, tell) = networks(HostNetwork::new(vec![row("eth0", 2, &["192.0.2.100"])]));
+        let mut config = Harness::config([&network]);
+        config.network = source;
+        let harness = Harness::with(config);
+        settle().await;
+        let probe = EventProbe::start();
+        let _connection = harness.to("203.0.113.1:1").tell(&probe).initiate();
+        sleep(ms(100)).await;
+        let more = vec![row("eth0", 2, &["192.0.2.100"]), row("wlan0", 3, &["198.51.100.20"])];
+        tell.unbounded_send(HostNetwork::new(more)).unwrap();
+        probe.until(EventKind::Ready).await;
+        assert_eq!(probe.trace().time_of(EventKind::Ready), Some(ms(200)));
+    });
+}
+
 #[test]
 fn a_network_that_gets_ipv6_in_mid_race_is_asked_and_raced_over() {
     paused(async {

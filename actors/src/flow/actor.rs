@@ -6,7 +6,6 @@ use super::learning::observation;
 use super::messages::{Ended, Inspect, Went};
 use super::shared::Shared;
 use crate::census::{Counted, Kind};
-use crate::policy_manager::PolicyManager;
 use crate::policy_manager::messages::Observe;
 use crate::supervision::{Plan, Supervise};
 use crate::transport::Services;
@@ -27,7 +26,7 @@ static NAME: LazyLock<Arc<str>> = LazyLock::new(|| "flow".into());
 pub struct Flow {
     shared: Arc<Shared>,
     /// Who learns how it went.
-    policy: Addr<PolicyManager>,
+    observe: Arc<Recipient<Observe>>,
     logger: Logger,
     _counted: Counted,
 }
@@ -49,12 +48,12 @@ pub(crate) fn start(shared: Arc<Shared>, origin: Origin, services: &Services, lo
     };
     let logger = logger.clone();
     let counted = services.census.count(Kind::Flow);
-    let (own, policy) = (shared.clone(), services.policy.clone());
+    let (own, observe) = (shared.clone(), services.observe.clone());
     let flow = Supervise::new(Plan::transient())
         .name(NAME.clone())
         .parent(services.parent.clone())
         .logger(logger.clone())
-        .start(|_| Flow { shared: own, policy, logger, _counted: counted });
+        .start(|_| Flow { shared: own, observe, logger, _counted: counted });
     shared.listens_among(&services.audience);
     shared.supervised_by(flow.into_addr());
     drive(Box::new(engine));
@@ -90,7 +89,7 @@ impl Handler<Went> for Flow {
     fn handle(&mut self, Went(outcome): Went, _: &mut Self::Context) {
         if let Some(observation) = observation(&self.shared, outcome) {
             #[expect(clippy::disallowed_methods, reason = "one for each connection")]
-            self.policy.do_send(Observe(vec![observation]));
+            self.observe.do_send(Observe(vec![observation]));
         }
     }
 }

@@ -7,7 +7,7 @@ use super::attempts::Attempts;
 use super::changes::{Changes, WATCHES_AFTER};
 use super::messages::{Landed, Reached};
 use super::ranking::Ranking;
-use super::resolving::{Resolving, eligible};
+use super::resolving::Resolving;
 use crate::census::{Counted, Kind};
 use crate::clock::Clock;
 use crate::flow::{self, RaceOutcome};
@@ -22,10 +22,13 @@ use neatflow_core::{EstablishmentFailure, Time};
 use slog::{Logger, o, warn};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, LazyLock, Weak};
 use std::task::{Context as Cx, Poll, Waker};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep_until};
+
+/// What supervision calls a race; made once, not for each.
+static NAME: LazyLock<Arc<str>> = LazyLock::new(|| "race".into());
 
 /// What a race is for.
 #[derive(Debug)]
@@ -43,7 +46,7 @@ pub(crate) fn start(order: Order, services: &Arc<Services>, logger: &Logger) {
     let logger = logger.new(o!("actor" => "race"));
     let counted = services.census.count(Kind::Race);
     Supervise::new(Plan::temporary())
-        .name("race")
+        .name(NAME.clone())
         .parent(services.parent.clone())
         .logger(logger.clone())
         .start(|_| HappyEyeballs {
@@ -100,14 +103,7 @@ impl Actor for HappyEyeballs {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.spawn(Turn { sleep: None });
-        let eligible = eligible(self.services.clone(), self.request.clone());
-        ctx.spawn(eligible.into_actor(self).map(|reply, race, ctx| match reply {
-            Ok((request, eligibility, left_out)) => {
-                left_out.into_iter().for_each(|failure| race.resolving.note(failure));
-                race.begin(request, eligibility, ctx);
-            }
-            Err(failure) => race.lose(failure, ctx),
-        }));
+        self.ask_what_is_eligible(ctx);
     }
 }
 
@@ -232,7 +228,8 @@ impl Handler<Reached> for HappyEyeballs {
 impl Handler<Landed> for HappyEyeballs {
     type Result = ();
 
-    fn handle(&mut self, Landed { id }: Landed, _: &mut Self::Context) {
+    fn handle(&mut self, Landed { id, news }: Landed, _: &mut Self::Context) {
+        news.into_iter().flatten().for_each(|stage| self.reached(id, stage));
         self.landed(id);
     }
 }

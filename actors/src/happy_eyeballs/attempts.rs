@@ -1,22 +1,35 @@
 //! The attempts of a race.
 
 use super::actor::HappyEyeballs;
-use super::candidate::{Attempt as Attempting, Landing};
+use super::candidate::{Attempt as Attempting, Shore};
 use crate::census::Kind;
+use crate::flow::Obtained;
 use crate::supervision::{Child, ChildId, ExitReason, Supervise};
 use actix::prelude::*;
 use neatflow_core::racing::{AttemptId, Fault, Input, Stage};
 use neatflow_core::{Attempt, Candidate, CandidateId, Failure};
 use neatflow_stacks::{Handshake, Permit};
 use slog::debug;
+use std::rc::Rc;
+use std::sync::{Arc, LazyLock};
+
+/// What supervision calls an attempt; made once, not for each.
+static NAME: LazyLock<Arc<str>> = LazyLock::new(|| "candidate".into());
 
 /// Who runs, what became of the others.
 #[derive(Default)]
 pub(super) struct Attempts {
     /// Few at a time, in the order of their starts.
     running: Vec<Running>,
-    pub(super) landing: Landing,
+    /// Once there was one.
+    common: Option<Common>,
     pub(super) failures: Vec<(AttemptId, Attempt)>,
+}
+
+/// What all of them are started with.
+struct Common {
+    supervise: Supervise,
+    shore: Rc<Shore>,
 }
 
 struct Running {
@@ -32,8 +45,7 @@ impl Attempts {
         if let Some(running) = self.take(id) {
             running.child.stop();
         }
-        let obtained = self.landing.borrow_mut().remove(&id);
-        drop(obtained);
+        drop(self.obtained(id));
     }
 
     /// Who runs, as what.
@@ -44,8 +56,12 @@ impl Attempts {
     /// Stops everybody.
     pub(super) fn stop(&mut self) {
         self.running.drain(..).for_each(|running| running.child.stop());
-        let obtained = std::mem::take(&mut *self.landing.borrow_mut());
-        drop(obtained);
+        self.common.iter().for_each(|common| common.shore.clear());
+    }
+
+    /// Takes what an attempt has left.
+    pub(super) fn obtained(&self, id: AttemptId) -> Option<Result<Obtained, Failure>> {
+        self.common.as_ref()?.shore.take(id)
     }
 
     /// The candidate of an attempt that runs no more.
@@ -72,21 +88,22 @@ impl HappyEyeballs {
         };
         debug!(self.logger, "attempt"; "candidate" => %candidate, "id" => %of, "held" => held);
         let permit = if held { Permit::held() } else { Permit::granted(handshake(&candidate)) };
+        let common = self.attempts.common.get_or_insert_with(|| Common {
+            supervise: Supervise::new(self.services.candidate_plan)
+                .name(NAME.clone())
+                .parent(ctx.address().downgrade().recipient())
+                .logger(self.logger.clone()),
+            shore: Rc::new(Shore::new(ctx.address(), self.request.clone())),
+        });
         let attempting = Attempting {
             id,
-            candidate: candidate.into(),
+            candidate,
             permit: permit.clone(),
-            request: self.request.clone(),
             stack,
-            landing: self.attempts.landing.clone(),
-            race: ctx.address(),
+            shore: common.shore.clone(),
             _counted: self.services.census.count(Kind::Candidate),
         };
-        let child = Supervise::new(self.services.candidate_plan)
-            .name("candidate")
-            .parent(ctx.address().downgrade().recipient())
-            .logger(self.logger.clone())
-            .start(|_| attempting);
+        let child = common.supervise.clone().start(|_| attempting);
         self.attempts.running.push(Running { id, candidate: of, child, permit });
     }
 
@@ -108,16 +125,15 @@ impl HappyEyeballs {
 
     /// An attempt has ended; how is in the landing.
     pub(super) fn landed(&mut self, id: AttemptId) {
-        let failure = match self.attempts.landing.borrow().get(&id) {
-            Some(Ok(_)) => None,
-            Some(Err(failure)) => Some(failure.clone()),
+        match self.attempts.common.as_ref().and_then(|common| common.shore.fate(id)) {
+            Some(Ok(())) => self.tell(Input::Connected(id)),
+            Some(Err(failure)) => {
+                if let Some(candidate) = self.attempts.end(id) {
+                    self.failed(id, candidate, failure);
+                }
+            }
             // Cancelled meanwhile.
-            None => return,
-        };
-        let Some(failure) = failure else { return self.tell(Input::Connected(id)) };
-        self.attempts.landing.borrow_mut().remove(&id);
-        if let Some(candidate) = self.attempts.end(id) {
-            self.failed(id, candidate, failure);
+            None => {}
         }
     }
 
@@ -138,7 +154,7 @@ impl HappyEyeballs {
         let fault = if is_local(&reason) { Fault::local(words) } else { Fault::new(words) };
         if let Some(candidate) = self.ranking.candidate(of) {
             debug!(self.logger, "attempt failed"; "candidate" => %candidate, "reason" => %reason);
-            self.attempts.failures.push((id, Attempt::new(candidate.clone(), reason)));
+            self.attempts.failures.push((id, Attempt::new(Candidate::clone(candidate), reason)));
         }
         self.tell(Input::Failed(id, fault));
     }

@@ -6,29 +6,68 @@ use super::messages::{Landed, Reached};
 use crate::census::Counted;
 use crate::flow::Obtained;
 use actix::prelude::*;
+use futures::future::LocalBoxFuture;
 use neatflow_core::policy::Request;
 use neatflow_core::racing::AttemptId;
 use neatflow_core::{Candidate, Failure};
 use neatflow_stacks::{Established, Permit, Progress, Stack};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context as Cx, Poll, ready};
 
-/// Where attempts leave what they obtained, for the race to take.
-pub(super) type Landing = Rc<RefCell<BTreeMap<AttemptId, Result<Obtained, Failure>>>>;
+/// What the attempts of a race have in common: whose they are, and where they leave what they obtained, for the race to
+/// take.
+pub(super) struct Shore {
+    pub(super) race: Addr<HappyEyeballs>,
+    pub(super) request: Arc<Request>,
+    landed: RefCell<Vec<(AttemptId, Result<Obtained, Failure>)>>,
+}
+
+impl Shore {
+    pub(super) fn new(race: Addr<HappyEyeballs>, request: Arc<Request>) -> Self {
+        Self { race, request, landed: RefCell::default() }
+    }
+
+    /// Whether an attempt has obtained something, or why not; what it has obtained stays.
+    pub(super) fn fate(&self, id: AttemptId) -> Option<Result<(), Failure>> {
+        let mut landed = self.landed.borrow_mut();
+        let place = landed.iter().position(|(whose, _)| *whose == id)?;
+        if landed.get(place).is_some_and(|(_, result)| result.is_ok()) {
+            return Some(Ok(()));
+        }
+        landed.swap_remove(place).1.err().map(Err)
+    }
+
+    /// What an attempt has left.
+    pub(super) fn take(&self, id: AttemptId) -> Option<Result<Obtained, Failure>> {
+        let mut landed = self.landed.borrow_mut();
+        let place = landed.iter().position(|(whose, _)| *whose == id)?;
+        Some(landed.swap_remove(place).1)
+    }
+
+    /// This is what it has left.
+    fn put(&self, id: AttemptId, result: Result<Obtained, Failure>) {
+        self.landed.borrow_mut().push((id, result));
+    }
+
+    /// What all have left.
+    pub(super) fn clear(&self) {
+        let obtained = std::mem::take(&mut *self.landed.borrow_mut());
+        drop(obtained);
+    }
+}
 
 /// One supervised attempt. Failing is its result, not a crash; if code of the stack panics it is restarted, after
 /// a back-off, and tries again while its budget lasts and the race is open.
 pub(super) struct Attempt {
     pub(super) id: AttemptId,
-    pub(super) candidate: Rc<Candidate>,
+    pub(super) candidate: Arc<Candidate>,
     /// Whether security may begin, and with what; the same through all restarts.
     pub(super) permit: Permit,
-    pub(super) request: Arc<Request>,
     pub(super) stack: Arc<dyn Stack>,
-    pub(super) landing: Landing,
-    pub(super) race: Addr<HappyEyeballs>,
+    pub(super) shore: Rc<Shore>,
     pub(super) _counted: Counted,
 }
 
@@ -36,17 +75,9 @@ impl Actor for Attempt {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let (race, id) = (self.race.clone(), self.id);
-        let progress = Progress::with(self.permit.clone(), move |stage| {
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "each stage once for each try, and tries have a budget"
-            )]
-            race.do_send(Reached { id, stage });
-        });
-        let connecting = self.stack.connect(&self.candidate, progress);
-        let obtaining = obtain(connecting, self.candidate.clone(), self.request.clone());
-        ctx.spawn(obtaining.into_actor(self).map(|result, attempt, ctx| attempt.land(result, ctx)));
+        let progress = Progress::watched(self.permit.clone());
+        let step = Step::Connecting(self.stack.connect(&self.candidate, progress.clone()));
+        ctx.spawn(Obtaining { progress, step });
     }
 }
 
@@ -55,49 +86,97 @@ impl Supervised for Attempt {
     fn restarting(&mut self, _: &mut Self::Context) {}
 }
 
-impl Attempt {
-    fn land(&mut self, result: Result<Obtained, Failure>, ctx: &mut Context<Self>) {
-        let id = self.id;
-        self.landing.borrow_mut().insert(id, result);
+/// Connects, and starts the framers, if there are any. A race has many attempts at once: this is small, and asks its
+/// actor for all else.
+struct Obtaining {
+    progress: Progress,
+    step: Step,
+}
+
+enum Step {
+    Connecting(LocalBoxFuture<'static, Result<Established, Failure>>),
+    Framing(LocalBoxFuture<'static, Result<Obtained, Failure>>),
+}
+
+impl ActorFuture<Attempt> for Obtaining {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        attempt: &mut Attempt,
+        ctx: &mut Context<Attempt>,
+        cx: &mut Cx<'_>,
+    ) -> Poll<()> {
+        let Self { progress, step } = self.get_mut();
+        let result = ready!(attempt.advance(progress, step, cx));
+        attempt.shore.put(attempt.id, result);
         #[expect(clippy::disallowed_methods, reason = "one for each attempt")]
-        self.race.do_send(Landed { id });
+        attempt.shore.race.do_send(Landed { id: attempt.id, news: progress.news() });
         ctx.stop();
+        Poll::Ready(())
     }
 }
 
-/// Connects, and starts the framers, if there are any. A race has many attempts at once: what few need is not part of
-/// every future.
-async fn obtain(
-    connecting: impl Future<Output = Result<Established, Failure>>,
-    candidate: Rc<Candidate>,
-    request: Arc<Request>,
-) -> Result<Obtained, Failure> {
-    let established = connecting.await?;
-    check(&candidate, &request, &established)?;
-    if request.framers.is_empty() {
-        return Ok(Obtained { established, framed: None });
+impl Attempt {
+    fn advance(
+        &self,
+        progress: &Progress,
+        step: &mut Step,
+        cx: &mut Cx<'_>,
+    ) -> Poll<Result<Obtained, Failure>> {
+        if let Step::Connecting(connecting) = step {
+            let Poll::Ready(connected) = connecting.as_mut().poll(cx) else {
+                self.tell(progress);
+                progress.wake_for_news(cx.waker());
+                return Poll::Pending;
+            };
+            let checked = connected.and_then(|it| self.check(&it).map(|()| it));
+            let mut established = match checked {
+                Ok(established) => established,
+                Err(failure) => return Poll::Ready(Err(failure)),
+            };
+            if self.shore.request.framers.is_empty() {
+                return Poll::Ready(Ok(Obtained { established, framed: None }));
+            }
+            self.tell(progress);
+            let request = self.shore.request.clone();
+            *step = Step::Framing(Box::pin(async move {
+                let framed = start_framers(&request.framers, &mut established.wire).await?;
+                Ok(Obtained { established, framed })
+            }));
+        }
+        match step {
+            Step::Framing(framing) => framing.as_mut().poll(cx),
+            Step::Connecting(_) => Poll::Pending,
+        }
     }
-    Box::pin(async move {
-        let mut established = established;
-        let framed = start_framers(&request.framers, &mut established.wire).await?;
-        Ok(Obtained { established, framed })
-    })
-    .await
-}
 
-/// Whether what was obtained is what the candidate promised.
-fn check(candidate: &Candidate, request: &Request, established: &Established) -> Result<(), Failure> {
-    let violated = request.framed(&established.offers).violations(&candidate.properties.selection);
-    if !violated.is_empty() {
-        return Err(Failure::Unfulfilled(violated));
+    /// Tells the race how far it has come, if that is news.
+    fn tell(&self, progress: &Progress) {
+        for stage in progress.news().into_iter().flatten() {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "each stage once for each try, and tries have a budget"
+            )]
+            self.shore.race.do_send(Reached { id: self.id, stage });
+        }
     }
-    let got = established.path.local;
-    let misbound = candidate.local.is_some_and(|asked| {
-        (!asked.ip().is_unspecified() && asked.ip() != got.ip())
-            || (asked.port() != 0 && asked.port() != got.port())
-    });
-    if misbound {
-        return Err(Failure::Misbound(got.to_string().into()));
+
+    /// Whether what was obtained is what the candidate promised.
+    fn check(&self, established: &Established) -> Result<(), Failure> {
+        let (candidate, request) = (&self.candidate, &self.shore.request);
+        let violated = request.framed(&established.offers).violations(&candidate.properties.selection);
+        if !violated.is_empty() {
+            return Err(Failure::Unfulfilled(violated));
+        }
+        let got = established.path.local;
+        let misbound = candidate.local.is_some_and(|asked| {
+            (!asked.ip().is_unspecified() && asked.ip() != got.ip())
+                || (asked.port() != 0 && asked.port() != got.port())
+        });
+        if misbound {
+            return Err(Failure::Misbound(got.to_string().into()));
+        }
+        Ok(())
     }
-    Ok(())
 }

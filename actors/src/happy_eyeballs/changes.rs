@@ -3,12 +3,13 @@
 use super::actor::HappyEyeballs;
 use super::resolving::{call_1_and_nat64, targets};
 use crate::network_monitor::messages::{NetworkChanged, Watch};
-use crate::policy_manager::messages::Eligibility;
+use crate::policy_manager::messages::{Eligibility, Eligible};
 use actix::prelude::*;
-use neatflow_core::policy::HostNetwork;
+use neatflow_core::policy::{HostNetwork, Inventory};
 use neatflow_core::racing::{Input, Network};
 use neatflow_core::{EstablishmentFailure, Failure, Time};
 use slog::debug;
+use std::sync::Arc;
 
 /// A race to addresses is usually over before this; until then it does not ask to be told of changes.
 pub(super) const WATCHES_AFTER: Time = Time::from_millis(20);
@@ -18,16 +19,27 @@ pub(super) const WATCHES_AFTER: Time = Time::from_millis(20);
 pub(super) struct Changes {
     told: u64,
     heeded: u64,
+    /// The networks before, first those of call 1: what the routing table led over says which attempts a change has cost.
+    before: Option<Arc<HostNetwork>>,
 }
 
 impl Handler<NetworkChanged> for HappyEyeballs {
     type Result = ();
 
     fn handle(&mut self, changed: NetworkChanged, ctx: &mut Self::Context) {
-        self.lose_interfaces(&changed.network);
+        self.another_network(changed.network, ctx);
+    }
+}
+
+impl HappyEyeballs {
+    /// The networks are like this now: what is over is over, and call 1 is asked again.
+    fn another_network(&mut self, network: Arc<HostNetwork>, ctx: &mut Context<Self>) {
+        self.lose_interfaces(&network);
+        self.changes.before = Some(network);
         // The policy manager was told before.
         let (services, request) = (self.services.clone(), self.request.clone());
-        let call = async move { call_1_and_nat64(&services, &request).await };
+        let call = Eligible::new(request).without_memory();
+        let call = async move { call_1_and_nat64(&services, call).await };
         self.changes.told += 1;
         let number = self.changes.told;
         // An answer that was overtaken is about a network that was.
@@ -38,9 +50,7 @@ impl Handler<NetworkChanged> for HappyEyeballs {
             }
         }));
     }
-}
 
-impl HappyEyeballs {
     /// Asks to be told of changes.
     pub(super) fn watch(&mut self, ctx: &mut Context<Self>) {
         if std::mem::replace(&mut self.watches, true) {
@@ -48,17 +58,26 @@ impl HappyEyeballs {
         }
         if let Some(monitor) = &self.services.monitor {
             let watching = monitor.send(Watch(ctx.address().downgrade().recipient()));
-            // A monitor that is gone tells nothing.
-            ctx.spawn(watching.into_actor(self).map(|_, _, _| ()));
+            ctx.spawn(watching.into_actor(self).map(|network, race, ctx| {
+                // A monitor that is gone tells nothing.
+                let Some(network) = network.ok().flatten() else { return };
+                // What has changed between call 1 and now nobody tells.
+                if race.changes.before.as_ref().is_none_or(|before| !Arc::ptr_eq(before, &network)) {
+                    race.another_network(network, ctx);
+                }
+            }));
         }
     }
 
-    /// Attempts over interfaces that are gone, or down, have failed.
+    /// Attempts over interfaces that are gone, or down, have failed: those that were bound to one, and those that the
+    /// routing table sent over one. What is left of their sockets has an address that nobody answers to any more.
     fn lose_interfaces(&mut self, network: &HostNetwork) {
+        let before = self.changes.before.as_deref().map(inventory_of);
         for (id, of) in self.attempts.running() {
-            let Some(interface) = self.ranking.candidate(of).and_then(|one| one.interface.clone()) else {
-                continue;
-            };
+            let Some(candidate) = self.ranking.candidate(of) else { continue };
+            let bound = candidate.interface.clone();
+            let led_over = || before.as_ref()?.towards(candidate.remote.ip()).map(|row| row.name.clone());
+            let Some(interface) = bound.or_else(led_over) else { continue };
             if network.interfaces.iter().any(|row| row.up && row.name == interface) {
                 continue;
             }
@@ -86,4 +105,10 @@ impl HappyEyeballs {
         self.tell(Input::Network(network));
         self.rouse();
     }
+}
+
+fn inventory_of(network: &HostNetwork) -> Inventory {
+    let mut inventory = Inventory::default();
+    inventory.on(network);
+    inventory
 }

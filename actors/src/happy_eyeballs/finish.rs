@@ -8,7 +8,7 @@ use crate::policy_manager::messages::Observe;
 use actix::prelude::*;
 use neatflow_core::policy::{Observation, Outcome};
 use neatflow_core::racing::{AttemptId, Input, Loss, Output, Reason, Record, Timeline};
-use neatflow_core::{Attempt, EstablishmentFailure, Failure, Protocol, ResolutionFailure};
+use neatflow_core::{Attempt, Candidate, EstablishmentFailure, Failure, Protocol, ResolutionFailure};
 use slog::warn;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use std::time::Duration;
 impl HappyEyeballs {
     pub(super) fn win(&mut self, attempt: AttemptId, ctx: &mut Context<Self>) {
         let id = self.attempts.end(attempt);
-        let landed = self.attempts.landing.borrow_mut().remove(&attempt);
+        let landed = self.attempts.obtained(attempt);
         let candidate = id.and_then(|id| self.ranking.candidate(id));
         let (Some(candidate), Some(Ok(obtained))) = (candidate, landed) else {
             warn!(self.logger, "the winner is missing"; "attempt" => %attempt);
@@ -93,7 +93,8 @@ impl HappyEyeballs {
                 Some(Reason::Expired) => Failure::TimedOut,
                 _ => Failure::Cancelled,
             };
-            let unfinished = || Some(Attempt::new(self.ranking.candidate(record.id)?.clone(), reason()));
+            let unfinished =
+                || Some(Attempt::new(Candidate::clone(self.ranking.candidate(record.id)?), reason()));
             failed.map(|(_, attempt)| attempt.clone()).or_else(unfinished)
         };
         (0..).zip(&race.timeline().attempts).filter_map(attempt).collect()

@@ -22,4 +22,6 @@ pub(crate) struct Reached {
 #[rtype(result = "()")]
 pub(crate) struct Landed {
     pub(crate) id: AttemptId,
+    /// What stages it has reached that were not told.
+    pub(crate) news: [Option<Stage>; 2],
 }

@@ -19,10 +19,12 @@ pub(super) struct Ranking {
     roster: Roster,
     /// What call 2 was asked about.
     found: Vec<Vec<Found>>,
+    /// What call 1 said of it, until call 2 would be asked.
+    pub(super) first: Option<Ranked>,
     /// As last ranked, best first.
     order: Vec<CandidateId>,
     /// Every candidate there ever was: one that ran may be ranked no more.
-    known: BTreeMap<CandidateId, Candidate>,
+    known: Vec<Arc<Candidate>>,
     /// Why there were none, when last ranked.
     pub(super) why_none: Option<EstablishmentFailure>,
 }
@@ -36,8 +38,18 @@ pub(super) struct Aim {
 }
 
 impl Ranking {
-    pub(super) fn candidate(&self, id: CandidateId) -> Option<&Candidate> {
-        self.known.get(&id)
+    pub(super) fn candidate(&self, id: CandidateId) -> Option<&Arc<Candidate>> {
+        self.known.iter().find(|known| known.id == id)
+    }
+
+    /// Takes note of candidates, instead of what was known of the same ones.
+    fn note(&mut self, candidates: Vec<Candidate>) {
+        for candidate in candidates {
+            match self.known.iter_mut().find(|known| known.id == candidate.id) {
+                Some(known) => *known = candidate.into(),
+                None => self.known.push(candidate.into()),
+            }
+        }
     }
 
     /// What is known of a candidate's endpoint now.
@@ -46,11 +58,21 @@ impl Ranking {
         found.find(|found| is_of(found, candidate)).map(|found| found.endpoint)
     }
 
+    /// Whether this is what call 2 would say: it is about all that was found, and about nothing else. Of several remote
+    /// endpoints, and of application protocols, the race may know better.
+    fn is_about(&self, first: &Ranked) -> bool {
+        let [found] = self.found.as_slice() else { return false };
+        let plain = |found: &Found| found.endpoint.alpn.is_empty() && found.endpoint.ech.is_none();
+        let ranked = |found: &Found| first.candidates.iter().any(|candidate| is_of(found, candidate));
+        let found_out = |candidate: &Candidate| found.iter().any(|found| is_of(found, candidate));
+        found.iter().all(|one| plain(one) && ranked(one)) && first.candidates.iter().all(found_out)
+    }
+
     /// All candidates: as last ranked, then those that are ranked no more.
-    pub(super) fn take_candidates(&mut self) -> Vec<Candidate> {
-        let mut known = std::mem::take(&mut self.known);
-        let mut candidates: Vec<Candidate> = self.order.iter().filter_map(|id| known.remove(id)).collect();
-        candidates.extend(known.into_values());
+    pub(super) fn take_candidates(&mut self) -> Vec<Arc<Candidate>> {
+        let mut candidates = std::mem::take(&mut self.known);
+        let place = |one: &Arc<Candidate>| self.order.iter().position(|id| *id == one.id);
+        candidates.sort_by_key(|one| (place(one).unwrap_or(usize::MAX), one.id));
         candidates
     }
 }
@@ -60,6 +82,11 @@ impl HappyEyeballs {
         let Some(race) = &self.race else { return };
         let ranking = &mut self.ranking;
         ranking.found = (0..ranking.aims.len()).map(|target| race.found(target)).collect();
+        if let Some(first) = ranking.first.take()
+            && ranking.is_about(&first)
+        {
+            return self.ranked(first);
+        }
         let resolved = |(aim, found): (&Aim, &Vec<Found>)| {
             let endpoints = found.iter().map(|found| found.endpoint.clone()).collect();
             Resolved::endpoints(aim.remote, endpoints).over(aim.interface.clone())
@@ -104,7 +131,7 @@ impl HappyEyeballs {
         };
         let entries = candidates.iter().enumerate().map(entry).collect();
         ranking.order = candidates.iter().map(|candidate| candidate.id).collect();
-        ranking.known.extend(candidates.into_iter().map(|candidate| (candidate.id, candidate)));
+        ranking.note(candidates);
         self.tell(Input::Candidates(entries));
         self.rouse();
     }

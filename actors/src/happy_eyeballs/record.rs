@@ -4,6 +4,7 @@ use neatflow_core::racing::{Family, Loss, Tally, Timeline};
 use neatflow_core::{Attempt, Candidate, CandidateId, EstablishmentFailure, Protocol, ResolutionFailure};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
+use std::sync::Arc;
 
 /// What a race did: what was asked, who took part in which order, who started when and why, and how it ended for each.
 /// Times count from the start of the establishment.
@@ -18,7 +19,7 @@ pub struct RaceRecord {
     /// How it ended.
     pub end: RaceEnd,
     /// The candidates as last ranked, best first; after them those that were known earlier.
-    pub candidates: Vec<Candidate>,
+    pub candidates: Vec<Arc<Candidate>>,
     /// The candidates that were known at the end and never tried, best first.
     pub untried: Vec<CandidateId>,
     /// The questions with their answers, the lists, the attempts in the order of their starts, the timers.
@@ -46,7 +47,7 @@ impl RaceRecord {
     /// The candidate of this id, if it is known or has failed.
     pub fn candidate(&self, id: CandidateId) -> Option<&Candidate> {
         let known = self.candidates.iter().find(|candidate| candidate.id == id);
-        known.or_else(|| self.failure(id).map(|attempt| &attempt.candidate))
+        known.map(|known| &**known).or_else(|| self.failure(id).map(|attempt| &attempt.candidate))
     }
 
     /// Why this candidate failed, if it did: the last time, where it was tried in several rounds.
@@ -73,7 +74,7 @@ pub(super) fn is_cancelled(failure: Option<&EstablishmentFailure>) -> bool {
 
 impl Serialize for RaceRecord {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let candidates: Vec<_> = self.candidates.iter().map(Told::from).collect();
+        let candidates: Vec<_> = self.candidates.iter().map(|candidate| Told::from(&**candidate)).collect();
         let failures: Vec<_> = self.failures.iter().map(Why::from).collect();
         let unresolved: Vec<_> = self.unresolved.iter().map(ToString::to_string).collect();
         let mut object = to.serialize_struct("RaceRecord", 5)?;
@@ -129,7 +130,6 @@ impl From<&Attempt> for Why {
 mod tests {
     use super::*;
     use neatflow_core::{Failure, TransportProperties};
-    use std::sync::Arc;
 
     fn candidate(id: u32, remote: &str) -> Candidate {
         let remote = remote.parse().unwrap();
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn in_json_a_record_names_candidates_by_their_ids() {
         let record = RaceRecord {
-            candidates: vec![candidate(1, "192.0.2.1:80")],
+            candidates: vec![candidate(1, "192.0.2.1:80").into()],
             failures: vec![Attempt::new(candidate(0, "[2001:db8::1]:80"), Failure::Cancelled)],
             unresolved: vec![ResolutionFailure::NoSuchService { name: "gopher".into() }],
             ..RaceRecord::default()

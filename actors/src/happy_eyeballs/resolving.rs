@@ -112,13 +112,55 @@ impl Resolving {
 }
 
 impl HappyEyeballs {
+    /// Call 1. Where it is all that has to be asked, which is nearly always, it is one message.
+    pub(super) fn ask_what_is_eligible(&mut self, ctx: &mut Context<Self>) {
+        if !is_settled(&self.request) {
+            return self.settle_and_ask(ctx);
+        }
+        let call = self.services.calls.eligible.send(Eligible::new(self.request.clone()));
+        ctx.spawn(call.into_actor(self).map(|reply, race, ctx| match reply {
+            Ok(Ok(eligibility)) => {
+                let finder = race.services.pref64.as_ref();
+                if finder.is_some() && may_need_pref64(&race.request, &eligibility.network) {
+                    return race.find_pref64(eligibility, ctx);
+                }
+                race.begin(race.request.clone(), eligibility, ctx);
+            }
+            Ok(Err(failure)) => race.lose(failure, ctx),
+            Err(gone) => race.lose(stopped("policy manager", &gone), ctx),
+        }));
+    }
+
+    fn find_pref64(&mut self, mut eligibility: Eligibility, ctx: &mut Context<Self>) {
+        let (services, request) = (self.services.clone(), self.request.clone());
+        let finding = async move {
+            find_pref64(&services, &request, &mut eligibility.network).await;
+            (request, eligibility)
+        };
+        ctx.spawn(finding.into_actor(self).map(|(request, eligibility), race, ctx| {
+            race.begin(request, eligibility, ctx);
+        }));
+    }
+
+    fn settle_and_ask(&mut self, ctx: &mut Context<Self>) {
+        let eligible = eligible(self.services.clone(), self.request.clone());
+        ctx.spawn(eligible.into_actor(self).map(|reply, race, ctx| match reply {
+            Ok((request, eligibility, left_out)) => {
+                left_out.into_iter().for_each(|failure| race.resolving.note(failure));
+                race.begin(request, eligibility, ctx);
+            }
+            Err(failure) => race.lose(failure, ctx),
+        }));
+    }
+
     /// Call 1 is answered: the race begins.
     pub(super) fn begin(
         &mut self,
         request: Arc<Request>,
-        Eligibility { branches, network, memory, .. }: Eligibility,
+        Eligibility { branches, network, memory, as_of, first, .. }: Eligibility,
         ctx: &mut Context<Self>,
     ) {
+        self.changes.before = as_of;
         let now = self.clock.now();
         let config = self.config(&branches, now);
         let (aims, targets): (Vec<Aim>, Vec<Target>) =
@@ -129,7 +171,7 @@ impl HappyEyeballs {
         let race = Race::to(targets, network, memory, config).ranked_elsewhere();
         self.race = Some(Box::new(race));
         self.request = request;
-        (self.ranking.branches, self.ranking.aims) = (branches.into(), aims);
+        (self.ranking.branches, self.ranking.aims, self.ranking.first) = (branches.into(), aims, first);
         self.rouse();
     }
 
@@ -225,30 +267,37 @@ impl HappyEyeballs {
     }
 }
 
+/// Whether all that has to be known before call 1 is.
+pub(super) fn is_settled(request: &Request) -> bool {
+    request.locals.iter().all(|local| local.unresolved().is_none() && local.unresolved_service().is_none())
+        && request.remotes.iter().all(|remote| remote.unresolved_service().is_none())
+}
+
 /// NEAT's step 3, call 1; names among the local endpoints are resolved before, unless nothing could be used anyway.
 /// And why remote endpoints are left out, if some are.
-pub(super) async fn eligible(
+async fn eligible(
     services: Arc<Services>,
     request: Arc<Request>,
 ) -> Result<(Arc<Request>, Eligibility, Vec<ResolutionFailure>), EstablishmentFailure> {
     if request.locals.iter().any(|local| local.unresolved().is_some()) {
         let anywhere = Request { locals: Vec::new(), ..Request::clone(&request) };
-        call_1(&services, Arc::new(anywhere)).await?;
+        call_1(&services, Eligible::new(Arc::new(anywhere)).without_memory()).await?;
     }
     let (request, left_out) = settle(&services, request)
         .await
         .map_err(|failure| EstablishmentFailure::ResolutionFailed(vec![failure]))?;
-    let eligibility = call_1_and_nat64(&services, &request).await?;
+    let eligibility = call_1_and_nat64(&services, Eligible::new(request.clone())).await?;
     Ok((request, eligibility, left_out))
 }
 
 /// Call 1, and how the network that it is about reaches IPv4.
 pub(super) async fn call_1_and_nat64(
     services: &Services,
-    request: &Arc<Request>,
+    call: Eligible,
 ) -> Result<Eligibility, EstablishmentFailure> {
-    let mut eligibility = call_1(services, request.clone()).await?;
-    find_pref64(services, request, &mut eligibility.network).await;
+    let request = call.request.clone();
+    let mut eligibility = call_1(services, call).await?;
+    find_pref64(services, &request, &mut eligibility.network).await;
     Ok(eligibility)
 }
 
@@ -258,17 +307,20 @@ const PREF64_PATIENCE: Duration = Duration::from_millis(500);
 /// Where there is IPv6 alone and IPv4 may be wanted, asks with which prefix a NAT64 reaches it
 /// (draft-ietf-happy-happyeyeballs-v3 §8.1), unless that is known. The resolver keeps the answer.
 async fn find_pref64(services: &Services, request: &Request, network: &mut Network) {
-    let only_v6 = network.v6 && !network.v4 && network.pref64.is_none();
-    let wanted =
-        request.remotes.iter().any(|remote| remote.literal().is_none_or(|address| address.is_ipv4()));
-    let Some(finder) = services.pref64.as_ref().filter(|_| only_v6 && wanted) else { return };
+    let Some(finder) = services.pref64.as_ref().filter(|_| may_need_pref64(request, network)) else { return };
     let found = tokio::time::timeout(PREF64_PATIENCE, finder.send(FindPref64::default()));
     // Nobody could say: then there is none.
     network.pref64 = found.await.ok().and_then(Result::ok).and_then(Result::ok).flatten();
 }
 
-async fn call_1(services: &Services, request: Arc<Request>) -> Result<Eligibility, EstablishmentFailure> {
-    let reply = services.calls.eligible.send(Eligible { request }).await;
+/// Whether a NAT64 may be wanted that nobody knows of.
+pub(super) fn may_need_pref64(request: &Request, network: &Network) -> bool {
+    let only_v6 = network.v6 && !network.v4 && network.pref64.is_none();
+    only_v6 && request.remotes.iter().any(|remote| remote.literal().is_none_or(|address| address.is_ipv4()))
+}
+
+async fn call_1(services: &Services, call: Eligible) -> Result<Eligibility, EstablishmentFailure> {
+    let reply = services.calls.eligible.send(call).await;
     reply.map_err(|gone| stopped("policy manager", &gone))?
 }
 
@@ -308,7 +360,8 @@ fn target(request: &Request, remote: &RemoteEndpoint, transports: Vec<Protocol>,
 }
 
 fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
-    let mut distinct = Vec::new();
+    // Mostly it is one.
+    let mut distinct = Vec::with_capacity(1);
     for one in all {
         if !distinct.contains(&one) {
             distinct.push(one);

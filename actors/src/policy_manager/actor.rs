@@ -4,13 +4,14 @@ use super::config::Config;
 use super::files::now;
 use super::keeping::Keeping;
 use super::messages::{Eligibility, Eligible, Observe, Rank, Ranked, Unwatched, Where};
+use crate::clock::Clock;
 use crate::network_monitor::messages::NetworkChanged;
 use crate::registry::Registry;
 use actix::prelude::*;
 use neatflow_core::policy::daemon::InterfaceNodes;
 use neatflow_core::policy::learned::teach;
 use neatflow_core::policy::{
-    Branch, Engine, HostNetwork, InterfaceRow, Inventory, ListenSpec, Observation, Request, built_in,
+    Branch, Engine, First, HostNetwork, InterfaceRow, Inventory, ListenSpec, Observation, Request, built_in,
 };
 use neatflow_core::racing::{History, Memory};
 use neatflow_core::{EstablishmentFailure, ListenFailure};
@@ -56,8 +57,9 @@ pub struct PolicyManager {
     interfaces: Interfaces,
     pub(super) engine: Engine,
     pub(super) inventory: Inventory,
-    /// What races taught, network by network.
+    /// What races taught, network by network; its clock is no calendar, which may jump.
     history: History,
+    clock: Clock,
     /// The interfaces as nodes, once somebody asks in NEAT's JSON.
     pub(super) interface_nodes: InterfaceNodes,
     looked: Option<Instant>,
@@ -81,6 +83,7 @@ impl PolicyManager {
             engine,
             inventory,
             history,
+            clock: Clock::start(),
             interface_nodes,
             looked,
             network,
@@ -178,7 +181,7 @@ impl PolicyManager {
         let literal = remote.literal().map(|address| address.to_canonical());
         let network = self.inventory.network_name(branch.path.interface.as_deref(), literal);
         let host = remote.host.clone().or_else(|| Some(literal?.to_string().into()));
-        self.history.recall(&network, &host.unwrap_or_default(), now())
+        self.history.recall(&network, &host.unwrap_or_default(), self.clock.now())
     }
 }
 
@@ -201,11 +204,13 @@ impl Handler<Eligible> for PolicyManager {
 
     fn handle(&mut self, call: Eligible, _: &mut Self::Context) -> Self::Result {
         self.look(&call.request);
-        let branches = self.engine.branches(&call.request, &self.inventory, now())?;
+        let First { branches, candidates, roster, .. } =
+            self.engine.first(&call.request, &self.inventory, now())?;
         debug!(self.logger, "call 1"; "branches" => branches.len());
         let network = self.inventory.network(branches.iter().map(|branch| &branch.path));
-        let memory = self.recall(&call.request, &branches);
-        Ok(Eligibility { branches, network, memory, as_of: self.network.clone() })
+        let memory = if call.begins { self.recall(&call.request, &branches) } else { Memory::default() };
+        let first = (!candidates.is_empty()).then_some(Ranked { candidates, roster, why_none: None });
+        Ok(Eligibility { branches, network, memory, as_of: self.network.clone(), first })
     }
 }
 
@@ -231,7 +236,7 @@ impl Handler<Observe> for PolicyManager {
         let name = |observation: &Observation| {
             self.inventory.network_name(observation.network.as_deref(), Some(observation.remote.ip()))
         };
-        teach(&mut self.history, &observations, name, now);
+        teach(&mut self.history, &observations, name, self.clock.now());
         for observation in &mut observations {
             // Where nothing was bound, the routing table has chosen.
             if observation.network.is_none() {

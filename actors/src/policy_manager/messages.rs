@@ -18,9 +18,27 @@ use std::sync::Arc;
 /// Reply: what is eligible, or why nothing is. Overflow: the race waits.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<Eligibility, EstablishmentFailure>")]
+#[non_exhaustive]
 pub struct Eligible {
     /// What the application asked for.
     pub request: Arc<Request>,
+    /// Whether a race begins with it, which is to know what earlier ones have taught, and is counted as one. Default: yes;
+    /// no where call 1 is asked again, because the network has changed.
+    pub begins: bool,
+}
+
+impl Eligible {
+    /// Asked by a race that begins.
+    pub fn new(request: Arc<Request>) -> Self {
+        Self { request, begins: true }
+    }
+
+    /// Asked once more, or beforehand: nobody wants to know what earlier races have taught.
+    #[must_use]
+    pub fn without_memory(mut self) -> Self {
+        self.begins = false;
+        self
+    }
 }
 
 /// The reply to [`Eligible`].
@@ -31,10 +49,14 @@ pub struct Eligibility {
     pub branches: Vec<Branch>,
     /// The network that these paths lead to.
     pub network: Network,
-    /// What earlier races on it have taught. The default for an isolated session (RFC 9622 §8.1.10).
+    /// What earlier races on it have taught. The default for an isolated session (RFC 9622 §8.1.10), and where no race
+    /// begins.
     pub memory: Memory,
     /// What the network monitor had told by then; `None` where nobody tells.
     pub as_of: Option<Arc<HostNetwork>>,
+    /// Where nothing has to be resolved, the answer to call 2 about the addresses as the request has them. A race to one
+    /// address need not ask.
+    pub first: Option<Ranked>,
 }
 
 /// Call 2 of NEAT's set-up, after names are resolved, and again whenever more of them are.

@@ -72,6 +72,8 @@ impl Handler<Eligible> for RemotePolicy {
                 EstablishmentFailure::Stopped(format!("policy manager: {error}").into())
             };
             let mut eligibility = own.await.map_err(gone)??;
+            // Call 2 is asked here as well.
+            eligibility.first = None;
             let asked = pre_resolve(&request, &eligibility.branches);
             let left = match ask_in_turn(&places, &config, &asked).await {
                 Ok(answer) => {

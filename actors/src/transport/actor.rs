@@ -11,7 +11,7 @@ use crate::name_resolver::{FindPref64, FindProviders, NameResolver, Resolve, set
 use crate::network_monitor::messages::Watch;
 use crate::network_monitor::{Audience, NetworkMonitor};
 use crate::placement::{Placement, Pool, Threads, spin};
-use crate::policy_manager::messages::Unwatched;
+use crate::policy_manager::messages::{Observe, Unwatched};
 use crate::policy_manager::{Calls, PolicyManager};
 use crate::registry::Registry;
 #[cfg(unix)]
@@ -37,6 +37,8 @@ pub(crate) struct Services {
     pub(crate) policy: Addr<PolicyManager>,
     /// Who answers the calls of races.
     pub(crate) calls: Calls,
+    /// Who learns how flows went, for each of them to hold: that of `calls`.
+    pub(crate) observe: Arc<Recipient<Observe>>,
     /// Who tells of the networks; `None` if nobody does.
     pub(crate) monitor: Option<Addr<NetworkMonitor>>,
     /// Connections that want to hear of the networks.
@@ -182,8 +184,10 @@ impl Transport {
                 (at.clone().recipient(), Some(at.clone().recipient()), Some(at.recipient()))
             }
         };
+        let calls = other_policy.unwrap_or_else(|| Calls::from(policy.addr()));
         Services {
-            calls: other_policy.unwrap_or_else(|| Calls::from(policy.addr())),
+            observe: Arc::new(calls.observe.clone()),
+            calls,
             policy: policy.addr().clone(),
             monitor: monitor.map(|monitor| monitor.addr().clone()),
             audience,

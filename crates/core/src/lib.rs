@@ -16,6 +16,7 @@ pub mod policy;
 pub mod properties;
 pub mod racing;
 pub mod resolution;
+mod room;
 pub mod security;
 pub mod time;
 

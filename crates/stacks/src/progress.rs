@@ -19,21 +19,33 @@ pub use neatflow_core::racing::Stage;
 pub struct Progress(Option<Rc<Watched>>);
 
 struct Watched {
-    report: Box<dyn Fn(Stage)>,
     /// The furthest stage that was reported.
     furthest: Cell<Option<Stage>>,
+    listener: Listener,
     permit: Permit,
+}
+
+/// Who hears of a stage.
+enum Listener {
+    /// It is called.
+    Called(Box<dyn Fn(Stage)>),
+    /// It looks for itself, and is woken for that.
+    Woken { news: Cell<[Option<Stage>; 2]>, waker: RefCell<Option<Waker>> },
 }
 
 impl Progress {
     /// Calls `report` for each stage; nothing is held back.
     pub fn new(report: impl Fn(Stage) + 'static) -> Self {
-        Self::with(Permit::granted(Handshake::default()), report)
+        Self::of(Permit::granted(Handshake::default()), Listener::Called(Box::new(report)))
     }
 
-    /// Calls `report` for each stage; security waits for this permit.
-    pub fn with(permit: Permit, report: impl Fn(Stage) + 'static) -> Self {
-        Self(Some(Rc::new(Watched { report: Box::new(report), furthest: Cell::new(None), permit })))
+    /// For whoever polls the attempt, and [looks](Self::news) after it; security waits for this permit.
+    pub fn watched(permit: Permit) -> Self {
+        Self::of(permit, Listener::Woken { news: Cell::default(), waker: RefCell::default() })
+    }
+
+    fn of(permit: Permit, listener: Listener) -> Self {
+        Self(Some(Rc::new(Watched { furthest: Cell::new(None), listener, permit })))
     }
 
     /// Nobody listens, and nothing is held back.
@@ -43,9 +55,38 @@ impl Progress {
 
     /// The attempt has reached this stage.
     pub fn reached(&self, stage: Stage) {
-        if let Some(watched) = self.0.as_ref().filter(|watched| watched.furthest.get() < Some(stage)) {
-            watched.furthest.set(Some(stage));
-            (watched.report)(stage);
+        let Some(watched) = self.0.as_ref().filter(|watched| watched.furthest.get() < Some(stage)) else {
+            return;
+        };
+        watched.furthest.set(Some(stage));
+        match &watched.listener {
+            Listener::Called(report) => report(stage),
+            Listener::Woken { news, waker } => {
+                let [first, second] = news.get();
+                news.set(if first.is_none() { [Some(stage), None] } else { [first, second.or(Some(stage))] });
+                let waker = waker.borrow_mut().take();
+                waker.into_iter().for_each(Waker::wake);
+            }
+        }
+    }
+
+    /// The stages that were reached since this was asked the last time, in order; only of what is
+    /// [watched](Self::watched).
+    pub fn news(&self) -> [Option<Stage>; 2] {
+        match self.0.as_ref().map(|watched| &watched.listener) {
+            Some(Listener::Woken { news, .. }) => news.take(),
+            _ => [None; 2],
+        }
+    }
+
+    /// When the next stage is reached there is news for this task. For an attempt that was polled and is not over: it
+    /// may reach a stage while somebody else is at work for it.
+    pub fn wake_for_news(&self, task: &Waker) {
+        if let Some(Listener::Woken { waker, .. }) = self.0.as_ref().map(|watched| &watched.listener) {
+            let mut waker = waker.borrow_mut();
+            if waker.as_ref().is_none_or(|known| !known.will_wake(task)) {
+                *waker = Some(task.clone());
+            }
         }
     }
 
@@ -94,54 +135,62 @@ impl Handshake {
 }
 
 /// Whether an attempt may begin its security handshake: held by whoever runs the race. Clones are one.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Permit(Rc<RefCell<Permission>>);
 
-#[derive(Default)]
-struct Permission {
-    granted: Option<Handshake>,
-    waiting: Option<Waker>,
+enum Permission {
+    Held(Option<Waker>),
+    /// `None`: nothing is known that a handshake could use.
+    Granted(Option<Box<Handshake>>),
 }
 
 impl Permit {
     /// It may, with this.
     pub fn granted(handshake: Handshake) -> Self {
-        let permit = Self::held();
-        permit.grant(handshake);
-        permit
+        Self(Rc::new(RefCell::new(Permission::granted(handshake))))
     }
 
     /// It has to wait for [`grant`](Self::grant).
     pub fn held() -> Self {
-        Self::default()
+        Self(Rc::new(RefCell::new(Permission::Held(None))))
     }
 
     /// From now on it may, with this.
     pub fn grant(&self, handshake: Handshake) {
-        let waiting = {
-            let mut permission = self.0.borrow_mut();
-            permission.granted = Some(handshake);
-            permission.waiting.take()
-        };
-        waiting.into_iter().for_each(Waker::wake);
+        let before = self.0.replace(Permission::granted(handshake));
+        if let Permission::Held(Some(waiting)) = before {
+            waiting.wake();
+        }
     }
 
     async fn wait(&self) -> Handshake {
-        poll_fn(|cx| {
-            let mut permission = self.0.borrow_mut();
-            if let Some(handshake) = &permission.granted {
-                return Poll::Ready(handshake.clone());
+        poll_fn(|cx| match &mut *self.0.borrow_mut() {
+            Permission::Granted(handshake) => Poll::Ready(handshake.as_deref().cloned().unwrap_or_default()),
+            Permission::Held(waiting) => {
+                *waiting = Some(cx.waker().clone());
+                Poll::Pending
             }
-            permission.waiting = Some(cx.waker().clone());
-            Poll::Pending
         })
         .await
     }
 }
 
+impl Default for Permit {
+    fn default() -> Self {
+        Self::held()
+    }
+}
+
+impl Permission {
+    fn granted(handshake: Handshake) -> Self {
+        Self::Granted((handshake != Handshake::default()).then(|| Box::new(handshake)))
+    }
+}
+
 impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Permit").field(&self.0.borrow().granted).finish()
+        let granted = matches!(&*self.0.borrow(), Permission::Granted(_));
+        f.debug_tuple("Permit").field(&granted).finish()
     }
 }
 
@@ -149,17 +198,45 @@ impl fmt::Debug for Permit {
 mod tests {
     use super::*;
     use futures::FutureExt;
+    use futures::task::{ArcWake, waker};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    struct Count(AtomicUsize);
+
+    impl ArcWake for Count {
+        fn wake_by_ref(count: &Arc<Self>) {
+            count.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 
     #[test]
     fn security_waits_for_its_permit_and_begins_with_what_that_says() {
         let permit = Permit::held();
-        let progress = Progress::with(permit.clone(), |_| {});
+        let progress = Progress::watched(permit.clone());
         let mut waiting = Box::pin(progress.may_secure());
         assert_eq!(waiting.as_mut().now_or_never(), None);
         let handshake = Handshake::default().ech(Some([1, 2].into()));
         permit.grant(handshake.clone());
         assert_eq!(waiting.now_or_never(), Some(handshake.clone()));
         assert_eq!(progress.may_secure().now_or_never(), Some(handshake), "whoever asks again");
+    }
+
+    #[test]
+    fn whoever_watches_hears_each_stage_once_whoever_reached_it() {
+        let woken = Arc::new(Count(AtomicUsize::new(0)));
+        let waker = waker(woken.clone());
+        let progress = Progress::watched(Permit::default());
+        progress.reached(Stage::Transport);
+        progress.reached(Stage::Transport);
+        progress.reached(Stage::Security);
+        assert_eq!(progress.news(), [Some(Stage::Transport), Some(Stage::Security)]);
+        assert_eq!(progress.news(), [None, None]);
+
+        let progress = Progress::watched(Permit::default());
+        progress.wake_for_news(&waker);
+        let elsewhere = progress.clone();
+        elsewhere.reached(Stage::Security);
+        assert_eq!((woken.0.load(Ordering::Relaxed), progress.news()), (1, [Some(Stage::Security), None]));
     }
 
     #[test]

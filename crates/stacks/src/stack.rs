@@ -22,7 +22,7 @@ pub trait Stack: fmt::Debug + Send + Sync + 'static {
     /// packet is sent.
     fn offers(&self) -> Offers;
 
-    /// Tries one candidate.
+    /// Tries one candidate. Whoever needs it for longer keeps the `Arc`: a race has many attempts at once.
     ///
     /// Properties that are options of the socket are in `candidate.properties`. A setting the candidate requires
     /// and the stack cannot give is an error; one it merely prefers is left out, and the difference shows in
@@ -31,7 +31,7 @@ pub trait Stack: fmt::Debug + Send + Sync + 'static {
     /// *Cancel safety*: dropping the future ends the attempt and closes what it had opened, at once.
     fn connect(
         &self,
-        candidate: &Candidate,
+        candidate: &Arc<Candidate>,
         progress: Progress,
     ) -> LocalBoxFuture<'static, Result<Established, Failure>>;
 

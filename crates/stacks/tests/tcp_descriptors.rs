@@ -76,7 +76,7 @@ fn dropping_an_attempt_closes_its_socket_at_once() {
         // Nobody answers once the queue is full, so sooner or later an attempt hangs in its handshake.
         let mut waiting = Vec::new();
         loop {
-            let mut attempt = Tcp::new().connect(&candidate(acceptor.local()), Progress::ignored());
+            let mut attempt = Tcp::new().connect(&candidate(acceptor.local()).into(), Progress::ignored());
             match tokio::time::timeout(Duration::from_millis(200), &mut attempt).await {
                 Ok(established) => waiting.push(established.unwrap()),
                 Err(_) => {
@@ -97,7 +97,7 @@ fn dropping_an_attempt_closes_its_socket_at_once() {
 fn the_peer_of_a_dropped_attempt_sees_it_end() {
     run(async {
         let mut acceptor = listen_at(V4);
-        let mut attempt = Tcp::new().connect(&candidate(acceptor.local()), Progress::ignored());
+        let mut attempt = Tcp::new().connect(&candidate(acceptor.local()).into(), Progress::ignored());
         // On loopback the handshake is done when the first poll returns; nobody was told yet.
         let first = poll_fn(|cx| Poll::Ready(attempt.as_mut().poll(cx).map(drop))).await;
         drop(attempt);

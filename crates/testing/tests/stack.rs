@@ -31,7 +31,7 @@ fn candidate(remote: &str) -> Candidate {
 }
 
 async fn connect(stack: &ScriptedStack) -> Established {
-    stack.connect(&candidate("192.0.2.1:1"), Progress::ignored()).await.unwrap()
+    stack.connect(&candidate("192.0.2.1:1").into(), Progress::ignored()).await.unwrap()
 }
 
 async fn read(wire: &mut Wire) -> Result<Bytes, Failure> {
@@ -60,7 +60,7 @@ fn an_attempt_takes_its_time_and_reports_its_stages() {
         let reports = Rc::new(RefCell::new(Vec::new()));
         let reported = reports.clone();
         let progress = Progress::new(move |stage| reported.borrow_mut().push((stage, start.elapsed())));
-        stack.connect(&candidate("192.0.2.1:1"), progress).await.unwrap();
+        stack.connect(&candidate("192.0.2.1:1").into(), progress).await.unwrap();
         assert_eq!(start.elapsed(), ms(50));
         assert_eq!(*reports.borrow(), [(Stage::Transport, ms(20)), (Stage::Security, ms(40))]);
     });
@@ -71,7 +71,7 @@ fn an_attempt_that_is_dropped_counts_as_cancelled_and_a_wire_that_is_dropped_as_
     paused(async {
         let stack =
             ScriptedStack::new().to("192.0.2.1:1", Outcome::silent()).to("192.0.2.1:1", Outcome::connects());
-        let attempt = stack.connect(&candidate("192.0.2.1:1"), Progress::ignored());
+        let attempt = stack.connect(&candidate("192.0.2.1:1").into(), Progress::ignored());
         assert!(timeout(ms(100), attempt).await.is_err());
         let [attempted] = &stack.attempts()[..] else { panic!() };
         assert_eq!((attempted.end, attempted.ended_at), (Some(AttemptEnd::Cancelled), Some(ms(100))));
@@ -236,7 +236,7 @@ fn a_listener_takes_whoever_dials_its_address_and_an_address_is_taken_once() {
 fn an_attempt_that_nobody_polls_is_under_way() {
     paused(async {
         let stack = ScriptedStack::new();
-        let attempt = stack.connect(&candidate("192.0.2.1:1"), Progress::ignored());
+        let attempt = stack.connect(&candidate("192.0.2.1:1").into(), Progress::ignored());
         settle().await;
         assert_eq!((stack.ended(None), stack.alive()), (1, 0));
         let mut attempt = Box::pin(attempt);

@@ -74,7 +74,7 @@ impl Stack for UnsteadyTcp {
 
     fn connect(
         &self,
-        candidate: &Candidate,
+        candidate: &Arc<Candidate>,
         progress: Progress,
     ) -> LocalBoxFuture<'static, Result<Established, Failure>> {
         self.mischief.run();

@@ -110,7 +110,7 @@ mod tests {
         for (id, remote) in ["[2001:db8::1]:80", "192.0.2.1:80", "192.0.2.2:80"].iter().enumerate() {
             let (id, remote) = (CandidateId(id as u32), remote.parse().unwrap());
             let wanted = Arc::new(TransportProperties::new());
-            record.candidates.push(Candidate::new(id, Protocol::TCP, remote, wanted));
+            record.candidates.push(Candidate::new(id, Protocol::TCP, remote, wanted).into());
         }
         record
     }

@@ -1,7 +1,7 @@
 //! Who is who among the candidates of one race.
 
 use crate::candidate::{CandidateId, Protocol};
-use std::collections::BTreeMap;
+use crate::room::make_room;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -17,16 +17,17 @@ pub const MAX_CANDIDATES_PER_FAMILY: usize = 48;
 /// the next. It admits [`MAX_CANDIDATES`]; the later ones are left out.
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
-    members: BTreeMap<Key, Member>,
+    /// A race has few, and there are many races.
+    members: Vec<(Key, Member)>,
 }
 
 /// What makes a candidate the same one: what goes over the wire, not where its address came from.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Key {
+    pub(super) remote: SocketAddr,
     pub(super) transport: Protocol,
     pub(super) interface: Option<Arc<str>>,
     pub(super) local: Option<SocketAddr>,
-    pub(super) remote: SocketAddr,
 }
 
 #[derive(Clone, Debug)]
@@ -54,23 +55,24 @@ impl Roster {
     }
 
     pub(super) fn known(&self, key: &Key) -> Option<&Member> {
-        self.members.get(key)
+        self.members.iter().find(|(known, _)| known == key).map(|(_, member)| member)
     }
 
     /// The member of this key, new if need be; `None` when there is no room.
     pub(super) fn admit(&mut self, key: Key, host: Option<&Arc<str>>) -> Option<Member> {
-        if let Some(member) = self.members.get(&key) {
+        if let Some(member) = self.known(&key) {
             return Some(member.clone());
         }
-        let family = |member: &&Key| member.remote.is_ipv4() == key.remote.is_ipv4();
+        let family = |(member, _): &&(Key, Member)| member.remote.is_ipv4() == key.remote.is_ipv4();
         if self.members.len() >= MAX_CANDIDATES
-            || self.members.keys().filter(family).count() >= MAX_CANDIDATES_PER_FAMILY
+            || self.members.iter().filter(family).count() >= MAX_CANDIDATES_PER_FAMILY
         {
             return None;
         }
         let id = CandidateId(u32::try_from(self.members.len()).ok()?);
         let member = Member { id, host: host.cloned() };
-        self.members.insert(key, member.clone());
+        make_room(&mut self.members);
+        self.members.push((key, member.clone()));
         Some(member)
     }
 }

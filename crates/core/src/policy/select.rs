@@ -46,6 +46,18 @@ pub struct Branch {
     pub(super) temporary: bool,
 }
 
+/// What call 1 gives.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct First {
+    /// What is eligible, best first.
+    pub branches: Vec<Branch>,
+    /// Where nothing has to be resolved, what call 2 makes of the addresses that are known, in their order; else none.
+    pub candidates: Vec<Candidate>,
+    /// Which of these has which id.
+    pub roster: Roster,
+}
+
 /// Call 1, before names are resolved, without policies: as [`Engine::branches`].
 ///
 /// *Errors*: as [`Engine::branches`].
@@ -86,20 +98,47 @@ impl Engine {
         inventory: &Inventory,
         now: Time,
     ) -> Result<Vec<Branch>, EstablishmentFailure> {
+        self.first(request, inventory, now).map(|first| first.branches)
+    }
+
+    /// As [`branches`](Self::branches), and, where nothing has to be resolved, what call 2 says of the addresses that
+    /// are known. Remembered until something changes.
+    ///
+    /// *Errors*: as [`branches`](Self::branches).
+    pub fn first(
+        &mut self,
+        request: &Request,
+        inventory: &Inventory,
+        now: Time,
+    ) -> Result<First, EstablishmentFailure> {
+        if let Some(first) = self.recall_first(request, inventory, now) {
+            return first;
+        }
+        let first = self.decide_first(request, inventory, now);
+        self.remember_first(request, &first);
+        first
+    }
+
+    fn decide_first(
+        &mut self,
+        request: &Request,
+        inventory: &Inventory,
+        now: Time,
+    ) -> Result<First, EstablishmentFailure> {
         request.check_to_initiate()?;
         let branches = self.select(request, inventory, Role::Initiate, now)?;
-
-        // Where nothing has to be resolved, it can be told now that nothing fits.
-        let needs_no_resolution = request
-            .remotes
-            .iter()
-            .all(|remote| remote.literal().is_some() && remote.unresolved_service().is_none());
-        if needs_no_resolution
-            && self.candidates(&mut Roster::new(), request, &branches, &[], inventory).is_empty()
-        {
+        let is_known =
+            |remote: &RemoteEndpoint| remote.literal().is_some() && remote.unresolved_service().is_none();
+        if !request.remotes.iter().all(is_known) {
+            return Ok(First { branches, candidates: Vec::new(), roster: Roster::new() });
+        }
+        let mut roster = Roster::new();
+        let candidates = self.candidates(&mut roster, request, &branches, &[], inventory);
+        // It can be told now that nothing fits.
+        if candidates.is_empty() {
             return Err(self.why_none(request, &branches, &[], inventory));
         }
-        Ok(branches)
+        Ok(First { branches, candidates, roster })
     }
 
     /// Call 2, after resolution, and again whenever more answers are in (with the earlier ones): the candidates in

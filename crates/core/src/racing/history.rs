@@ -1,7 +1,8 @@
 //! What races taught, network by network.
 //
 // Private like other data of a network: what was learned on one is never used on another
-// (draft-ietf-happy-happyeyeballs-v3 §5.3). Whoever owns a history keys it by provisioning domain, or by interface.
+// (draft-ietf-happy-happyeyeballs-v3 §5.3). Whoever owns a history keys it by provisioning domain, or by interface. Two
+// networks without a name could not be told apart, so nothing is remembered of one.
 
 use super::memory::{Memory, Winner};
 use crate::candidate::Protocol;
@@ -30,7 +31,10 @@ const LONGEST_PENALTY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a winner is put first.
 const WINNER_LASTS: Duration = Duration::from_secs(600);
 
-/// What races taught, network by network. Feed it after each race, ask it before the next.
+/// What races taught, network by network. Feed it after each race, ask it before the next. Moments are those of a clock
+/// that never runs back: it lives no longer than whoever owns it, and has no use for a calendar.
+///
+/// A network without a name (`""`) may be any: nothing is remembered of it.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     networks: BTreeMap<Arc<str>, Learned>,
@@ -66,7 +70,7 @@ impl History {
 
     /// What a race to `host` on this network may know. Every [`FRESH_EVERY`]th knows nothing.
     pub fn recall(&mut self, network: &str, host: &str, now: Time) -> Memory {
-        let learned = self.network(network, now);
+        let Some(learned) = self.network(network, now) else { return Memory::default() };
         learned.races += 1;
         if learned.races.is_multiple_of(FRESH_EVERY) {
             return Memory::default();
@@ -88,7 +92,7 @@ impl History {
 
     /// This one won a race to `host`. What it went over has no penalty any more.
     pub fn won(&mut self, network: &str, host: &str, winner: Winner, now: Time) {
-        let learned = self.network(network, now);
+        let Some(learned) = self.network(network, now) else { return };
         learned.penalties.remove(&winner.transport);
         learned.known(winner.address, now);
         make_room(&mut learned.winners, host, |(_, since)| *since);
@@ -97,7 +101,8 @@ impl History {
 
     /// A handshake with this address took this long, a round trip of it.
     pub fn round_trip(&mut self, network: &str, address: IpAddr, sample: Duration, now: Time) {
-        let known = self.network(network, now).known(address, now);
+        let Some(learned) = self.network(network, now) else { return };
+        let known = learned.known(address, now);
         known.estimate = Some(match known.estimate {
             None => (sample, sample / 2),
             Some((smoothed, variation)) => {
@@ -109,7 +114,8 @@ impl History {
 
     /// This transport failed where another one won: it is put last for a while, and longer each time.
     pub fn penalise(&mut self, network: &str, transport: Protocol, now: Time) {
-        let penalties = &mut self.network(network, now).penalties;
+        let Some(learned) = self.network(network, now) else { return };
+        let penalties = &mut learned.penalties;
         let length =
             penalties.get(&transport).map_or(FIRST_PENALTY, |old| (old.length * 2).min(LONGEST_PENALTY));
         penalties.insert(transport, Penalty { until: now + length, length });
@@ -120,7 +126,10 @@ impl History {
         self.networks.remove(network);
     }
 
-    fn network(&mut self, network: &str, now: Time) -> &mut Learned {
+    fn network(&mut self, network: &str, now: Time) -> Option<&mut Learned> {
+        if network.is_empty() {
+            return None;
+        }
         if !self.networks.contains_key(network) && self.networks.len() >= MAX_NETWORKS {
             let oldest =
                 self.networks.iter().min_by_key(|(_, learned)| learned.last).map(|(name, _)| name.clone());
@@ -128,7 +137,7 @@ impl History {
         }
         let learned = self.networks.entry(network.into()).or_default();
         learned.last = now;
-        learned
+        Some(learned)
     }
 }
 
@@ -199,6 +208,17 @@ mod tests {
         assert_eq!(memory.winner, Some(winner()));
         history.forget(HOME);
         assert_eq!(history.recall(HOME, "host", at(0)), Memory::default());
+    }
+
+    /// SORT-10: two networks that nobody can tell apart share nothing.
+    #[test]
+    fn nothing_is_remembered_of_a_network_without_a_name() {
+        let mut history = History::new();
+        history.won("", "host", winner(), at(0));
+        history.round_trip("", ip(1), Duration::from_millis(5), at(0));
+        history.penalise("", Protocol::named("quic"), at(0));
+        assert_eq!(history.recall("", "host", at(0)), Memory::default());
+        assert!(history.networks.is_empty());
     }
 
     /// SORT-11.

@@ -21,7 +21,7 @@ use tokio::net::{TcpSocket, TcpStream};
 /// permission or a time-out; `InvalidInput` for a remote port of 0.
 ///
 /// *Cancel safety*: dropping the future closes the socket.
-pub(super) async fn connect(candidate: Candidate, progress: Progress) -> Result<Established, Failure> {
+pub(super) async fn connect(candidate: Arc<Candidate>, progress: Progress) -> Result<Established, Failure> {
     socket::reactor()?;
     let remote = socket::scoped(socket::remote_of(&candidate)?, candidate.interface.as_ref())?;
     let (socket, keep_alive) = prepared(&candidate, remote)?;

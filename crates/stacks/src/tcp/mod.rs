@@ -17,6 +17,7 @@ use crate::stack::{Acceptor, Established, ListenOn, Stack};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use neatflow_core::{Candidate, Failure, Offers, Protocol};
+use std::sync::Arc;
 
 /// TCP over IPv4 and IPv6.
 ///
@@ -46,7 +47,7 @@ impl Stack for Tcp {
 
     fn connect(
         &self,
-        candidate: &Candidate,
+        candidate: &Arc<Candidate>,
         progress: Progress,
     ) -> LocalBoxFuture<'static, Result<Established, Failure>> {
         connect::connect(candidate.clone(), progress).boxed_local()

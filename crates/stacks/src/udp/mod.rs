@@ -58,6 +58,7 @@ use crate::stack::{Acceptor, Established, ListenOn, Stack};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use neatflow_core::{Candidate, Failure, Offers, Protocol};
+use std::sync::Arc;
 
 /// UDP over IPv4 and IPv6.
 ///
@@ -95,7 +96,7 @@ impl Stack for Udp {
 
     fn connect(
         &self,
-        candidate: &Candidate,
+        candidate: &Arc<Candidate>,
         progress: Progress,
     ) -> LocalBoxFuture<'static, Result<Established, Failure>> {
         let candidate = candidate.clone();

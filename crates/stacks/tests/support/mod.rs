@@ -52,7 +52,7 @@ pub(crate) fn candidate(remote: SocketAddr) -> Candidate {
 }
 
 pub(crate) async fn connect(candidate: &Candidate) -> Result<Established, Failure> {
-    within(Tcp::new().connect(candidate, Progress::ignored())).await
+    within(Tcp::new().connect(&candidate.clone().into(), Progress::ignored())).await
 }
 
 pub(crate) fn listen(on: &ListenOn) -> Box<dyn Acceptor> {

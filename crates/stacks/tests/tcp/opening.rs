@@ -30,7 +30,7 @@ async fn the_transport_stage_is_reported_once() {
     let stages = Rc::new(RefCell::new(Vec::new()));
     let seen = stages.clone();
     let progress = Progress::new(move |stage| seen.borrow_mut().push(stage));
-    within(Tcp::new().connect(&candidate(acceptor.local()), progress)).await.unwrap();
+    within(Tcp::new().connect(&candidate(acceptor.local()).into(), progress)).await.unwrap();
     assert_eq!(*stages.borrow(), [Stage::Transport]);
 }
 
@@ -194,7 +194,7 @@ async fn outside_a_runtime_it_fails_instead_of_panicking() {
     on.shared = true;
     let remote = acceptor.local();
     let outside = std::thread::spawn(move || {
-        let mut attempt = Tcp::new().connect(&candidate(remote), Progress::ignored());
+        let mut attempt = Tcp::new().connect(&candidate(remote).into(), Progress::ignored());
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         let Poll::Ready(attempt) = attempt.as_mut().poll(&mut cx) else { panic!("nobody would wake it") };
         (attempt.is_err(), Tcp::new().listen(&on).is_err())

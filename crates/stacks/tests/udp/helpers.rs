@@ -88,7 +88,7 @@ pub(crate) fn candidate(remote: SocketAddr) -> Candidate {
 }
 
 pub(crate) async fn try_connect(candidate: &Candidate) -> Result<Established, Failure> {
-    within(Udp::new().connect(candidate, Progress::ignored())).await
+    within(Udp::new().connect(&candidate.clone().into(), Progress::ignored())).await
 }
 
 /// One end of a flow, and what came together with a message that was received.

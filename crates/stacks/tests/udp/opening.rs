@@ -9,7 +9,7 @@ async fn opening_sends_nothing_and_needs_nobody() {
         let stages = Rc::new(RefCell::new(Vec::new()));
         let seen = stages.clone();
         let progress = Progress::new(move |stage| seen.borrow_mut().push(stage));
-        let candidate = candidate(peer.local_addr().unwrap());
+        let candidate = candidate(peer.local_addr().unwrap()).into();
         let established = within(Udp::new().connect(&candidate, progress)).await.unwrap();
         assert_eq!(*stages.borrow(), [Stage::Transport]);
         assert_eq!(established.path.remote, candidate.remote);
@@ -141,7 +141,7 @@ async fn outside_a_runtime_it_fails_instead_of_panicking() {
     let remote = vacant(V4);
     let on = ListenOn::new(SocketAddr::new(V4, 0), properties(|_| ()));
     let outside = std::thread::spawn(move || {
-        let mut attempt = Udp::new().connect(&candidate(remote), Progress::ignored());
+        let mut attempt = Udp::new().connect(&candidate(remote).into(), Progress::ignored());
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         let Poll::Ready(attempt) = attempt.as_mut().poll(&mut cx) else { panic!("nobody would wake it") };
         (attempt.is_err(), Udp::new().listen(&on).is_err())

@@ -144,6 +144,8 @@ impl Handler<Eligible> for Policy {
             let gone = |gone: MailboxError| EstablishmentFailure::Stopped(gone.to_string().into());
             let mut eligibility = manager.send(call).await.map_err(gone)??;
             (eligibility.network, eligibility.memory) = (network, memory);
+            // Call 2 is asked here as well.
+            eligibility.first = None;
             Ok(eligibility)
         })
     }

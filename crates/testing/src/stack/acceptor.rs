@@ -3,7 +3,7 @@
 use super::association::Trunk;
 use super::link::{Link, WireEnd};
 use super::{SCRIPTED_PANIC, ScriptedStack};
-use neatflow_core::Failure;
+use neatflow_core::{Failure, Offers};
 use neatflow_stacks::{Acceptor, Established};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -80,7 +80,7 @@ impl Acceptor for ScriptedAcceptor {
             Waiting::Failure(failure) => return Poll::Ready(Err(failure)),
             Waiting::Panic => panic!("{SCRIPTED_PANIC}"),
         };
-        let trunk = Trunk::new(self.stack.net.clone(), link.path.clone(), self.stack.obtains.clone());
+        let trunk = Trunk::new(self.stack.net.clone(), link.path.clone(), Offers::clone(&self.stack.obtains));
         Poll::Ready(Ok(self.stack.carry(link, trunk)))
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 #[non_exhaustive]
 pub struct Attempted {
     /// What was tried.
-    pub candidate: Candidate,
+    pub candidate: Arc<Candidate>,
     /// When it began, since the stack was made.
     pub at: Duration,
     /// When its security handshake began, since the stack was made; `None` if it did not, or there is none.
@@ -45,7 +45,7 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub(super) fn start(net: &Arc<Net>, candidate: &Candidate) -> Self {
+    pub(super) fn start(net: &Arc<Net>, candidate: &Arc<Candidate>) -> Self {
         let at = net.origin.elapsed();
         let attempted = Attempted {
             candidate: candidate.clone(),

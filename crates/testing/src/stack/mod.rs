@@ -57,8 +57,8 @@ pub const SCRIPTED_PANIC: &str = "panicked as scripted";
 #[derive(Clone)]
 pub struct ScriptedStack {
     protocol: Protocol,
-    offers: Offers,
-    obtains: Offers,
+    offers: Arc<Offers>,
+    obtains: Arc<Offers>,
     kind: Kind,
     net: Arc<Net>,
 }
@@ -112,6 +112,7 @@ impl ScriptedStack {
         ]
         .into_iter()
         .fold(Offers::none(), |offers, property| offers.with(property, Offer::Always));
+        let offers = Arc::new(offers);
         let state = NetState {
             scripts: BTreeMap::new(),
             deciding: None,
@@ -143,26 +144,33 @@ impl ScriptedStack {
     /// What it promises, and what attempts obtain unless they are told otherwise.
     #[must_use]
     pub fn promising(self, offers: Offers) -> Self {
+        let offers = Arc::new(offers);
         Self { obtains: offers.clone(), offers, ..self }
     }
 
     /// What attempts and accepted connections obtain, whatever was promised.
     #[must_use]
     pub fn obtaining(self, obtains: Offers) -> Self {
-        Self { obtains, ..self }
+        Self { obtains: Arc::new(obtains), ..self }
     }
 
     /// It carries messages, whose boundaries it keeps.
     #[must_use]
     pub fn messages(self) -> Self {
-        let keeps = |offers: Offers| offers.with(SelectionProperty::PreserveMsgBoundaries, Offer::Always);
+        let keeps = |offers: Arc<Offers>| {
+            let offers = Arc::unwrap_or_clone(offers);
+            Arc::new(offers.with(SelectionProperty::PreserveMsgBoundaries, Offer::Always))
+        };
         Self { kind: Kind::Messages, offers: keeps(self.offers), obtains: keeps(self.obtains), ..self }
     }
 
     /// It carries several streams in each transport connection.
     #[must_use]
     pub fn streams(self) -> Self {
-        let many = |offers: Offers| offers.with(SelectionProperty::Multistreaming, Offer::Always);
+        let many = |offers: Arc<Offers>| {
+            let offers = Arc::unwrap_or_clone(offers);
+            Arc::new(offers.with(SelectionProperty::Multistreaming, Offer::Always))
+        };
         Self { kind: Kind::Streams, offers: many(self.offers), obtains: many(self.obtains), ..self }
     }
 
@@ -307,7 +315,7 @@ impl ScriptedStack {
         state.backlogs.iter().find(|backlog| backlog.takes(to)).cloned().ok_or(Failure::Refused)
     }
 
-    fn established(&self, path: Path, obtains: Offers, candidate: Option<Candidate>) -> Established {
+    fn established(&self, path: Path, obtains: Offers, candidate: Option<Arc<Candidate>>) -> Established {
         let trunk = Trunk::new(self.net.clone(), path.clone(), obtains);
         let stream = (self.kind == Kind::Streams).then_some(0);
         let link = Link::new(path, stream);
@@ -340,18 +348,26 @@ impl Stack for ScriptedStack {
     }
 
     fn offers(&self) -> Offers {
-        self.offers.clone()
+        Offers::clone(&self.offers)
     }
 
     fn connect(
         &self,
-        candidate: &Candidate,
+        candidate: &Arc<Candidate>,
         progress: Progress,
     ) -> LocalBoxFuture<'static, Result<Established, Failure>> {
         let outcome = self.net.outcome(candidate);
         let running = Running::start(&self.net, candidate);
         if outcome.panics_at_once() {
             running.panic();
+        }
+        // There may be thousands of these: all that has to be there is the attempt.
+        if outcome.is_silence() {
+            return async move {
+                let _running = running;
+                std::future::pending().await
+            }
+            .boxed_local();
         }
         let (stack, candidate) = (self.clone(), candidate.clone());
         async move {
@@ -368,7 +384,7 @@ impl Stack for ScriptedStack {
             let local = bound.unwrap_or_else(|| stack.net.local(&candidate));
             let mut path = Path::new(local, candidate.remote);
             path.interface.clone_from(&candidate.interface);
-            let obtains = outcome.obtained().unwrap_or_else(|| stack.obtains.clone());
+            let obtains = outcome.obtained().unwrap_or_else(|| Offers::clone(&stack.obtains));
             Ok(stack.established(path, obtains, Some(candidate)))
         }
         .boxed_local()

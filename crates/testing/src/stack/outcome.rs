@@ -108,6 +108,11 @@ impl Outcome {
         Self { end, after, transport: None, stages: Vec::new(), obtains: None, bound: None }
     }
 
+    /// Whether nothing will ever be heard of it, not even of a stage.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(self.end, End::Never) && self.transport.is_none() && self.stages.is_empty()
+    }
+
     pub(super) fn panics_at_once(&self) -> bool {
         matches!(self.end, End::PanicsAtOnce)
     }

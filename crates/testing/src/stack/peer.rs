@@ -14,12 +14,12 @@ use std::task::{Poll, Waker};
 #[derive(Clone)]
 pub struct Peer {
     link: Arc<Link>,
-    candidate: Option<Candidate>,
+    candidate: Option<Arc<Candidate>>,
     offered: Option<Arc<Offered>>,
 }
 
 impl Peer {
-    pub(super) fn new(link: Arc<Link>, candidate: Option<Candidate>) -> Self {
+    pub(super) fn new(link: Arc<Link>, candidate: Option<Arc<Candidate>>) -> Self {
         Self { link, candidate, offered: None }
     }
 
@@ -34,7 +34,7 @@ impl Peer {
 
     /// The candidate that connected; `None` for a connection that was dialled, and for later streams.
     pub fn candidate(&self) -> Option<&Candidate> {
-        self.candidate.as_ref()
+        self.candidate.as_deref()
     }
 
     /// The stream, in an association of several.

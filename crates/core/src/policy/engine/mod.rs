@@ -22,7 +22,8 @@ use super::pib::Pib;
 use super::refusal::Refusal;
 use super::request::Request;
 use super::rows::StackFacts;
-use super::select::Branch;
+use super::select::{Branch, First};
+use crate::failure::EstablishmentFailure;
 use crate::properties::Role;
 use crate::time::Time;
 use decisions::{Decisions, Generations};
@@ -49,6 +50,7 @@ pub struct Engine {
     host: Host,
     /// Requests with framers apart from those without.
     branches: Decisions<(Request, Role), Result<Vec<Branch>, Refusal>>,
+    firsts: Decisions<Request, Result<First, EstablishmentFailure>>,
     answers: Decisions<Vec<Alternatives>, Vec<Properties>>,
 }
 

@@ -8,6 +8,7 @@
 //! Branches are in the order of what their path scores, then of the paths, then of what they score in all, then of the
 //! transports as the application named them, then of the registration of the stacks (RFC 9623 §4.1.2, §4.1.3).
 
+use super::decisions::Generations;
 use super::explanation::{Draft, Explanation, Ledger, Source};
 use super::lookup::apply;
 use super::{Engine, LookupError};
@@ -24,7 +25,7 @@ use crate::policy::places::{places, usable, wishes};
 use crate::policy::protocols::{blamed, join, names};
 use crate::policy::refusal::Refusal;
 use crate::policy::request::Request;
-use crate::policy::select::{Branch, MAX_BRANCHES};
+use crate::policy::select::{Branch, First, MAX_BRANCHES};
 use crate::policy::wishes::{KNOWN_BAD, KNOWN_GOOD, is_required, peer, wanted};
 use crate::properties::{Role, SelectionProperty};
 use crate::time::Time;
@@ -70,8 +71,7 @@ impl Engine {
         role: Role,
         now: Time,
     ) -> Result<Vec<Branch>, Refusal> {
-        self.look(inventory);
-        let generations = self.refresh(now);
+        let generations = self.now(inventory, now);
         let same = |(known, as_what): &(Request, Role)| *as_what == role && same(known, request);
         if let Some(decision) = self.branches.recall(same, generations) {
             return decision;
@@ -88,6 +88,32 @@ impl Engine {
         });
         self.branches.remember((request.clone(), role), decision.clone());
         decision
+    }
+
+    /// What call 1 gave for the same request, if nothing has changed since.
+    pub(in crate::policy) fn recall_first(
+        &mut self,
+        request: &Request,
+        inventory: &Inventory,
+        now: Time,
+    ) -> Option<Result<First, EstablishmentFailure>> {
+        let generations = self.now(inventory, now);
+        self.firsts.recall(|known| same(known, request), generations)
+    }
+
+    /// What call 1 gives: nothing has changed since [`recall_first`](Self::recall_first) knew nothing.
+    pub(in crate::policy) fn remember_first(
+        &mut self,
+        request: &Request,
+        first: &Result<First, EstablishmentFailure>,
+    ) {
+        self.firsts.remember(request.clone(), first.clone());
+    }
+
+    /// The generations of everything a decision depends on.
+    fn now(&mut self, inventory: &Inventory, now: Time) -> Generations {
+        self.look(inventory);
+        self.refresh(now)
     }
 
     /// Call 1, explained: each branch with the steps that made it so, and what was ruled out.

@@ -109,7 +109,7 @@ impl Learned {
 
     /// As rows of properties, with what each is about.
     pub fn rows(&self) -> impl Iterator<Item = (&Properties, impl Fn() -> Text)> {
-        self.records.iter().map(|(key, record)| (record.row(), || key.name()))
+        self.records.iter().map(|(key, record)| (record.row(key), || key.name()))
     }
 
     /// What is known of a protocol to a peer: good if it works to any of its addresses. A path that is bound to no

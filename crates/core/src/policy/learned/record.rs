@@ -6,7 +6,7 @@ use crate::policy::neat::read::{TRANSPORT, transport_name};
 use crate::policy::neat::{Finite, Precedence, Properties, Property, Scalar, Text, Value};
 use crate::time::Time;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// What an outcome scores in a row, for or against, as libneat reports it.
@@ -89,7 +89,8 @@ pub(super) struct Record {
     pub(super) rtt: Option<Duration>,
     pub(super) rate: Option<u64>,
     pub(super) seen: Time,
-    pub(super) row: Properties,
+    /// Formed when a lookup asks for it: most of what races teach is replaced before anybody does.
+    pub(super) row: OnceLock<Properties>,
 }
 
 impl Record {
@@ -110,11 +111,11 @@ impl Record {
             }
         }
         self.seen = now;
-        self.form(&Key::of(observation));
+        self.row = OnceLock::new();
     }
 
-    /// Forms its row. What is not known of the request (its local address, say) matches whatever is asked for.
-    pub(super) fn form(&mut self, key: &Key) {
+    /// Its row. What is not known of the request (its local address, say) matches whatever is asked for.
+    fn form(&self, key: &Key) -> Properties {
         let mut row = Properties::with_capacity(10);
         let fact = |value: Value| Property::immutable(value);
         let open = || Property { precedence: Precedence::Default, ..Property::default() };
@@ -143,7 +144,7 @@ impl Record {
         if let Some(rate) = self.rate {
             row.insert(Text::fixed("rate"), fact(i64::try_from(rate).unwrap_or(i64::MAX).into()));
         }
-        self.row = row;
+        row
     }
 
     pub(super) fn expire(&self) -> Time {
@@ -166,8 +167,8 @@ impl Record {
         self.rate
     }
 
-    pub(super) fn row(&self) -> &Properties {
-        &self.row
+    pub(super) fn row(&self, key: &Key) -> &Properties {
+        self.row.get_or_init(|| self.form(key))
     }
 
     pub(super) fn standing(&self) -> Standing {

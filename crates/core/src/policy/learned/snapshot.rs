@@ -125,7 +125,7 @@ impl Entry {
             remote: self.remote,
             network: self.network.map(Into::into),
         };
-        let mut record = Record {
+        let record = Record {
             host: self.host.map(Into::into),
             failed: self.failed.map(Into::into),
             rtt: self.rtt_us.map(Duration::from_micros),
@@ -133,7 +133,6 @@ impl Entry {
             seen: Time::from_origin(Duration::from_secs(self.seen)),
             ..Record::default()
         };
-        record.form(&key);
         Some((key, record))
     }
 }
