@@ -137,7 +137,7 @@ fn whoever_answers_in_place_of_the_policy_manager_hears_how_races_and_connection
         let harness = Harness::with(config);
         let probe = EventProbe::start();
         let connection = harness.to("192.0.2.1:1").tell(&probe).initiate();
-        let mut peer = network.peer().await;
+        let peer = network.peer().await;
         probe.until(EventKind::Ready).await;
         connection.close();
         peer.finish();

@@ -20,7 +20,7 @@ pub(super) struct Changes {
     told: u64,
     heeded: u64,
     /// The networks before, first those of call 1: what the routing table led over says which attempts a change has cost.
-    before: Option<Arc<HostNetwork>>,
+    pub(super) before: Option<Arc<HostNetwork>>,
 }
 
 impl Handler<NetworkChanged> for HappyEyeballs {

@@ -1,6 +1,8 @@
 //! What the policy engine remembers of its decisions: whatever is learned in between, it decides as one that remembers
 //! nothing.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use neatflow_core::policy::{
     Engine, First, HostNetwork, InterfaceRow, Inventory, Observation, Outcome, Request, Roster, StackRow,
     built_in,
@@ -122,7 +124,7 @@ fn what_is_remembered_is_what_would_be_decided() {
                     let observation = observation(network, remote, protocol, outcome, size);
                     engine.learned_mut().observe(&observation, now);
                 }
-                Step::Wait(seconds) => now = now + Duration::from_secs(seconds.into()),
+                Step::Wait(seconds) => now += Duration::from_secs(seconds.into()),
                 Step::Network(both) => inventory = self::inventory(both),
                 Step::Ask { remotes, isolated, interface } => {
                     let request = request(&remotes, isolated, interface);
