@@ -3,9 +3,15 @@
 use crate::framing::{Metadata, Metadatum};
 use crate::properties::{MessageProperties, PropertyError, Value};
 use bytes::Bytes;
-use std::collections::VecDeque;
 use std::fmt;
-use std::ops::Deref;
+
+mod messages;
+mod queue;
+mod run;
+
+pub use messages::{IntoMessages, Messages, NoMessage};
+pub(crate) use queue::{Chunk, Queue};
+pub(crate) use run::Run;
 
 /// Names one message of one connection; ids rise in the order of `send`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -153,111 +159,6 @@ impl Message {
     /// Whether the message has no bytes.
     pub fn is_empty(&self) -> bool {
         self.data.is_empty()
-    }
-}
-
-/// One message or more, in the order of arrival.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Messages(Many);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Many {
-    /// The usual case on a byte stream; it needs no allocation.
-    One(Message),
-    Some(Vec<Message>),
-}
-
-impl Messages {
-    /// Everything there is in the queue; `None` if it is empty.
-    pub(crate) fn all(queue: &mut VecDeque<Message>) -> Option<Self> {
-        match queue.len() {
-            1 => queue.pop_front().map(Self::from),
-            // What came together leaves together: nothing is copied.
-            _ => Self::try_from(Vec::from(std::mem::take(queue))).ok(),
-        }
-    }
-
-    /// Puts them behind those in the queue.
-    pub(crate) fn join(self, queue: &mut VecDeque<Message>) {
-        match self.0 {
-            Many::One(message) => queue.push_back(message),
-            Many::Some(messages) if queue.is_empty() => *queue = messages.into(),
-            Many::Some(messages) => queue.extend(messages),
-        }
-    }
-}
-
-impl TryFrom<Vec<Message>> for Messages {
-    type Error = NoMessage;
-
-    /// Those in the list, unless it is empty.
-    fn try_from(messages: Vec<Message>) -> Result<Self, NoMessage> {
-        if messages.is_empty() { Err(NoMessage) } else { Ok(Self(Many::Some(messages))) }
-    }
-}
-
-/// There is no message among them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no message")]
-pub struct NoMessage;
-
-impl From<Message> for Messages {
-    fn from(message: Message) -> Self {
-        Self(Many::One(message))
-    }
-}
-
-impl Deref for Messages {
-    type Target = [Message];
-
-    fn deref(&self) -> &[Message] {
-        match &self.0 {
-            Many::One(message) => std::slice::from_ref(message),
-            Many::Some(messages) => messages,
-        }
-    }
-}
-
-impl<'a> IntoIterator for &'a Messages {
-    type Item = &'a Message;
-    type IntoIter = std::slice::Iter<'a, Message>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-impl IntoIterator for Messages {
-    type Item = Message;
-    type IntoIter = IntoMessages;
-
-    fn into_iter(self) -> IntoMessages {
-        IntoMessages(match self.0 {
-            Many::One(message) => Left::One(Some(message)),
-            Many::Some(messages) => Left::Some(messages.into_iter()),
-        })
-    }
-}
-
-/// Messages, one after the other.
-#[derive(Debug)]
-pub struct IntoMessages(Left);
-
-#[derive(Debug)]
-enum Left {
-    One(Option<Message>),
-    Some(std::vec::IntoIter<Message>),
-}
-
-impl Iterator for IntoMessages {
-    type Item = Message;
-
-    #[inline]
-    fn next(&mut self) -> Option<Message> {
-        match &mut self.0 {
-            Left::One(one) => one.take(),
-            Left::Some(some) => some.next(),
-        }
     }
 }
 

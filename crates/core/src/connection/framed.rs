@@ -9,15 +9,20 @@
 //! than about [`Framed::AHEAD`] bytes are framed ahead of the transport. Framers run as far as somebody asks for
 //! messages, or they have something to settle among themselves.
 
-use super::outbox::{Batch, Lifted, Outbox, Told};
+use super::outbox::{Batch, Lifted, Outbox};
 use crate::failure::SendFailure;
-use crate::framing::{Below, FramerStack, FramingFailure, Outgoing, Output};
-use crate::message::{Message, MessageId, Messages};
+use crate::framing::run::Framed as FramedSpan;
+use crate::framing::{Below, FramerStack, FramingFailure, Outgoing, Output, SentMessages};
+use crate::message::{Chunk, Message, MessageContext, MessageId, Messages};
 use crate::time::Time;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::ops::RangeInclusive;
 use std::time::Duration;
+
+mod ledger;
+
+use ledger::{Entry, Ledger};
 
 /// The framers of one connection, and what they have written.
 #[derive(Debug)]
@@ -29,10 +34,10 @@ pub struct Framed {
     packets: VecDeque<Message>,
     /// Bytes in `packets`.
     packed: usize,
-    /// Messages that are framed, and that the transport has not taken whole; in the order in which they were framed.
-    ledger: VecDeque<Entry>,
-    /// How many of these a framer keeps: parts of a message that made no bytes yet.
-    kept: usize,
+    /// Messages that are framed, and that the transport has not taken whole.
+    ledger: Ledger,
+    /// What was made of the messages that were framed together last; here to be used again.
+    spans: Vec<FramedSpan>,
     /// How many bytes (on message transports: messages) were framed, ever.
     made: u64,
     /// How many of these the transport has taken.
@@ -42,19 +47,6 @@ pub struct Framed {
     /// The peer has sent its end.
     has_peer_finished: bool,
     stopping: Stopping,
-}
-
-#[derive(Debug)]
-struct Entry {
-    id: MessageId,
-    /// Of which message it is a part: the id of the first one.
-    of: MessageId,
-    /// As it was given.
-    message: Message,
-    /// How many were made before it.
-    start: u64,
-    /// It has left when this many were taken; `None` while a framer keeps it.
-    end: Option<u64>,
 }
 
 /// How far the framers are with stopping.
@@ -94,8 +86,8 @@ impl Framed {
             out: Outgoing::new(below),
             packets: VecDeque::new(),
             packed: 0,
-            ledger: VecDeque::new(),
-            kept: 0,
+            ledger: Ledger::default(),
+            spans: Vec::new(),
             made: 0,
             taken: 0,
             is_drained: true,
@@ -215,7 +207,7 @@ impl Framed {
     }
 
     /// Takes whole messages that came already: as [`FramerStack::take_whole`].
-    pub(super) fn take_whole(&mut self, more: impl FnMut(Message) -> bool) {
+    pub(super) fn take_whole(&mut self, more: impl FnMut(Chunk) -> bool) {
         self.stack.take_whole(more);
     }
 
@@ -231,89 +223,93 @@ impl Framed {
         if !self.stack.is_ready() {
             return;
         }
-        while !self.is_ahead()
-            && let Some(Lifted { id, message, of, ends }) = outbox.lift()
-        {
-            let start = self.made;
-            let Message { data, context } = &message;
-            let sent = if context.properties.or(outbox.usual()) == context.properties {
-                self.stack.send(data, context, ends, &mut self.out)
-            } else {
-                let mut context = context.clone();
-                context.properties = context.properties.or(outbox.usual());
-                self.stack.send(data, &context, ends, &mut self.out)
-            };
-            self.note_output();
-            match sent {
-                Ok(_) => {
-                    let is_kept = !ends && self.made == start;
-                    let end = (!is_kept).then_some(self.made);
-                    if is_kept {
-                        outbox.set_aside(&message);
-                        self.kept += 1;
-                    } else if self.kept > 0 {
-                        self.made_of_kept(outbox, start);
-                    }
-                    self.ledger.push_back(Entry { id, of, message, start, end });
-                }
-                Err(reason) => {
-                    let reason = SendFailure::Framing(reason);
-                    let mut told = |id, message| told(Fate::Refused(id, message, reason.clone()));
-                    self.give_back_kept(outbox, &mut told);
-                    outbox.settle(&message);
-                    let is_final = message.is_final();
-                    told(id, message);
-                    if !ends {
-                        self.stack.abandon();
-                        outbox.give_up(of, reason.clone(), told);
-                    } else if is_final {
-                        outbox.reopen();
-                    }
-                }
+        while !self.is_ahead() {
+            if self.below == Below::Stream && self.frame_run(outbox) {
+                continue;
             }
+            let Some(lifted) = outbox.lift() else { break };
+            self.frame_one(outbox, lifted, &mut told);
         }
         self.settle(outbox, told);
     }
 
-    /// What framers kept of the message that was framed last has made bytes now, from this one on.
-    #[cold]
-    fn made_of_kept(&mut self, outbox: &mut Outbox, start: u64) {
-        for entry in self.ledger.iter_mut().rev().take(std::mem::take(&mut self.kept)) {
-            (entry.start, entry.end) = (start, Some(self.made));
-            outbox.take_back(&entry.message);
+    /// Frames the next small messages, as many as go together; false if none does.
+    fn frame_run(&mut self, outbox: &mut Outbox) -> bool {
+        let Some(run) = outbox.first_run() else { return false };
+        let mut whole_context = None;
+        let context = match run.context() {
+            Some(said) => {
+                let merged = whole_context.insert(said.clone());
+                merged.properties = said.properties.or(outbox.usual());
+                &*merged
+            }
+            None => &*whole_context.insert(MessageContext::from(*outbox.usual())),
+        };
+        let most = Self::MESSAGES_AHEAD.saturating_sub(self.ledger.waiting());
+        let bounds = (Self::AHEAD, most);
+        let mut messages = SentMessages::new(run.messages(), context, &mut self.out, bounds, &mut self.spans);
+        self.stack.send_run(&mut messages);
+        let any = !self.spans.is_empty();
+        if any {
+            let said = run.context().cloned().map(Box::new);
+            let (count, bytes) =
+                self.spans.iter().fold((0, 0), |(n, b), span| (n + span.count, b + span.count * span.size));
+            let data = outbox.lift_run(count, bytes);
+            self.made = self.ledger.push_run(self.made, data, said.as_deref(), self.spans.drain(..));
         }
+        any
     }
 
-    /// What framers kept of a message that does not go on comes back.
-    fn give_back_kept(&mut self, outbox: &mut Outbox, back: &mut dyn FnMut(MessageId, Message)) {
-        let first = self.ledger.len() - std::mem::take(&mut self.kept);
-        for Entry { id, message, .. } in self.ledger.drain(first..) {
-            outbox.take_back(&message);
-            outbox.settle(&message);
-            back(id, message);
+    fn frame_one(&mut self, outbox: &mut Outbox, lifted: Lifted, told: &mut dyn FnMut(Fate)) {
+        let Lifted { id, message, of, ends } = lifted;
+        let start = self.made;
+        let Message { data, context } = &message;
+        let sent = if context.properties.or(outbox.usual()) == context.properties {
+            self.stack.send(data, context, ends, &mut self.out)
+        } else {
+            let mut context = context.clone();
+            context.properties = context.properties.or(outbox.usual());
+            self.stack.send(data, &context, ends, &mut self.out)
+        };
+        self.note_output();
+        match sent {
+            Ok(_) => {
+                let is_kept = !ends && self.made == start;
+                let end = (!is_kept).then_some(self.made);
+                if is_kept {
+                    outbox.set_aside(&message);
+                } else {
+                    self.ledger.made_of_kept(outbox, start, self.made);
+                }
+                self.ledger.push(Entry { id, of, message, start, end });
+            }
+            Err(reason) => {
+                let reason = SendFailure::Framing(reason);
+                let mut told = |id, message| told(Fate::Refused(id, message, reason.clone()));
+                self.ledger.give_back_kept(outbox, &mut told);
+                outbox.settle(&message);
+                let is_final = message.is_final();
+                told(id, message);
+                if !ends {
+                    self.stack.abandon();
+                    outbox.give_up(of, reason.clone(), told);
+                } else if is_final {
+                    outbox.reopen();
+                }
+            }
         }
     }
 
     /// The message that is being framed in parts does not go on: what was kept of it comes back. Whether the peer has
     /// half of it, or will have.
     pub(super) fn abandon(&mut self, outbox: &mut Outbox, mut back: impl FnMut(MessageId, Message)) -> bool {
-        self.give_back_kept(outbox, &mut back);
+        self.ledger.give_back_kept(outbox, &mut back);
         self.stack.abandon()
     }
 
     /// Tells of the messages that the transport has taken whole.
     pub(super) fn settle(&mut self, outbox: &mut Outbox, mut told: impl FnMut(Fate)) {
-        let mut ids = Told::new(|ids, is_final| told(Fate::Sent(ids, is_final)));
-        while self.ledger.front().is_some_and(|entry| entry.end.is_some_and(|end| end <= self.taken))
-            && let Some(Entry { id, of, message, .. }) = self.ledger.pop_front()
-        {
-            outbox.settle(&message);
-            // Of a message in parts the last one ends it.
-            let more = self.ledger.front().is_some_and(|next| next.of == of) || outbox.has_more_of(of);
-            ids.add(id.0, 1, message.is_final() && !more);
-            outbox.spend(message);
-        }
-        ids.flush();
+        self.ledger.settle(self.taken, outbox, |ids, is_final| told(Fate::Sent(ids, is_final)));
         if self.ledger.is_empty() && self.out.is_empty() {
             self.out.release();
         }
@@ -332,23 +328,12 @@ impl Framed {
         if self.packets.is_empty() {
             return Ok(());
         }
-        // The others before it were settled.
-        let owner = self.ledger.front().and_then(|entry| {
-            let end = entry.end.filter(|end| (entry.start..*end).contains(&self.taken))?;
-            Some((entry.of, end))
-        });
+        let owner = self.ledger.owner(self.taken);
         let Some((of, end)) = owner else {
             return Err(FramingFailure::other(format!("what a framer sent was refused: {reason}")));
         };
         self.front_taken((end - self.taken) as usize);
-        let mut is_final = false;
-        while self.ledger.front().is_some_and(|entry| entry.of == of)
-            && let Some(Entry { id, message, .. }) = self.ledger.pop_front()
-        {
-            outbox.settle(&message);
-            is_final |= message.is_final();
-            refused(id, message);
-        }
+        let is_final = self.ledger.refuse(of, outbox, &mut refused);
         if is_final {
             outbox.reopen();
         }
@@ -356,15 +341,8 @@ impl Framed {
     }
 
     /// Gives back every message that was framed and not taken whole.
-    pub(super) fn give_back(&mut self, outbox: &mut Outbox, mut refused: impl FnMut(MessageId, Message)) {
-        let kept = self.ledger.len() - std::mem::take(&mut self.kept);
-        for (n, Entry { id, message, .. }) in self.ledger.drain(..).enumerate() {
-            if n >= kept {
-                outbox.take_back(&message);
-            }
-            outbox.settle(&message);
-            refused(id, message);
-        }
+    pub(super) fn give_back(&mut self, outbox: &mut Outbox, refused: impl FnMut(MessageId, Message)) {
+        self.ledger.give_back(outbox, refused);
     }
 
     /// Everything was sent, or will not be: the framers are to stop, once. Whether they are done, or nobody waits for
@@ -421,7 +399,7 @@ impl Framed {
 
     /// Whether enough waits for the transport.
     fn is_ahead(&self) -> bool {
-        self.out.len() + self.packed >= Self::AHEAD || self.ledger.len() - self.kept >= Self::MESSAGES_AHEAD
+        self.out.len() + self.packed >= Self::AHEAD || self.ledger.waiting() >= Self::MESSAGES_AHEAD
     }
 
     /// Counts what was written.

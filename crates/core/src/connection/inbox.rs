@@ -3,8 +3,7 @@
 use super::partly::{Partly, ReceiveLimits, Room, cut};
 use crate::failure::ReceiveFailure;
 use crate::framing::Part;
-use crate::message::{Message, Messages, ReceiveId};
-use std::collections::VecDeque;
+use crate::message::{Message, Messages, Queue, ReceiveId};
 
 /// The receive queue of one connection.
 ///
@@ -19,7 +18,7 @@ use std::collections::VecDeque;
 /// longer than [`Room::COLLECTED`].
 #[derive(Debug, Default)]
 pub struct Inbox {
-    messages: VecDeque<Message>,
+    messages: Queue,
     /// Requests made, ever; the id of the next one.
     requested: u64,
     /// Requests answered, ever. Requests are answered in order, so two numbers hold any backlog of them.
@@ -157,7 +156,7 @@ impl Inbox {
                 return Some(Err(failure));
             }
         }
-        match self.messages.pop_front() {
+        match self.messages.pop() {
             Some(message) => Some(Ok(message)),
             None if self.shut.is_some() => self.shut.as_deref().cloned().map(Err),
             None if self.end == End::Open => None,
@@ -174,7 +173,7 @@ impl Inbox {
 
     /// Where whole messages are put as they come, if they may be: no message is open, and more may come.
     #[inline]
-    pub(super) fn place(&mut self) -> Option<&mut VecDeque<Message>> {
+    pub(super) fn place(&mut self) -> Option<&mut Queue> {
         let open = self.partly.as_ref().is_some_and(|partly| partly.open.is_some());
         (!open && self.shut.is_none() && self.end == End::Open).then_some(&mut self.messages)
     }
@@ -184,10 +183,10 @@ impl Inbox {
         let open = self.partly.as_ref().is_some_and(|partly| partly.open.is_some());
         if self.shut.is_some() || self.end != End::Open {
         } else if part.end_of_message && !open {
-            self.messages.push_back(Message { data: part.data, context: part.context });
+            self.messages.push(Message { data: part.data, context: part.context });
         } else {
             let whole = self.partly.get_or_insert_default().add(part);
-            self.messages.extend(whole);
+            whole.into_iter().for_each(|whole| self.messages.push(whole));
             self.tidy();
         }
     }
@@ -233,8 +232,8 @@ impl Inbox {
 
     fn answer_whole(&mut self, asker: Asker) -> Option<Answer> {
         let messages = match asker {
-            Asker::Request(_) => self.messages.pop_front().map(Messages::from),
-            Asker::Stream => Messages::all(&mut self.messages),
+            Asker::Request(_) => self.messages.pop().map(Messages::from),
+            Asker::Stream => self.messages.take_all(),
         };
         if let Some(messages) = messages {
             return Some(Answer::Whole(messages));
@@ -299,16 +298,16 @@ impl Inbox {
 
     /// What becomes of the first message, if it is not to be delivered whole.
     fn answer_first(&mut self, limits: ReceiveLimits, room: Room) -> Option<Answer> {
-        let (message, partly) = (self.messages.front_mut()?, self.partly.as_mut()?);
+        let (message, partly) = (self.messages.first_mut()?, self.partly.as_mut()?);
         if room == Room::Parts && (partly.begun || message.len() > limits.most()) {
             let part = cut(message, limits.most());
             partly.begun = !part.end_of_message;
             if part.end_of_message {
-                self.messages.pop_front();
+                self.messages.pop();
             }
             Some(Answer::Part(part))
         } else if std::mem::take(&mut partly.begun) {
-            self.messages.pop_front();
+            self.messages.pop();
             Some(Answer::Error(ReceiveFailure::InParts))
         } else {
             None
@@ -325,7 +324,7 @@ impl Inbox {
     pub fn shut(&mut self, reason: ReceiveFailure, mut refused: impl FnMut(ReceiveId)) {
         if self.partly.take().is_some_and(|partly| partly.begun) {
             // The rest of it is for nobody.
-            self.messages.pop_front();
+            self.messages.pop();
         }
         if self.shut.is_none() {
             self.messages.truncate(self.pulls);

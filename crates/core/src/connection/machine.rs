@@ -18,15 +18,14 @@
 //! outstanding fate and answer, and nothing after it.
 
 use super::framed::Framed;
-use super::inbox::{Answer, Asker, Inbox};
-use super::outbox::{Outbox, Pack, Pushed};
-use super::partly::{ReceiveLimits, Room};
+use super::inbox::{Answer, Inbox};
+use super::outbox::Outbox;
+use super::partly::Room;
 use super::words::{Event, Input, Output, Role, State};
-use crate::failure::{ConnectionFailure, EstablishmentFailure, ReceiveFailure, SendFailure};
-use crate::message::{Message, MessageId, ReceiveId};
+use crate::failure::{ConnectionFailure, SendFailure};
+use crate::message::{Message, MessageId};
 use crate::properties::{MessageProperties, MessageRules};
 use crate::time::Time;
-use bytes::BytesMut;
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
@@ -40,18 +39,8 @@ enum OurEnd {
     Acknowledged,
 }
 
+pub use sending::Queued;
 pub use swift::Through;
-
-/// What became of a message that was given to be sent.
-#[derive(Debug)]
-pub struct Queued {
-    /// The id that its fate will carry.
-    pub id: MessageId,
-    /// Why it was refused at once, if it was.
-    pub refused: Option<SendFailure>,
-    /// The message, if its content was copied: to be dropped where nothing is locked.
-    pub copied: Option<Message>,
-}
 
 /// One connection. Feed it with [`send`](Self::send), [`receive`](Self::receive) and [`handle`](Self::handle),
 /// and drain [`poll`](Self::poll) after each.
@@ -141,191 +130,6 @@ impl Machine {
     /// Whether a message may still come (RFC 9622 §8.1.11.3, `canReceive`).
     pub fn can_receive(&self) -> bool {
         self.state <= State::Established && !self.inbox.is_shut() && !self.inbox.is_exhausted()
-    }
-
-    /// Queues a message. Its fate is an event, whatever it is, unless the connection is Closed: no event may
-    /// follow the terminal one, so the message comes back at once.
-    #[expect(clippy::result_large_err, reason = "the message comes back as it went in")]
-    pub fn send(&mut self, message: Message, now: Time) -> Result<Queued, (SendFailure, Message)> {
-        if self.state == State::Closed {
-            return Err((SendFailure::Closed, message));
-        }
-        let (id, pushed) = match self.rules.check(&message.context.properties) {
-            Ok(()) => self.outbox.push(message, now),
-            Err(reason) => self.outbox.refuse(SendFailure::Properties(reason), message),
-        };
-        Ok(self.queued(id, pushed))
-    }
-
-    /// Queues the first part of a message, or, with the id of that one, another; `ends` with the last. Each has a fate
-    /// of its own, as a message has after [`send`](Self::send). What is said of the message is said by its first part.
-    #[expect(clippy::result_large_err, reason = "the message comes back as it went in")]
-    pub fn send_part(
-        &mut self,
-        of: Option<MessageId>,
-        message: Message,
-        ends: bool,
-        now: Time,
-    ) -> Result<Queued, (SendFailure, Message)> {
-        if self.state == State::Closed {
-            return Err((SendFailure::Closed, message));
-        }
-        let (id, pushed) = match self.rules.check(&message.context.properties) {
-            Ok(()) => self.outbox.push_part(of, message, ends, now),
-            Err(reason) => self.outbox.refuse(SendFailure::Properties(reason), message),
-        };
-        let full = matches!(pushed, Pushed::Refused(SendFailure::QueueFull, _));
-        let queued = self.queued(id, pushed);
-        if full && let Some(of) = of {
-            // It would have a hole.
-            self.give_up(of);
-            if ends {
-                self.outbox.forget(of);
-            }
-        }
-        Ok(queued)
-    }
-
-    /// The last part of this message will not be given. What was not taken of it comes back; if a part was, the peer
-    /// has half a message, and the connection fails.
-    pub fn abandon(&mut self, of: MessageId) {
-        if self.state != State::Closed {
-            self.give_up(of);
-            self.outbox.forget(of);
-        }
-    }
-
-    fn give_up(&mut self, of: MessageId) {
-        let reason = SendFailure::Incomplete;
-        let Self { outbox, outputs, framed, .. } = self;
-        let mut back = |id, message| {
-            outputs.push_back(Output::Event(Event::SendError { id, message, reason: reason.clone() }));
-        };
-        let Some(begun) = outbox.give_up(of, reason.clone(), &mut back) else { return };
-        let halved = begun && framed.as_mut().is_none_or(|framed| framed.abandon(outbox, &mut back));
-        if halved && self.is_connected() {
-            self.outputs.push_back(Output::Abort);
-            return self.end_with(ConnectionFailure::Incomplete);
-        }
-        if self.state == State::Established {
-            self.tell_of_room();
-        }
-        self.maybe_finish();
-    }
-
-    fn queued(&mut self, id: MessageId, pushed: Pushed) -> Queued {
-        let (refused, copied) = match pushed {
-            Pushed::Kept => (None, None),
-            Pushed::Copied(message) => (None, Some(message)),
-            Pushed::Refused(reason, message) => {
-                self.tell(match reason {
-                    // The other parts of its message have expired.
-                    SendFailure::Expired => Event::Expired { id, message },
-                    _ => Event::SendError { id, message, reason: reason.clone() },
-                });
-                (Some(reason), None)
-            }
-        };
-        Queued { id, refused, copied }
-    }
-
-    /// Queues the messages of a pack, each as [`send`](Self::send) does. False if the connection is Closed: then none
-    /// has a fate.
-    pub fn send_pack(&mut self, pack: Pack, now: Time) -> bool {
-        if self.state == State::Closed {
-            return false;
-        }
-        let Self { outbox, outputs, .. } = self;
-        outbox.push_pack(pack, now, |id, data, reason| {
-            let message = Message::new(data.to_vec());
-            outputs.push_back(Output::Event(Event::SendError { id, message, reason }));
-        });
-        true
-    }
-
-    /// Queues the message of `initiate_with_send`, before any other. Should establishing fail, its fate is the
-    /// EstablishmentError, and no SendError is told (RFC 9622 §9.2.5).
-    pub fn send_first(&mut self, message: Message, now: Time) -> Option<Message> {
-        let queued = self.send(message, now).ok()?;
-        self.first = Some(queued.id);
-        queued.copied
-    }
-
-    /// Asks for one message. The answer is an event, whatever it is, unless the connection is Closed.
-    pub fn receive(&mut self) -> Result<ReceiveId, ReceiveFailure> {
-        self.receive_with(ReceiveLimits::default())
-    }
-
-    /// Asks for one message, or for a part of it (RFC 9622 §9.3.1). The answer is an event, as to
-    /// [`receive`](Self::receive).
-    pub fn receive_with(&mut self, limits: ReceiveLimits) -> Result<ReceiveId, ReceiveFailure> {
-        if self.state == State::Closed {
-            return Err(ReceiveFailure::Closed);
-        }
-        let id = self.inbox.request_with(limits);
-        if self.inbox.is_shut() {
-            self.shut_inbox(ReceiveFailure::Closed);
-        }
-        Ok(id)
-    }
-
-    /// Takes a message by hand; `None` if none is here yet. Whoever waits says so by
-    /// [`begin_pull`](Self::begin_pull), and lets go by [`end_pull`](Self::end_pull).
-    ///
-    /// *Errors*: why no message will come; `Finished` after the peer's end, also when that closed the connection.
-    pub fn pull(&mut self) -> Option<Result<Message, ReceiveFailure>> {
-        let pulled = self.inbox.pull();
-        self.maybe_closed();
-        pulled
-    }
-
-    /// Somebody waits to pull.
-    pub fn begin_pull(&mut self) {
-        self.inbox.begin_pull();
-    }
-
-    /// That one waits no longer.
-    pub fn end_pull(&mut self) {
-        self.inbox.end_pull();
-    }
-
-    /// Whether somebody waits to pull.
-    pub fn is_pulled(&self) -> bool {
-        self.inbox.is_pulled()
-    }
-
-    /// Whether somebody waits to pull and need wait no longer.
-    pub fn is_pull_due(&self) -> bool {
-        self.inbox.is_pull_due()
-    }
-
-    /// Takes a message by hand, as [`pull`](Self::pull) does; if there is none, Readable tells when there is.
-    pub fn try_pull(&mut self) -> Option<Result<Message, ReceiveFailure>> {
-        let pulled = self.pull();
-        if pulled.is_none() {
-            self.inbox.watch();
-        }
-        pulled
-    }
-
-    /// Whether somebody is to be told when there is something to pull.
-    pub fn is_watched(&self) -> bool {
-        self.inbox.is_watched()
-    }
-
-    /// An empty buffer, for what is sent next.
-    pub fn lend(&mut self, buffer: BytesMut) {
-        self.outbox.lend(buffer);
-    }
-
-    /// A buffer that is empty again.
-    pub fn reclaim(&mut self) -> Option<BytesMut> {
-        self.outbox.reclaim()
-    }
-
-    /// The transport takes no more for now: what is left is to occupy no more than it needs.
-    pub fn trim(&mut self) {
-        self.outbox.trim();
     }
 
     /// When the machine is to be told the time, though nothing else happens.
@@ -540,74 +344,6 @@ impl Machine {
         }
     }
 
-    fn close(&mut self) {
-        match self.state {
-            // RFC 9622 §10: what was given for delivery is delivered first, even if that needs establishing.
-            State::Establishing if !self.outbox.is_empty() => {
-                self.close_when_ready = true;
-                for of in self.outbox.unended() {
-                    self.abandon(of);
-                }
-                if self.outbox.is_empty() {
-                    return self.cancel();
-                }
-                self.outbox.seal();
-                self.shut_inbox(ReceiveFailure::Closed);
-            }
-            State::Establishing => self.cancel(),
-            State::Established => {
-                self.state = State::Closing;
-                self.shut_inbox(ReceiveFailure::Closed);
-                self.outbox.seal();
-                if self.our_end == OurEnd::Open {
-                    self.our_end = OurEnd::Due;
-                }
-                for of in self.outbox.unended() {
-                    self.abandon(of);
-                }
-                if self.state == State::Closed {
-                    // One of them was begun.
-                    return;
-                }
-                if let Some(framed) = &mut self.framed {
-                    framed.hurry();
-                }
-                self.maybe_finish();
-                self.maybe_closed();
-            }
-            State::Closing | State::Closed => {}
-        }
-    }
-
-    fn cancel(&mut self) {
-        self.outputs.push_back(Output::CancelEstablishment);
-        self.fail_establishment(EstablishmentFailure::Cancelled);
-    }
-
-    fn fail_establishment(&mut self, failure: EstablishmentFailure) {
-        self.refuse_outbox(&SendFailure::NotEstablished);
-        self.shut_inbox(ReceiveFailure::NotEstablished);
-        self.tell(Event::EstablishmentError(failure));
-        self.release();
-    }
-
-    fn end_with(&mut self, failure: ConnectionFailure) {
-        self.refuse_outbox(&SendFailure::Connection(failure.clone()));
-        self.shut_inbox(ReceiveFailure::Connection(failure.clone()));
-        match failure {
-            ConnectionFailure::AbortedByPeer => self.tell(Event::Aborted),
-            ConnectionFailure::TimedOut => self.tell(Event::Timeout),
-            _ => {}
-        }
-        self.tell(Event::ConnectionError(failure));
-        self.release();
-    }
-
-    fn release(&mut self) {
-        self.state = State::Closed;
-        self.outputs.push_back(Output::Release);
-    }
-
     fn taken(&mut self, take: impl FnOnce(&mut Outbox, &mut dyn FnMut(RangeInclusive<MessageId>, bool))) {
         let was_empty = self.outbox.is_empty();
         let Self { outbox, outputs, our_end, .. } = self;
@@ -645,30 +381,6 @@ impl Machine {
         self.maybe_finish();
     }
 
-    fn maybe_finish(&mut self) {
-        if self.our_end == OurEnd::Due
-            && self.outbox.is_empty()
-            && !self.outbox.has_unended()
-            && self.framed.as_mut().is_none_or(|framed| framed.stop())
-        {
-            self.our_end = OurEnd::Sent;
-            self.outputs.push_back(Output::Finish);
-        }
-    }
-
-    /// A connection ends well when our end is acknowledged, and either the application closed it or the peer's
-    /// end has come and everything before it was taken.
-    fn maybe_closed(&mut self) {
-        let ended = self.our_end == OurEnd::Acknowledged
-            && (self.state == State::Closing
-                || self.state == State::Established && self.inbox.is_exhausted());
-        if ended {
-            self.shut_inbox(ReceiveFailure::Finished);
-            self.tell(Event::Closed);
-            self.release();
-        }
-    }
-
     /// The answer for whoever asked first, if there is something to be said.
     fn answer(&mut self, room: Room) -> Option<Event> {
         let (asker, answer) = self.inbox.answer(room)?;
@@ -678,45 +390,12 @@ impl Machine {
             Answer::Error(reason) => Event::ReceiveError { asker, reason },
         })
     }
-
-    /// Refuses every request that is open. What has come for those who asked is theirs still, room or not: it is no
-    /// more than one read brought.
-    fn shut_inbox(&mut self, reason: ReceiveFailure) {
-        let answers = self.state != State::Establishing && !self.inbox.is_shut();
-        let room = if self.hears_parts { Room::Parts } else { Room::Whole };
-        while let Some(answer) = answers.then(|| self.answer(room)).flatten() {
-            self.tell(answer);
-        }
-        let Self { inbox, outputs, .. } = self;
-        inbox.shut(reason.clone(), |id| {
-            let asker = Asker::Request(id);
-            outputs.push_back(Output::Event(Event::ReceiveError { asker, reason: reason.clone() }));
-        });
-    }
-
-    fn refuse_outbox(&mut self, reason: &SendFailure) {
-        let Self { outbox, outputs, first, framed, .. } = self;
-        let told_already = first.filter(|_| *reason == SendFailure::NotEstablished);
-        let mut first = None;
-        if let Some(framed) = framed {
-            framed.give_back(outbox, |id, message| {
-                outputs.push_back(Output::Event(Event::SendError { id, message, reason: reason.clone() }));
-            });
-        }
-        outbox.refuse_all(|id, message| {
-            if Some(id) == told_already {
-                first = Some(message);
-            } else {
-                outputs.push_back(Output::Event(Event::SendError { id, message, reason: reason.clone() }));
-            }
-        });
-        if let Some(first) = first {
-            outbox.spend(first);
-        }
-    }
 }
 
+mod ending;
 mod framing;
+mod receiving;
+mod sending;
 mod swift;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use super::FramingFailure;
 use super::inlet::{Inlet, Parsed};
 use super::outgoing::Outgoing;
+use super::run::{Found, SentMessages};
 use crate::message::MessageContext;
 use bytes::Bytes;
 use std::fmt;
@@ -83,6 +84,17 @@ pub trait Framer: fmt::Debug + Send {
         context: &MessageContext,
         end_of_message: bool,
     ) -> Result<(), FramingFailure>;
+
+    /// Several whole messages are to be sent, of which the same is said: as by
+    /// [`new_sent_message`](Self::new_sent_message) for each, but without a call for each. The framer sends the first
+    /// ones, as many as it can by [`SentMessages::send`]; the next one after these is given to `new_sent_message`.
+    /// Default: it sends none.
+    ///
+    /// Called only while no message is being sent in parts, and as long as nothing else can go between the messages; so
+    /// whoever has written this one must have written the other as well.
+    fn new_sent_messages(&mut self, messages: &mut SentMessages<'_>) {
+        let _ = messages;
+    }
 
     /// The message that was being sent in parts will not go on, and nothing of it was sent below: forget what is
     /// kept of it. Default: nothing.
@@ -275,6 +287,26 @@ impl MessageFramer<'_> {
     ) {
         if self.may_deliver() {
             self.inlet.deliver_and_advance(context, length, end_of_message);
+        }
+    }
+
+    /// Delivers messages that have come whole, from the cursor on and one after the other, as long as `find` finds the
+    /// next one at the beginning of what follows, which is all that lies in one piece with it: the same as to parse
+    /// each and to deliver it, without a context and a call for each. Of every one of them `context` says what is said.
+    ///
+    /// It ends where `find` gives `None`, where not all of what it found has come, and where it is time to return. So a
+    /// framer goes on in the usual way, which is the one for lengths that make no sense, too. `find` may see the same
+    /// bytes several times.
+    ///
+    /// Before the framer is ready nothing is delivered like this.
+    #[inline]
+    pub fn deliver_run(
+        &mut self,
+        context: impl FnOnce() -> MessageContext,
+        find: impl FnMut(&[u8]) -> Option<Found>,
+    ) {
+        if self.control.ready {
+            self.inlet.deliver_run(context, find);
         }
     }
 

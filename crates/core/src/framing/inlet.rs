@@ -1,8 +1,9 @@
 //! What has come for one framer, and what it makes of it.
 
 use super::FramingFailure;
+use super::run::Found;
 use super::words::{Limits, Part};
-use crate::message::{Message, MessageContext};
+use crate::message::{Chunk, Message, MessageContext, Run};
 use bytes::{Buf, Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::io::BufRead;
@@ -31,10 +32,19 @@ pub(super) struct Inlet {
     idle: u32,
     /// How many bytes of its own the framer has delivered in this turn.
     made: usize,
-    delivered: VecDeque<Part>,
+    delivered: VecDeque<Delivered>,
+    /// How many messages and parts of messages that are.
+    waiting: usize,
     /// Whether the last part that was delivered did not end its message.
     open: bool,
     failure: Option<FramingFailure>,
+}
+
+#[derive(Debug)]
+enum Delivered {
+    Part(Part),
+    /// Whole messages; there is one at least.
+    Run(Run),
 }
 
 #[derive(Debug)]
@@ -82,6 +92,7 @@ impl Inlet {
             idle: 0,
             made: 0,
             delivered: VecDeque::new(),
+            waiting: 0,
             open: false,
             failure: None,
         }
@@ -189,8 +200,7 @@ impl Inlet {
 
     /// Passes on as it is what comes.
     pub(super) fn pass(&mut self, part: Part) {
-        self.open = !part.end_of_message;
-        self.delivered.push_back(part);
+        self.put(part);
     }
 
     /// Throws away what has come and was not delivered.
@@ -209,19 +219,38 @@ impl Inlet {
     pub(super) fn clear(&mut self) {
         self.reset();
         self.delivered.clear();
+        self.waiting = 0;
     }
 
     /// The next part that was delivered.
     #[inline]
     pub(super) fn take_delivered(&mut self) -> Option<Part> {
-        self.delivered.pop_front()
+        let Delivered::Run(run) = self.delivered.front_mut()? else {
+            let Some(Delivered::Part(part)) = self.delivered.pop_front() else { return None };
+            self.waiting -= 1;
+            return Some(part);
+        };
+        let next = run.pop();
+        if run.len() == 0 {
+            self.delivered.pop_front();
+        }
+        self.waiting -= 1;
+        next.map(Part::from)
     }
 
-    /// The next part, if it ends its message.
+    /// The next whole messages, unless a part that does not end its message comes before.
     #[inline]
-    pub(super) fn take_whole(&mut self) -> Option<Message> {
-        self.delivered.front().filter(|part| part.end_of_message)?;
-        self.delivered.pop_front().map(|Part { data, context, .. }| Message { data, context })
+    pub(super) fn take_whole(&mut self) -> Option<Chunk> {
+        match self.delivered.front()? {
+            Delivered::Part(Part { end_of_message: false, .. }) => return None,
+            Delivered::Part(_) | Delivered::Run(_) => {}
+        }
+        let whole = match self.delivered.pop_front()? {
+            Delivered::Part(Part { data, context, .. }) => Chunk::One(Message { data, context }),
+            Delivered::Run(run) => Chunk::Run(run),
+        };
+        self.waiting -= whole.len();
+        Some(whole)
     }
 
     /// How much memory is kept for what came.
@@ -313,8 +342,51 @@ impl Inlet {
         if self.idle > Self::STUCK {
             self.fail(FramingFailure::Stuck);
         } else if self.failure.is_none() {
-            self.open = !end_of_message;
-            self.delivered.push_back(Part { data, context, end_of_message });
+            self.put(Part { data, context, end_of_message });
+        }
+    }
+
+    #[inline]
+    fn put(&mut self, part: Part) {
+        self.open = !part.end_of_message;
+        self.waiting += 1;
+        self.delivered.push_back(Delivered::Part(part));
+    }
+
+    /// Delivers messages that have come whole, one after the other, as long as `find` finds the next one in what
+    /// follows.
+    #[inline]
+    pub(super) fn deliver_run(
+        &mut self,
+        context: impl FnOnce() -> MessageContext,
+        mut find: impl FnMut(&[u8]) -> Option<Found>,
+    ) {
+        // What is in two pieces, or continues a message, takes the other way.
+        let straight = self.joint.is_empty() && !self.piece.is_empty() && !self.open;
+        if !straight || !self.may_go_on() {
+            return;
+        }
+        let (mut at, mut most) = (0, self.limits.batch - self.waiting);
+        let mut run = None;
+        let mut context = Some(context);
+        while most > 0
+            && let Some(Found { before, length, after }) = find(&self.piece[at..])
+            && let Some(all) = before.checked_add(length).and_then(|all| all.checked_add(after))
+            && all > 0
+            && all <= self.piece.len() - at
+        {
+            if let Some(context) = context.take() {
+                run = Run::new(self.piece.clone(), context());
+            }
+            let Some(run) = &mut run else { break };
+            run.push(at + before, length);
+            at += all;
+            most -= 1;
+        }
+        if let Some(run) = run {
+            self.skip(at);
+            self.waiting += run.len();
+            self.delivered.push_back(Delivered::Run(run));
         }
     }
 
@@ -327,7 +399,7 @@ impl Inlet {
         }
         self.failure.is_none()
             && self.earmarks.is_empty()
-            && self.delivered.len() < self.limits.batch
+            && self.waiting < self.limits.batch
             && self.made <= self.limits.unparsed
     }
 

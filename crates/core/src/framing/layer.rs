@@ -5,6 +5,7 @@ use super::contain::contain;
 use super::framer::{Control, Framer, Life, MessageFramer};
 use super::inlet::Inlet;
 use super::outgoing::Outgoing;
+use super::run::SentMessages;
 use super::words::{Below, Limits, Part};
 use crate::message::MessageContext;
 use bytes::Bytes;
@@ -85,6 +86,13 @@ impl Layer {
         self.call(out, Some((context, end_of_message)), |framer, handle| {
             framer.new_sent_message(handle, data, context, end_of_message)
         })
+    }
+
+    /// Lets the framer send as many of them as it can.
+    pub(super) fn new_sent_messages(&mut self, messages: &mut SentMessages<'_>) {
+        if let Err(what) = contain(|| self.framer.new_sent_messages(messages)) {
+            self.control.fail(FramingFailure::Panicked(what));
+        }
     }
 
     /// Forgets the message that was being sent.

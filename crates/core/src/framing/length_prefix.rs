@@ -1,7 +1,7 @@
 //! The length of a message, and the message.
 
 use super::record::Collected;
-use super::{Framer, FramingFailure, MessageFramer, Width};
+use super::{Found, Framer, FramingFailure, MessageFramer, SentMessages, Width};
 use crate::message::MessageContext;
 use bytes::Bytes;
 
@@ -55,6 +55,15 @@ impl LengthPrefix {
     fn longest(&self) -> u64 {
         self.limit.min(self.width.max() - self.counted)
     }
+
+    /// Finds the message at the beginning of this, if its length makes sense.
+    #[inline]
+    fn find(&self, rest: &[u8]) -> Option<Found> {
+        let before = self.width.bytes();
+        let length = self.width.read(rest.get(..before)?).checked_sub(self.counted)?;
+        let length = usize::try_from(length).ok().filter(|_| length <= self.limit)?;
+        Some(Found { before, length, after: 0 })
+    }
 }
 
 impl Default for LengthPrefix {
@@ -79,13 +88,27 @@ impl Framer for LengthPrefix {
         Ok(())
     }
 
+    fn new_sent_messages(&mut self, messages: &mut SentMessages<'_>) {
+        let (longest, width) = (self.longest(), self.width.bytes());
+        let mut header = [0; 8];
+        while let Some(data) = messages.peek()
+            && data.len() as u64 <= longest
+        {
+            self.width.write(data.len() as u64 + self.counted, &mut header);
+            messages.send(&header[..width], &[]);
+        }
+    }
+
     fn abandon_sent_message(&mut self) {
         self.collected.clear();
     }
 
     fn handle_received_data(&mut self, framer: &mut MessageFramer<'_>) -> Result<(), FramingFailure> {
         let width = self.width.bytes();
-        while let Some(header) = framer.parse(width, width) {
+        loop {
+            let context = framer.received_context();
+            framer.deliver_run(|| context, |rest| self.find(rest));
+            let Some(header) = framer.parse(width, width) else { return Ok(()) };
             let Some(length) = self.width.read(header.data).checked_sub(self.counted) else {
                 return Err(FramingFailure::malformed("a length that is shorter than itself"));
             };
@@ -95,6 +118,5 @@ impl Framer for LengthPrefix {
             framer.advance_receive_cursor(width as u64);
             framer.deliver_and_advance_receive_cursor(framer.received_context(), length, true);
         }
-        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! One message for each line.
 
-use super::{Framer, FramingFailure, MessageFramer};
+use super::inlet::position;
+use super::{Found, Framer, FramingFailure, MessageFramer, SentMessages};
 use crate::message::MessageContext;
 use bytes::Bytes;
 
@@ -38,6 +39,13 @@ impl Lines {
         self.limit = bytes;
         self
     }
+
+    /// Finds the line at the beginning of this, if it is not too long.
+    fn find(&self, rest: &[u8]) -> Option<Found> {
+        let end = position(rest, b'\n')?;
+        let length = end - usize::from(rest[..end].ends_with(b"\r"));
+        (length as u64 <= self.limit).then_some(Found { before: 0, length, after: end + 1 - length })
+    }
 }
 
 impl Default for Lines {
@@ -58,7 +66,7 @@ impl Framer for Lines {
         if sent > self.limit {
             return Err(FramingFailure::TooLong { limit: self.limit });
         }
-        if super::inlet::position(data, b'\n').is_some() {
+        if position(data, b'\n').is_some() {
             return Err(FramingFailure::unframeable("a line feed within a line"));
         }
         let ends_in_return = data.last().map_or(self.ends_in_return, |last| *last == b'\r');
@@ -76,6 +84,17 @@ impl Framer for Lines {
         Ok(())
     }
 
+    fn new_sent_messages(&mut self, messages: &mut SentMessages<'_>) {
+        let end: &[u8] = if self.with_return { b"\r\n" } else { b"\n" };
+        while let Some(data) = messages.peek()
+            && data.len() as u64 <= self.limit
+            && !data.ends_with(b"\r")
+            && position(data, b'\n').is_none()
+        {
+            messages.send(&[], end);
+        }
+    }
+
     fn abandon_sent_message(&mut self) {
         self.sent = 0;
         self.ends_in_return = false;
@@ -83,6 +102,8 @@ impl Framer for Lines {
 
     fn handle_received_data(&mut self, framer: &mut MessageFramer<'_>) -> Result<(), FramingFailure> {
         loop {
+            let context = framer.received_context();
+            framer.deliver_run(|| context, |rest| self.find(rest));
             let Some(length) = framer.find(b'\n') else {
                 // One more may be the carriage return.
                 let too_long = framer.available() as u64 > self.limit.saturating_add(1);

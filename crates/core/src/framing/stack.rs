@@ -30,8 +30,9 @@ use super::framer::{Framer, Life};
 use super::layer::{Layer, Outcome};
 use super::outgoing::{Mark, Outgoing};
 use super::passthrough::Passthrough;
+use super::run::SentMessages;
 use super::words::{Below, Limits, Output, Part};
-use crate::message::{Message, MessageContext};
+use crate::message::{Chunk, Message, MessageContext};
 use bytes::Bytes;
 use std::collections::VecDeque;
 
@@ -223,6 +224,23 @@ impl FramerStack {
         Ok(written)
     }
 
+    /// Frames as many of these whole messages as can be framed at once; the others go by [`send`](Self::send), one by
+    /// one. To a byte stream.
+    pub(crate) fn send_run(&mut self, messages: &mut SentMessages<'_>) {
+        if !self.is_ready() || self.sending != Sending::None {
+            return;
+        }
+        let Some((lowest, above)) = self.layers.split_first_mut() else { return };
+        if lowest.is_passed_by() || !above.iter().all(Layer::is_passed_by) {
+            return;
+        }
+        lowest.new_sent_messages(messages);
+        // Of itself it can have said nothing else.
+        if let Err(failure) = lowest.take_failure() {
+            self.fail(0, *failure);
+        }
+    }
+
     /// The message that is being sent in parts will not go on, if there is one. Whether bytes of it were written: then
     /// the peer has half a message, and the connection has to end.
     pub fn abandon(&mut self) -> bool {
@@ -285,13 +303,13 @@ impl FramerStack {
     /// Takes out messages that were delivered already, as long as `more`, and the next is whole: the first one is, unless
     /// a part that did not end its message came before. The same as by [`poll`](Self::poll), for whoever takes many.
     #[inline]
-    pub(crate) fn take_whole(&mut self, mut more: impl FnMut(Message) -> bool) {
+    pub(crate) fn take_whole(&mut self, mut more: impl FnMut(Chunk) -> bool) {
         if self.ready == Telling::Due {
             return;
         }
         let Some(top) = self.layers.last_mut() else { return };
-        while let Some(message) = top.inlet.take_whole() {
-            if !more(message) {
+        while let Some(chunk) = top.inlet.take_whole() {
+            if !more(chunk) {
                 return;
             }
         }

@@ -1,7 +1,7 @@
 //! The type of a message, its length, and the message.
 
 use super::record::Collected;
-use super::{Framer, FramingFailure, LengthPrefix, MessageFramer, Width};
+use super::{Found, Framer, FramingFailure, LengthPrefix, MessageFramer, SentMessages, Width};
 use crate::message::MessageContext;
 use bytes::Bytes;
 
@@ -50,6 +50,17 @@ impl Tlv {
         self
     }
 
+    /// Finds the message at the beginning of this, if it is of this type and its length makes sense.
+    #[inline]
+    fn find(&self, rest: &[u8], kind: Type) -> Option<Found> {
+        let middle = self.types.bytes();
+        let before = middle + self.lengths.bytes();
+        let header = rest.get(..before)?;
+        let length = self.lengths.read(&header[middle..]);
+        let length = usize::try_from(length).ok().filter(|_| length <= self.limit)?;
+        (self.types.read(header) == kind.0).then_some(Found { before, length, after: 0 })
+    }
+
     /// With messages up to so many bytes. Default: 16 MiB. No message is longer than its length can say.
     #[must_use]
     pub fn limit(mut self, bytes: u64) -> Self {
@@ -90,6 +101,23 @@ impl Framer for Tlv {
         Ok(())
     }
 
+    fn new_sent_messages(&mut self, messages: &mut SentMessages<'_>) {
+        let Type(kind) = messages.context().get().copied().unwrap_or_default();
+        if kind > self.types.max() {
+            return;
+        }
+        let limit = self.limit.min(self.lengths.max());
+        let mut header = [0; 16];
+        let middle = self.types.bytes();
+        self.types.write(kind, &mut header);
+        while let Some(data) = messages.peek()
+            && data.len() as u64 <= limit
+        {
+            self.lengths.write(data.len() as u64, &mut header[middle..]);
+            messages.send(&header[..middle + self.lengths.bytes()], &[]);
+        }
+    }
+
     fn abandon_sent_message(&mut self) {
         self.collected.clear();
     }
@@ -106,7 +134,9 @@ impl Framer for Tlv {
             framer.advance_receive_cursor(header as u64);
             let mut context = framer.received_context();
             context.add(kind);
-            framer.deliver_and_advance_receive_cursor(context, length, true);
+            framer.deliver_and_advance_receive_cursor(context.clone(), length, true);
+            // Those that follow usually are of the same type.
+            framer.deliver_run(|| context, |rest| self.find(rest, kind));
         }
         Ok(())
     }

@@ -95,10 +95,10 @@ impl Machine {
             if self.state == State::Established
                 && let Some(place) = self.inbox.place()
             {
-                framed.take_whole(|message| {
-                    messages += 1;
-                    bytes += message.len();
-                    place.push_back(message);
+                framed.take_whole(|chunk| {
+                    messages += chunk.len();
+                    bytes += chunk.bytes();
+                    place.push_chunk(chunk);
                     messages < MESSAGES && bytes < BYTES
                 });
                 if messages >= MESSAGES || bytes >= BYTES {

@@ -1,7 +1,7 @@
 //! The transition table, and what the machine says, sentence by sentence.
 
 use super::*;
-use crate::failure::Failure;
+use crate::failure::{EstablishmentFailure, Failure, ReceiveFailure};
 
 #[test]
 fn the_message_of_initiate_with_send_shares_the_fate_of_the_establishment() {

@@ -4,7 +4,7 @@ use super::Batch;
 use super::run::Run;
 use super::spares::Spares;
 use crate::message::{Message, MessageContext};
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
@@ -174,6 +174,26 @@ impl Lane {
             Some(Segment::Whole(..)) => return self.pop(spares),
             Some(Segment::Run(run)) => run.share(),
             None => self.open.share(),
+        };
+        self.let_go(spares);
+        shared
+    }
+
+    /// The run at the front, if that is one.
+    pub(super) fn first_run(&self) -> Option<&Run> {
+        match self.closed.front() {
+            Some(Segment::Run(run)) => Some(run),
+            Some(Segment::Whole(..)) => None,
+            None => Some(&self.open).filter(|run| !run.is_empty()),
+        }
+    }
+
+    /// Takes the first messages of that run out: [`Run::share_many`].
+    pub(super) fn share_many(&mut self, count: usize, bytes: usize, spares: &mut Spares) -> Bytes {
+        let shared = match self.closed.front_mut() {
+            Some(Segment::Run(run)) => run.share_many(count, bytes),
+            Some(Segment::Whole(..)) => return Bytes::new(),
+            None => self.open.share_many(count, bytes),
         };
         self.let_go(spares);
         shared

@@ -1,9 +1,10 @@
 //! Small messages, end to end in one buffer.
 
 use super::Batch;
+use crate::framing::run::Span;
 use crate::message::{Message, MessageContext};
 use bytes::{Bytes, BytesMut};
-use std::collections::VecDeque;
+use std::collections::{VecDeque, vec_deque};
 use std::ops::RangeInclusive;
 
 /// Messages of one context whose contents lie end to end, so that one slice of a write has them all.
@@ -11,7 +12,7 @@ use std::ops::RangeInclusive;
 /// What is kept of each is its id and its size, and of neighbours of one size with consecutive ids no more than of
 /// one: to queue a thousand messages like this costs a thousand copies and nothing else.
 #[derive(Debug, Default)]
-pub(super) struct Run {
+pub(in crate::connection) struct Run {
     buffer: BytesMut,
     /// How many bytes at the beginning of the buffer have left.
     taken: usize,
@@ -23,14 +24,6 @@ pub(super) struct Run {
     context: Option<Box<MessageContext>>,
     /// Messages were taken out that are in its buffer still.
     is_shared: bool,
-}
-
-/// Messages of one size with consecutive ids.
-#[derive(Clone, Copy, Debug, Default)]
-struct Span {
-    first: u64,
-    size: u32,
-    count: u32,
 }
 
 impl Run {
@@ -190,6 +183,11 @@ impl Run {
         (!self.is_empty() && self.spans.is_empty()).then(|| self.last.first..=self.next() - 1)
     }
 
+    /// Whether there are messages after those.
+    pub(super) fn has_more_sizes(&self) -> bool {
+        !self.spans.is_empty()
+    }
+
     /// The first messages of one size.
     pub(super) fn batch(&self) -> Batch<'_> {
         let (size, count) = self.sizes();
@@ -234,6 +232,31 @@ impl Run {
         let id = self.take(1);
         self.taken = 0;
         (id, Message { data: data.freeze(), context })
+    }
+
+    /// Its messages: their contents, and which ones they are.
+    pub(in crate::connection) fn messages(&self) -> (&[u8], vec_deque::Iter<'_, Span>, Span) {
+        (self.rest(), self.spans.iter(), self.last)
+    }
+
+    /// What is said of each of its messages; `None` = nothing.
+    pub(in crate::connection) fn context(&self) -> Option<&MessageContext> {
+        self.context.as_deref()
+    }
+
+    /// Takes out the first messages, so many and with so many bytes, as [`share`](Self::share) does with one: their
+    /// contents, end to end.
+    pub(super) fn share_many(&mut self, mut count: usize, bytes: usize) -> Bytes {
+        let mut data = self.buffer.split_to(self.taken + bytes);
+        bytes::Buf::advance(&mut data, self.taken);
+        self.is_shared = true;
+        while count > 0 && !self.is_empty() {
+            let some = self.sizes().1.min(count);
+            self.take(some);
+            count -= some;
+        }
+        self.taken = 0;
+        data.freeze()
     }
 
     /// Moves what is left of a large buffer into one of its size; the large one.

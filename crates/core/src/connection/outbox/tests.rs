@@ -1,5 +1,6 @@
 use super::*;
 use crate::properties::Lifetime;
+use std::io::IoSlice;
 use std::time::Duration;
 
 const NOW: Time = Time::ZERO;
