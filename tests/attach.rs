@@ -454,8 +454,10 @@ fn an_arbiter_that_stops_ends_the_connections_that_its_actors_drive() {
 // ---------- Many
 
 /// Keeps every connection that it hears of, and sends back what comes.
+#[derive(Clone, Default)]
 struct Echo {
     most: Arc<Mutex<usize>>,
+    restarts: Arc<Mutex<usize>>,
 }
 
 impl Actor for Echo {
@@ -475,11 +477,22 @@ impl Handler<ConnectionReceived> for Echo {
     }
 }
 
+impl Supervised for Echo {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        *self.restarts.lock().unwrap() += 1;
+    }
+}
+
 impl Handler<Received> for Echo {
     type Result = ();
 
-    fn handle(&mut self, event: Received, _: &mut Self::Context) {
+    fn handle(&mut self, event: Received, ctx: &mut Self::Context) {
         for message in event.messages {
+            match &message.data[..] {
+                b"panic" => panic!("the handler panics over one of many"),
+                b"stop" => ctx.stop(),
+                _ => {}
+            }
             event.connection.send(message);
         }
     }
@@ -498,8 +511,9 @@ fn one_actor_drives_many_connections_and_lives_as_long_as_the_last() {
     run(async {
         const MANY: usize = 200;
         let transport = Transport::start();
-        let most = Arc::new(Mutex::new(0));
-        let server = Echo { most: most.clone() }.start();
+        let echo = Echo::default();
+        let most = echo.most.clone();
+        let server = echo.start();
         let listener = Preconnection::new(&transport)
             .local("127.0.0.1:0")
             .subscribe::<ConnectionReceived, _>(&server)
@@ -534,4 +548,51 @@ fn one_actor_drives_many_connections_and_lives_as_long_as_the_last() {
         .await;
         nobody_is_left(&transport).await;
     });
+}
+
+#[test]
+fn a_panic_over_one_connection_costs_an_actor_none_of_those_that_it_has_adopted() {
+    const MANY: usize = 20;
+    let _quiet = neatflow_testing::quiet_panics("the handler panics over one of many");
+    run(async {
+        let transport = Transport::start();
+        let echo = Echo::default();
+        let child = supervise(echo.clone(), Plan::transient());
+        let server = child.addr().clone();
+        let listener = Preconnection::new(&transport)
+            .local("127.0.0.1:0")
+            .subscribe::<ConnectionReceived, _>(&server)
+            .listen()
+            .unwrap();
+        let here = within(listener.listening()).await.unwrap()[0];
+        let mut peers = Vec::new();
+        for _ in 0..MANY {
+            peers.push(within(tokio::net::TcpStream::connect(here)).await.unwrap());
+        }
+        exchange(&mut peers, b"before").await;
+        // Alone: what came with it would be gone with it.
+        peers[0].write_all(b"panic").await.unwrap();
+        eventually("it has been restarted", async || *echo.restarts.lock().unwrap() == 1).await;
+        exchange(&mut peers, b"after.").await;
+        listener.stop();
+        drop(listener);
+        peers[0].write_all(b"stop").await.unwrap();
+        eventually("the actor has stopped", async || !server.connected()).await;
+        // Something happens, and there is nobody who keeps them.
+        for peer in &mut peers {
+            let _ = peer.write_all(b"?").await;
+            let _ = within(peer.read_to_end(&mut Vec::new())).await;
+        }
+        nobody_is_left(&transport).await;
+    });
+}
+
+/// To each, and back.
+async fn exchange(peers: &mut [tokio::net::TcpStream], word: &[u8; 6]) {
+    for (n, peer) in peers.iter_mut().enumerate() {
+        peer.write_all(word).await.unwrap();
+        let mut back = [0; 6];
+        within(peer.read_exact(&mut back)).await.unwrap();
+        assert_eq!(&back, word, "connection {n}");
+    }
 }

@@ -1,5 +1,6 @@
 //! What an actor that drives a connection in its own turn is to hear.
 
+use super::handle::Connection;
 use super::heard::Heard;
 use super::moving::Moving;
 use super::set::Seat;
@@ -92,8 +93,8 @@ impl Attached {
         None
     }
 
-    /// The same subscription, by the mailbox, and what it has not heard.
-    pub(crate) fn fall_back(self) -> (Subscription, Heard) {
-        (self.subscription.standing_in(self.seat.set), self.events)
+    /// The same subscription, by the mailbox, with the handle that keeps the connection open; and what it has not heard.
+    pub(crate) fn fall_back(self, kept: Option<Connection>) -> (Subscription, Heard) {
+        (self.subscription.standing_in(self.seat.set, kept), self.events)
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn hand_over(engine: Box<Engine>, claim: Claim) -> Option<Box<Engine>
         None => Some(engine),
     };
     refused.map(|mut engine| {
-        engine.fall_back();
+        engine.fall_back(None);
         engine
     })
 }

@@ -10,6 +10,7 @@ mod transfer;
 use super::attached::Claim;
 use super::buffers;
 use super::guarded::Locked;
+use super::handle::Connection;
 use super::heard::Heard;
 use super::learning;
 use super::linger::linger;
@@ -238,6 +239,7 @@ impl Engine {
         self.read_on(cx);
         let shared = self.duty.shared.clone();
         let mut core = shared.lock();
+        core.bury();
         if let Some(fact) = self.fact.take() {
             core.feed(&shared, fact);
         }
@@ -409,9 +411,10 @@ impl Engine {
         timer.as_mut().poll(cx)
     }
 
-    /// The actor it was attached to cannot be reached: it hears by its mailbox.
-    pub(super) fn fall_back(&mut self) {
-        let seat = self.duty.shared.lock().fall_back(&mut self.hearing);
+    /// The actor it was attached to cannot be reached: it hears by its mailbox, and keeps the connection open there, if
+    /// it is to.
+    pub(super) fn fall_back(&mut self, kept: Option<Connection>) {
+        let seat = self.duty.shared.lock().fall_back(&mut self.hearing, kept);
         if let Some(seat) = seat {
             set::vacate(seat, &self.duty.shared);
         }

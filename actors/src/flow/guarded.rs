@@ -3,7 +3,7 @@
 use super::attached::{Attached, Claim};
 use super::buffers;
 use super::fates::Fates;
-use super::handle::ConnectionRef;
+use super::handle::{Connection, ConnectionRef};
 use super::heard::Heard;
 use super::set::Seat;
 use super::shared::{End, Shared};
@@ -55,6 +55,8 @@ pub(crate) struct Leaving {
     pub(crate) events: Vec<Event>,
     pub(crate) subscriptions: Vec<Subscription>,
     messages: Vec<Message>,
+    /// Perhaps the last handles.
+    kept: Vec<Connection>,
 }
 
 impl Drop for Leaving {
@@ -110,12 +112,15 @@ impl Core {
     }
 
     /// Ends the attachment: what the actor is to hear comes by its mailbox from now on, and so does what it was to hear
-    /// already, `heard` first. The place that it had.
-    pub(crate) fn fall_back(&mut self, heard: &mut Heard) -> Option<Seat> {
-        let attached = self.attached.take()?;
+    /// already, `heard` first. What it keeps open it goes on keeping, as long as it lives. The place that it had.
+    pub(crate) fn fall_back(&mut self, heard: &mut Heard, kept: Option<Connection>) -> Option<Seat> {
+        let Some(attached) = self.attached.take() else {
+            self.leaving().kept.extend(kept);
+            return None;
+        };
         let seat = attached.seat;
         self.claim = None;
-        let (subscription, events) = attached.fall_back();
+        let (subscription, events) = attached.fall_back(kept);
         let events = heard.chain(events);
         if subscription.is_alive() {
             events.for_each(|event| subscription.deliver(event));
@@ -129,6 +134,12 @@ impl Core {
             self.leaving().subscriptions.push(subscription);
         }
         Some(seat)
+    }
+
+    /// Actors that would drive the connection themselves, and are no more, let go of it.
+    pub(crate) fn bury(&mut self) {
+        let dead = self.subscribers.bury();
+        self.let_go(dead);
     }
 
     /// Lets lifetimes and patience run out; when the next one will.
@@ -251,7 +262,7 @@ impl Core {
         self.let_go(removed);
         // A claim stands: whoever made it drives the connection, though it hears nothing.
         if let Some(attached) = self.attached.take_if(|attached| attached.id() == id) {
-            let (subscription, events) = attached.fall_back();
+            let (subscription, events) = attached.fall_back(None);
             self.leaving().subscriptions.push(subscription);
             self.leaving().events.extend(events);
         }

@@ -15,6 +15,7 @@ use super::attached::{Attached, Claim};
 use super::driver::{drive, hand_over};
 use super::engine::{Engine, Turn};
 use super::handle::{Connection, ConnectionRef};
+use super::heard::Heard;
 use super::moving::Moving;
 use super::pace::{Pace, yield_to_others};
 use super::shared::Shared;
@@ -103,7 +104,7 @@ fn await_arrival(seat: Seat, shared: &Arc<Shared>) -> oneshot::Sender<Moving> {
         let Ok(moving) = arrival.await else { return vacate(seat, &shared) };
         shared.lock().home = Some(std::thread::current().id());
         if let Some(mut engine) = self::seat(seat, Box::new(Engine::arrive(moving))) {
-            engine.fall_back();
+            engine.fall_back(None);
             drive(engine);
         }
     });
@@ -229,7 +230,9 @@ impl<A: Actor<Context = Context<A>>> FlowSet<A> {
         self.0.attach::<S>(connection.shared(), None, ctx)
     }
 
-    /// The same, and keeps the connection open until it has ended.
+    /// The same, and keeps the connection open until it has ended, also when the actor restarts meanwhile. When the actor
+    /// ends its connections are let go of: at once those that it drives, and with the next thing that happens on them
+    /// those that it has heard of by its mailbox since it was restarted.
     pub fn adopt<S: EventSet<A>>(&self, connection: Connection, ctx: &mut Context<A>) -> SubscriptionId {
         let shared = connection.shared().clone();
         self.0.attach::<S>(&shared, Some(connection), ctx)
@@ -283,7 +286,8 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
             return id;
         }
         // It may have fallen back to the mailbox before.
-        let relieved = core.subscribers.relieve(self.key);
+        let mut relieved = core.subscribers.relieve(self.key);
+        let kept = kept.or_else(|| relieved.iter_mut().find_map(Subscription::take_kept));
         core.let_go(relieved);
         let subscription = Subscription::new(subscriber.clone(), core.subscribers.window(), &shared.waker);
         match &mut core.attached {
@@ -297,7 +301,10 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
                 }
             }
             // Somebody else drives it.
-            Some(_) => core.subscribe(subscriber, &shared.waker),
+            Some(_) => {
+                let dead = core.subscribers.admit(subscription.standing_in(self.key, kept));
+                core.let_go(dead);
+            }
             None => {
                 let seat = Seat { set: self.key, index: self.reserve::<S>(shared, kept) };
                 core.attached = Some(Box::new(Attached::new(seat, subscription)));
@@ -375,11 +382,14 @@ impl<A: Actor<Context = Context<A>>> Set<A> {
         self.running.set(false);
         let mouth = self.mouth.take();
         drop(mouth);
-        for mut place in self.places.take().drain() {
-            // One that has not arrived yet finds nobody when it does.
-            if let Some(mut engine) = place.engine.take() {
-                engine.fall_back();
-                drive(engine);
+        for Place { shared, kept, engine, .. } in self.places.take().drain() {
+            match engine {
+                Some(mut engine) => {
+                    engine.fall_back(kept);
+                    drive(engine);
+                }
+                // It has not arrived yet, and finds nobody when it does.
+                None => drop(shared.lock().fall_back(&mut Heard::default(), kept)),
             }
         }
     }

@@ -351,7 +351,7 @@ impl Shared {
             }
         }
         // Nobody will take it into its turn any more.
-        let seat = core.fall_back(&mut Heard::default());
+        let seat = core.fall_back(&mut Heard::default(), None);
         core.notify();
         drop(core);
         if let Some(seat) = seat {

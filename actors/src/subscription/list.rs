@@ -3,7 +3,7 @@
 use super::{Kinds, Subscriber, SubscriptionId, as_parts};
 use crate::credit::{Credit, Window};
 use crate::events::{Event, EventKind};
-use crate::flow::SetKey;
+use crate::flow::{Connection, SetKey};
 use futures::task::AtomicWaker;
 use neatflow_core::Time;
 use std::sync::Arc;
@@ -25,8 +25,15 @@ pub(crate) struct Subscription {
     subscriber: Subscriber,
     window: Arc<Window>,
     patience: Option<Patience>,
-    /// The actor drove the connection before, and may again.
-    stand_in: Option<SetKey>,
+    stand_in: Option<Box<StandIn>>,
+}
+
+/// The actor would drive the connection itself, and may again.
+#[derive(Debug)]
+struct StandIn {
+    set: SetKey,
+    /// Keeps the connection open, if the actor is to.
+    kept: Option<Connection>,
 }
 
 /// How long a subscriber may be without room.
@@ -54,10 +61,15 @@ impl Subscription {
         self.window.credit()
     }
 
-    /// For an actor that drove the connection itself.
-    pub(crate) fn standing_in(mut self, set: SetKey) -> Self {
-        self.stand_in = Some(set);
+    /// For an actor that would drive the connection itself, with the handle that keeps it open.
+    pub(crate) fn standing_in(mut self, set: SetKey, kept: Option<Connection>) -> Self {
+        self.stand_in = Some(Box::new(StandIn { set, kept }));
         self
+    }
+
+    /// The handle that keeps the connection open; somebody else does so from now on.
+    pub(crate) fn take_kept(&mut self) -> Option<Connection> {
+        self.stand_in.as_mut()?.kept.take()
     }
 
     pub(crate) fn wants(&self, kind: EventKind) -> bool {
@@ -144,7 +156,13 @@ impl Subscriptions {
 
     /// Removes what stands in for an actor that drives the connection again.
     pub(crate) fn relieve(&mut self, set: SetKey) -> Vec<Subscription> {
-        self.take(|one| one.stand_in == Some(set))
+        self.take(|one| one.stand_in.as_ref().is_some_and(|stand_in| stand_in.set == set))
+    }
+
+    /// Removes what stands in for actors that are no more: they keep nothing open.
+    pub(crate) fn bury(&mut self) -> Vec<Subscription> {
+        let is_left = |one: &Subscription| one.stand_in.is_some() && !one.is_alive();
+        if self.list.iter().any(is_left) { self.take(|one| is_left(one)) } else { Vec::new() }
     }
 
     /// Removes everybody.
