@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use actix::prelude::*;
+use futures::StreamExt;
 use neatflow_actors::events::{Event, EventKind, Expired, Received, SendError, SoftError};
 use neatflow_actors::flow::Connection;
 use neatflow_core::properties::Lifetime;
@@ -232,5 +233,43 @@ fn an_answer_that_has_a_lifetime_expires_while_there_is_no_room_for_it() {
         assert_eq!(heard.take(), [EventKind::Received]);
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert_eq!(heard.take(), [EventKind::Expired]);
+    });
+}
+
+#[test]
+fn many_messages_that_are_made_in_place_are_sent_in_order_each_with_its_fate() {
+    paused(async {
+        let (connection, peer) = established().await;
+        let events = connection.events();
+        let sent = connection.writer().send_many_with(4, 3_000, |number, room| {
+            room.copy_from_slice(&(number as u32).to_be_bytes());
+        });
+        settle().await;
+        assert_eq!(sent, 3_000);
+        assert_eq!(peer.take(), Vec::from_iter((0..3_000_u32).flat_map(u32::to_be_bytes)));
+        connection.abort();
+        let sent = events.filter_map(async |event| match event {
+            Event::Sent(sent) => Some(sent.id.0),
+            _ => None,
+        });
+        assert_eq!(sent.collect::<Vec<_>>().await, Vec::from_iter(0..3_000));
+    });
+}
+
+#[test]
+fn whoever_makes_many_messages_makes_as_many_as_are_welcome() {
+    const MARK: usize = 256 * 1024;
+    paused(async {
+        let (connection, peer) = established().await;
+        peer.window(0);
+        let mut out = connection.writer();
+        assert_eq!(out.send_many_with(64, 0, |_, _| {}), 0);
+        assert_eq!(out.send_many_with(64, usize::MAX, |_, _| {}), MARK / 64 + 1);
+        assert!(out.is_high());
+        assert_eq!(out.send_many_with(64, usize::MAX, |_, _| {}), 1, "a polite sender would wait");
+        assert_eq!(out.send_many_with(0, usize::MAX, |_, _| {}), 1);
+        drop(out);
+        let (other, _peer) = established().await;
+        assert_eq!(other.writer().send_many_with(0, usize::MAX, |_, _| {}), MARK + 1);
     });
 }
