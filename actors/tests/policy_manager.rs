@@ -160,7 +160,7 @@ fn to_an_address_one_call_answers_both() {
             let told = eligible(&manager, wanted.clone()).await;
             let call = Rank {
                 request: wanted.clone(),
-                branches: told.branches.into(),
+                branches: told.branches,
                 resolved: Vec::new(),
                 roster: Roster::new(),
             };

@@ -92,7 +92,7 @@ impl HappyEyeballs {
             Ok(Eligibility { branches, network, .. }) => (branches, network),
             Err(failure) => {
                 debug!(self.logger, "nothing is eligible any more"; "reason" => %failure);
-                (Vec::new(), Network::default())
+                (Arc::default(), Network::default())
             }
         };
         for (aim, target) in targets(&self.request, &branches, self.services.secure_dns) {
@@ -101,7 +101,7 @@ impl HappyEyeballs {
                 self.tell(Input::Target(target));
             }
         }
-        self.ranking.branches = branches.into();
+        self.ranking.branches = branches;
         self.tell(Input::Network(network));
         self.rouse();
     }

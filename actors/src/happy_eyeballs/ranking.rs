@@ -7,7 +7,6 @@ use actix::prelude::*;
 use neatflow_core::policy::{Branch, Resolved, Roster};
 use neatflow_core::racing::{Endpoint, Entry, Found, Input, Mode, Race, Rule};
 use neatflow_core::{Candidate, CandidateId, EstablishmentFailure};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What the policy manager made of what was found.
@@ -108,18 +107,20 @@ impl HappyEyeballs {
         let ranking = &mut self.ranking;
         (ranking.roster, ranking.why_none) = (roster, why_none);
         let found: Vec<Found> = std::mem::take(&mut ranking.found).into_iter().flatten().collect();
-        let places: BTreeMap<CandidateId, usize> = candidates.iter().map(|one| one.id).zip(0..).collect();
+        // They are few: a list is as fast as a map, and smaller.
+        let as_ranked: Vec<CandidateId> = candidates.iter().map(|one| one.id).collect();
+        let place_of = |id: CandidateId| as_ranked.iter().position(|known| *known == id);
         // Within a path: what is preferred of paths is preferred whoever won.
         for path in candidates.chunk_by_mut(|one, other| one.interface == other.interface) {
             memory.reorder(path, |candidate| (candidate.remote.ip().to_canonical(), &candidate.transport));
         }
-        let moved = candidates.iter().zip(0..).any(|(one, place)| places.get(&one.id) != Some(&place));
+        let moved = candidates.iter().zip(&as_ranked).any(|(one, ranked)| one.id != *ranked);
         // There the priority is a time, and whoever ranks may have set it.
         let timed = matches!(self.services.racing.mode, Mode::Neat(_)) && !moved;
         let entry = |(place, candidate): (usize, &Candidate)| {
             let found = found.iter().find(|found| is_of(found, candidate));
             let before = place.checked_sub(1).and_then(|before| candidates.get(before));
-            let moved = before.is_some_and(|before| places.get(&before.id) > places.get(&candidate.id));
+            let moved = before.is_some_and(|before| place_of(before.id) > place_of(candidate.id));
             let rule = before.map_or(Rule::First, |before| decided(before, candidate, found, moved));
             let learned = || memory.delays.get(&candidate.remote.ip().to_canonical()).copied();
             let delay = found.and_then(|found| found.delay).or_else(learned);

@@ -171,7 +171,7 @@ impl HappyEyeballs {
         let race = Race::to(targets, network, memory, config).ranked_elsewhere();
         self.race = Some(Box::new(race));
         self.request = request;
-        (self.ranking.branches, self.ranking.aims, self.ranking.first) = (branches.into(), aims, first);
+        (self.ranking.branches, self.ranking.aims, self.ranking.first) = (branches, aims, first);
         self.rouse();
     }
 

@@ -46,7 +46,7 @@ impl Eligible {
 #[non_exhaustive]
 pub struct Eligibility {
     /// Which paths and protocols are eligible, best first.
-    pub branches: Vec<Branch>,
+    pub branches: Arc<[Branch]>,
     /// The network that these paths lead to.
     pub network: Network,
     /// What earlier races on it have taught. The default for an isolated session (RFC 9622 §8.1.10), and where no race

@@ -83,7 +83,7 @@ impl Handler<Eligible> for RemotePolicy {
             };
             match left {
                 Ok(left) if left.is_empty() => return Err(ruled_out(&config)),
-                Ok(left) => eligibility.branches = left,
+                Ok(left) => eligibility.branches = left.into(),
                 Err(why) => Self::absent(&config, &logger, why).map_or(Ok(()), Err)?,
             }
             debug!(logger, "call 1 elsewhere"; "branches" => eligibility.branches.len());

@@ -175,7 +175,7 @@ fn of_one_address_call_1_knows_what_call_2_would_say() {
         let first = engine.first(&request, &inventory, Time::ZERO).unwrap();
 
         let mut transports: Vec<Protocol> = Vec::new();
-        for branch in &first.branches {
+        for branch in first.branches.iter() {
             if !transports.contains(&branch.protocol) {
                 transports.push(branch.protocol.clone());
             }

@@ -51,7 +51,7 @@ pub struct Branch {
 #[non_exhaustive]
 pub struct First {
     /// What is eligible, best first.
-    pub branches: Vec<Branch>,
+    pub branches: Arc<[Branch]>,
     /// Where nothing has to be resolved, what call 2 makes of the addresses that are known, in their order; else none.
     pub candidates: Vec<Candidate>,
     /// Which of these has which id.
@@ -98,7 +98,7 @@ impl Engine {
         inventory: &Inventory,
         now: Time,
     ) -> Result<Vec<Branch>, EstablishmentFailure> {
-        self.first(request, inventory, now).map(|first| first.branches)
+        self.first(request, inventory, now).map(|first| first.branches.to_vec())
     }
 
     /// As [`branches`](Self::branches), and, where nothing has to be resolved, what call 2 says of the addresses that
@@ -130,6 +130,7 @@ impl Engine {
         let is_known =
             |remote: &RemoteEndpoint| remote.literal().is_some() && remote.unresolved_service().is_none();
         if !request.remotes.iter().all(is_known) {
+            let branches = branches.into();
             return Ok(First { branches, candidates: Vec::new(), roster: Roster::new() });
         }
         let mut roster = Roster::new();
@@ -138,7 +139,7 @@ impl Engine {
         if candidates.is_empty() {
             return Err(self.why_none(request, &branches, &[], inventory));
         }
-        Ok(First { branches, candidates, roster })
+        Ok(First { branches: branches.into(), candidates, roster })
     }
 
     /// Call 2, after resolution, and again whenever more answers are in (with the earlier ones): the candidates in

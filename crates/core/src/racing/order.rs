@@ -56,11 +56,21 @@ struct Dealt {
     address: AddressRule,
 }
 
+/// Who has the last word on an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LastWord {
+    /// The last winner comes first, and transports that failed lately come last.
+    History,
+    /// Whoever ranks what was found.
+    Others,
+}
+
 /// Everything that can be tried, in order, and what decided it. Nothing is there twice, and no more than `max_list`.
 pub(super) fn arrange(
     groups: &[Group],
     network: &Network,
     memory: &Memory,
+    last_word: LastWord,
     config: &Config,
 ) -> Vec<(Endpoint, Rule)> {
     let sorted: Vec<Sorted<'_>> =
@@ -90,9 +100,14 @@ pub(super) fn arrange(
             }
         }
     }
-    let mut seen = BTreeSet::new();
-    list.retain(|dealt: &Dealt| seen.insert(dealt.endpoint.key()));
-    remember(list, memory, config)
+    if list.len() > 1 {
+        let mut seen = BTreeSet::new();
+        list.retain(|dealt: &Dealt| seen.insert(dealt.endpoint.key()));
+    }
+    match last_word {
+        LastWord::History => remember(list, memory, config),
+        LastWord::Others => remember(list, &Memory::default(), config),
+    }
 }
 
 /// The last word is history's; what is too much is cut off after it.

@@ -5,7 +5,7 @@ use super::dns::{Answer, Query, QueryId};
 use super::endpoint::{Endpoint, Found};
 use super::memory::Memory;
 use super::network::Network;
-use super::order::{self, Rule};
+use super::order::{self, LastWord, Rule};
 use super::resolution::{Gate, Group, Resolution};
 use super::target::Target;
 use crate::time::Time;
@@ -123,14 +123,14 @@ impl Names {
     pub(super) fn arrange(&self, config: &Config) -> Vec<(Endpoint, Rule)> {
         let groups: Vec<Group> =
             self.resolutions.iter().flat_map(|resolution| resolution.groups(config)).collect();
-        order::arrange(&groups, &self.network, &self.memory, config)
+        order::arrange(&groups, &self.network, &self.memory, LastWord::History, config)
     }
 
     /// What is known of one target, in order; the last winner and penalties are left to whoever ranks.
     pub(super) fn found(&self, place: usize, config: &Config) -> Vec<Found> {
         let Some(resolution) = self.resolutions.get(place) else { return Vec::new() };
-        let memory = Memory { winner: None, penalties: Vec::new(), ..self.memory.clone() };
-        let arranged = order::arrange(&resolution.groups(config), &self.network, &memory, config);
+        let groups = resolution.groups(config);
+        let arranged = order::arrange(&groups, &self.network, &self.memory, LastWord::Others, config);
         let found = |(endpoint, rule)| Found { delay: self.delay(&endpoint), endpoint, rule };
         arranged.into_iter().map(found).collect()
     }

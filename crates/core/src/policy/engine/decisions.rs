@@ -31,10 +31,10 @@ impl<K: PartialEq, V: Clone> Decisions<K, V> {
         }
         let place = self.made.iter().rposition(|(key, _)| asked(key))?;
         // What is asked for again and again stays.
-        let decision = self.made.remove(place);
-        let value = decision.1.clone();
-        self.made.push(decision);
-        Some(value)
+        if let Some(later) = self.made.get_mut(place..) {
+            later.rotate_left(1);
+        }
+        self.made.last().map(|(_, value)| value.clone())
     }
 
     #[cfg(test)]
