@@ -72,12 +72,15 @@ impl HappyEyeballs {
     /// Attempts over interfaces that are gone, or down, have failed: those that were bound to one, and those that the
     /// routing table sent over one. What is left of their sockets has an address that nobody answers to any more.
     fn lose_interfaces(&mut self, network: &HostNetwork) {
-        let before = self.changes.before.as_deref().map(inventory_of);
+        // One that was not there is none that is gone: the application may have made it a moment ago.
+        let Some(before) = self.changes.before.as_deref().map(inventory_of) else { return };
         for (id, of) in self.attempts.running() {
             let Some(candidate) = self.ranking.candidate(of) else { continue };
-            let bound = candidate.interface.clone();
-            let led_over = || before.as_ref()?.towards(candidate.remote.ip()).map(|row| row.name.clone());
-            let Some(interface) = bound.or_else(led_over) else { continue };
+            let led_over = match &candidate.interface {
+                Some(bound) => before.interface(bound),
+                None => before.towards(candidate.remote.ip()),
+            };
+            let Some(interface) = led_over.filter(|row| row.up).map(|row| row.name.clone()) else { continue };
             if network.interfaces.iter().any(|row| row.up && row.name == interface) {
                 continue;
             }

@@ -4,7 +4,7 @@ use super::actor::HappyEyeballs;
 use super::resolving::stopped;
 use crate::policy_manager::messages::{Rank, Ranked};
 use actix::prelude::*;
-use neatflow_core::policy::{Branch, Resolved, Roster};
+use neatflow_core::policy::{Branch, Resolved, Roster, is_call_2};
 use neatflow_core::racing::{Endpoint, Entry, Found, Input, Mode, Race, Rule};
 use neatflow_core::{Candidate, CandidateId, EstablishmentFailure};
 use std::sync::Arc;
@@ -57,14 +57,11 @@ impl Ranking {
         found.find(|found| is_of(found, candidate)).map(|found| found.endpoint)
     }
 
-    /// Whether this is what call 2 would say: it is about all that was found, and about nothing else. Of several remote
-    /// endpoints, and of application protocols, the race may know better.
+    /// Whether this is what call 2 would say. Of several remote endpoints the race may know better.
     fn is_about(&self, first: &Ranked) -> bool {
         let [found] = self.found.as_slice() else { return false };
-        let plain = |found: &Found| found.endpoint.alpn.is_empty() && found.endpoint.ech.is_none();
-        let ranked = |found: &Found| first.candidates.iter().any(|candidate| is_of(found, candidate));
-        let found_out = |candidate: &Candidate| found.iter().any(|found| is_of(found, candidate));
-        found.iter().all(|one| plain(one) && ranked(one)) && first.candidates.iter().all(found_out)
+        let endpoints: Vec<&Endpoint> = found.iter().map(|found| &found.endpoint).collect();
+        is_call_2(&first.candidates, &endpoints)
     }
 
     /// All candidates: as last ranked, then those that are ranked no more.

@@ -58,6 +58,29 @@ pub struct First {
     pub roster: Roster,
 }
 
+/// Whether these candidates, of [`First`], are what call 2 would say of what a race has found of the only remote
+/// endpoint: they are about all of it and nothing else, in the order of the race within each path, and nothing is known
+/// besides the addresses.
+pub fn is_call_2(candidates: &[Candidate], found: &[&Endpoint]) -> bool {
+    let place = |candidate: &Candidate| {
+        found.iter().position(|found| {
+            found.transport == candidate.transport
+                && found.address.ip() == candidate.remote.ip().to_canonical()
+                && found.port == candidate.remote.port()
+        })
+    };
+    let places: Vec<Option<usize>> = candidates.iter().map(place).collect();
+    let plain = |found: &&Endpoint| found.alpn.is_empty() && found.ech.is_none();
+    let in_order = |both: (&[Candidate], &[Option<usize>])| match both {
+        ([one, other], [before, after]) => one.interface != other.interface || before < after,
+        _ => true,
+    };
+    found.iter().all(plain)
+        && (0..found.len()).all(|place| places.contains(&Some(place)))
+        && places.iter().all(Option::is_some)
+        && candidates.windows(2).zip(places.windows(2)).all(in_order)
+}
+
 /// Call 1, before names are resolved, without policies: as [`Engine::branches`].
 ///
 /// *Errors*: as [`Engine::branches`].

@@ -95,6 +95,10 @@ impl History {
         let Some(learned) = self.network(network, now) else { return };
         learned.penalties.remove(&winner.transport);
         learned.known(winner.address, now);
+        if let Some(known) = learned.winners.get_mut(host) {
+            *known = (winner, now);
+            return;
+        }
         make_room(&mut learned.winners, host, |(_, since)| *since);
         learned.winners.insert(host.into(), (winner, now));
     }
@@ -135,7 +139,10 @@ impl History {
                 self.networks.iter().min_by_key(|(_, learned)| learned.last).map(|(name, _)| name.clone());
             oldest.and_then(|name| self.networks.remove(&name));
         }
-        let learned = self.networks.entry(network.into()).or_default();
+        if !self.networks.contains_key(network) {
+            self.networks.insert(network.into(), Learned::default());
+        }
+        let learned = self.networks.get_mut(network)?;
         learned.last = now;
         Some(learned)
     }

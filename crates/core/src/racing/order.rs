@@ -73,6 +73,11 @@ pub(super) fn arrange(
     last_word: LastWord,
     config: &Config,
 ) -> Vec<(Endpoint, Rule)> {
+    if let ([group], LastWord::Others) = (groups, last_word)
+        && let [address] = group.addresses.as_slice()
+    {
+        return of_one(group, network.reach(address), config);
+    }
     let sorted: Vec<Sorted<'_>> =
         groups.iter().map(|group| Sorted::new(group, network, memory, config)).collect();
     let all = by_preference(sorted.iter().flat_map(|sorted| &sorted.group.transports), config);
@@ -108,6 +113,15 @@ pub(super) fn arrange(
         LastWord::History => remember(list, memory, config),
         LastWord::Others => remember(list, &Memory::default(), config),
     }
+}
+
+/// As [`arrange`], where there is one address: nothing is to be sorted but the transports.
+fn of_one(group: &Group, destination: Option<Destination>, config: &Config) -> Vec<(Endpoint, Rule)> {
+    let Some(destination) = destination else { return Vec::new() };
+    let transports = by_preference(&group.transports, config).into_iter().take(config.max_list);
+    let rule = |place| if place == 0 { Rule::First } else { Rule::Transport };
+    let endpoint = |(place, transport)| (Endpoint::new(&destination, transport, group), rule(place));
+    transports.enumerate().map(endpoint).collect()
 }
 
 /// The last word is history's; what is too much is cut off after it.
@@ -203,4 +217,38 @@ fn by_preference<'a>(transports: impl IntoIterator<Item = &'a Protocol>, config:
     };
     unique.sort_by_key(rank);
     unique
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::resolution::Resolution;
+    use super::super::target::Target;
+    use super::*;
+
+    /// There is a shorter way where one address is all there is; it leads to the same.
+    #[test]
+    fn one_address_is_arranged_as_many_are() {
+        let names = ["tcp", "quic", "udp", "tcp"];
+        let transports = |names: &[&'static str]| names.iter().map(|name| Protocol::named(name)).collect();
+        let memory = Memory::default();
+        for (network, ordering, literal) in [
+            (Network::default(), Ordering::RoundRobin, "192.0.2.1"),
+            (Network::default(), Ordering::Grouped, "2001:db8::1"),
+            (Network::default().families(true, false), Ordering::ServiceFirst, "192.0.2.1"),
+            (Network::default(), Ordering::RoundRobin, "::ffff:192.0.2.1"),
+        ] {
+            let mut config = Config { ordering, ..Config::default() };
+            for preferred in [&["udp", "tcp"][..], &["quic"], &[]] {
+                config.transports = transports(preferred);
+                let target = Target::named(literal, 443).transports(transports(&names));
+                let groups = Resolution::new(target, &network).groups(&config);
+                let short = arrange(&groups, &network, &memory, LastWord::Others, &config);
+                assert_eq!(
+                    short,
+                    arrange(&groups, &network, &memory, LastWord::History, &config),
+                    "{literal}"
+                );
+            }
+        }
+    }
 }

@@ -113,6 +113,14 @@ impl Resolution {
         resolution
     }
 
+    /// Its address, if it needs no question.
+    pub(super) fn literal(&self) -> Option<&Address> {
+        match &self.target.host {
+            Host::Literal(address) => Some(address),
+            Host::Name(_) => None,
+        }
+    }
+
     /// The next question to ask, under this id, for the target of this place.
     pub(super) fn ask(&mut self, id: QueryId, target: usize) -> Option<Query> {
         let (place, kind) = self.unasked.pop_front()?;

@@ -111,7 +111,11 @@ impl Names {
     pub(super) fn note_addresses(&mut self, config: &Config, now: Time) -> bool {
         let mut known = false;
         for resolution in &mut self.resolutions {
-            if resolution.groups(config).iter().any(|group| reachable(group, &self.network)) {
+            let known_here = match resolution.literal() {
+                Some(address) => self.network.reach(address).is_some(),
+                None => resolution.groups(config).iter().any(|group| reachable(group, &self.network)),
+            };
+            if known_here {
                 resolution.addresses_are_known(now);
                 known = true;
             }
