@@ -175,3 +175,137 @@ fn without_an_answer_nothing_is_established_unless_that_was_said() {
         std::fs::remove_dir_all(&place).unwrap();
     });
 }
+
+// ---------- Security
+
+/// A peer that notices whatever reaches it, by TCP or UDP.
+struct Untouched {
+    tcp: std::net::TcpListener,
+    udp: std::net::UdpSocket,
+}
+
+impl Untouched {
+    fn new() -> Self {
+        let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let udp = std::net::UdpSocket::bind(tcp.local_addr().unwrap()).unwrap();
+        tcp.set_nonblocking(true).unwrap();
+        udp.set_nonblocking(true).unwrap();
+        Self { tcp, udp }
+    }
+
+    fn address(&self) -> std::net::SocketAddr {
+        self.tcp.local_addr().unwrap()
+    }
+
+    /// Makes sure that nothing has come.
+    fn check(&self, how: &str) {
+        assert!(self.tcp.accept().is_err(), "{how}: somebody has connected");
+        assert!(self.udp.recv(&mut [0; 64]).is_err(), "{how}: a datagram has come");
+    }
+}
+
+/// A directory with one file, gone afterwards.
+struct OneFile(std::path::PathBuf);
+
+impl OneFile {
+    fn new(name: &str, text: &str) -> Self {
+        let place = std::env::temp_dir().join(format!("neatflow-secure-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&place).unwrap();
+        std::fs::write(place.join(name), text).unwrap();
+        Self(place)
+    }
+}
+
+impl Drop for OneFile {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Sends a secret to a peer; it must be refused, and nothing may reach the peer.
+async fn refused(how: &str, transport: &Transport, asked: &str) {
+    let peer = Untouched::new();
+    let preconnection = Preconnection::new(transport).remote(peer.address()).properties(any());
+    let connection = preconnection.neat_properties(asked).initiate_with_send("secret").unwrap();
+    let Err(failure) = within(connection.ready()).await else { panic!("{how}: it is ready") };
+    assert!(matches!(*failure, EstablishmentFailure::NoCandidates { .. }), "{how}: {failure}");
+    peer.check(how);
+}
+
+#[test]
+fn what_must_be_secured_is_never_sent_in_clear_whoever_says_so() {
+    const SECURED: &str = r#"{"security": {"value": true, "precedence": 2}}"#;
+    run(async {
+        let plain = Transport::start();
+        for asked in [
+            SECURED,
+            r#"{"SECURITY": {"value": 1, "precedence": 2}}"#,
+            r#"{"security": {"value": "required", "precedence": 2}}"#,
+            r#"{"security": {"value": true, "precedence": 2}, "transport": {"value": ["TCP", "UDP"]}}"#,
+            r#"[{"security": {"value": true, "precedence": 2}}, {"transport": {"value": "SCTP", "precedence": 2}}]"#,
+            r#"{"verification": {"value": true, "precedence": 2}}"#,
+            r#"{"multihoming": {"value": true, "precedence": 2}}"#,
+        ] {
+            refused(asked, &plain, asked).await;
+        }
+        let says = format!(r#"{{"uid": "sec", "properties": {SECURED}}}"#);
+        let of_peer =
+            format!(r#"{{"match": {{"remote_ip": {{"value": "127.0.0.1"}}}}, "properties": {SECURED}}}"#);
+        let replaced = format!(
+            r#"{{"replace_matched": true, "match": {{"security": {{"value": null}}}}, "properties": {SECURED}}}"#
+        );
+        let known = format!(r#"{{"uid": "sec", "root": true, "expire": -1, "properties": {SECURED}}}"#);
+        for (name, text) in [
+            ("sec.policy", &says),
+            ("sec.profile", &says),
+            ("peer.policy", &of_peer),
+            ("replaced.policy", &replaced),
+            ("sec.cib", &known),
+        ] {
+            let file = OneFile::new(name, text);
+            refused(name, &Transport::builder().policy_dir(&file.0).start(), "{}").await;
+        }
+        #[cfg(unix)]
+        for (name, text) in [("secure", &says), ("secure-peer", &of_peer), ("secure-replaced", &replaced)] {
+            let daemon = Daemon::start(name, text).await;
+            refused(name, &Transport::builder().policy_daemon(daemon.asked()).start(), "{}").await;
+        }
+    });
+}
+
+#[test]
+fn who_must_be_secured_does_not_listen_in_clear() {
+    run(async {
+        let asked = r#"{"security": {"value": true, "precedence": 2}}"#;
+        let listener = Preconnection::new(&Transport::start()).local("127.0.0.1:0").properties(any());
+        let listener = listener.neat_properties(asked).listen().unwrap();
+        let failure = within(listener.listening()).await.unwrap_err();
+        assert!(failure.to_string().contains("security"), "{failure}");
+    });
+}
+
+#[test]
+fn security_that_is_wished_for_left_open_or_unwanted_hinders_nobody() {
+    run(async {
+        let (_listener, server) = taking_all(&Transport::start()).await;
+        let wish = OneFile::new("wish.policy", r#"{"properties": {"security": {"value": true}}}"#);
+        let transport = Transport::builder().policy_dir(&wish.0).start();
+        for asked in [
+            r#"{"security": {"value": true, "precedence": 1}}"#,
+            r#"{"security": {"value": true}}"#,
+            r#"{"security": {"value": true, "precedence": 0}}"#,
+            r#"{"security": {"value": false, "precedence": 2}, "verification": {"value": false, "precedence": 2}}"#,
+            r#"{"security": {"value": [true, false], "precedence": 2}}"#,
+            r#"{"security": {"value": null, "precedence": 2}}"#,
+            r#"{"security": [{"value": true, "precedence": 2}, {"value": false, "precedence": 2}]}"#,
+            r#"{"multihoming": {"value": true}}"#,
+        ] {
+            let connection = Preconnection::new(&transport).remote(server).properties(any());
+            let connection = connection.neat_properties(asked).initiate().unwrap();
+            if let Err(failure) = within(connection.ready()).await {
+                panic!("{asked}: {failure}");
+            }
+            connection.abort();
+        }
+    });
+}

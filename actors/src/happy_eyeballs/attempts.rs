@@ -1,7 +1,7 @@
 //! The attempts of a race.
 
 use super::actor::HappyEyeballs;
-use super::candidate::{Attempt as Attempting, Shore};
+use super::candidate::{Attempt as Attempting, Shore, lacking};
 use crate::census::Kind;
 use crate::flow::Obtained;
 use crate::supervision::{Child, ChildId, ExitReason, Supervise};
@@ -86,6 +86,10 @@ impl HappyEyeballs {
             let reason = Failure::NoSuchStack(candidate.transport.as_str().into());
             return self.failed(id, of, reason);
         };
+        // The last door: whoever ranked it, nothing leaves over a stack that does not do what must be.
+        if let Some(lacks) = lacking(&candidate, &stack.offers()) {
+            return self.failed(id, of, Failure::NotOffered(lacks));
+        }
         debug!(self.logger, "attempt"; "candidate" => %candidate, "id" => %of, "held" => held);
         let permit = if held { Permit::held() } else { Permit::granted(handshake(&candidate)) };
         let common = self.attempts.common.get_or_insert_with(|| Common {
@@ -180,5 +184,6 @@ fn is_local(failure: &Failure) -> bool {
             | Failure::NoSuchInterface(_)
             | Failure::NotPermitted(_)
             | Failure::NoSuchStack(_)
+            | Failure::NotOffered(_)
     )
 }

@@ -7,9 +7,10 @@ use crate::census::Counted;
 use crate::flow::Obtained;
 use actix::prelude::*;
 use futures::future::LocalBoxFuture;
-use neatflow_core::policy::Request;
+use neatflow_core::policy::neat::Properties;
+use neatflow_core::policy::{Request, not_offered};
 use neatflow_core::racing::AttemptId;
-use neatflow_core::{Candidate, Failure};
+use neatflow_core::{Candidate, Failure, Offers};
 use neatflow_stacks::{Established, Permit, Progress, Stack};
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -169,6 +170,9 @@ impl Attempt {
         if !violated.is_empty() {
             return Err(Failure::Unfulfilled(violated));
         }
+        if let Some(lacks) = lacking(candidate, &established.offers) {
+            return Err(Failure::NotOffered(lacks));
+        }
         let got = established.path.local;
         let misbound = candidate.local.is_some_and(|asked| {
             (!asked.ip().is_unspecified() && asked.ip() != got.ip())
@@ -178,5 +182,52 @@ impl Attempt {
             return Err(Failure::Misbound(got.to_string().into()));
         }
         Ok(())
+    }
+}
+
+/// What is required of a candidate in NEAT's language that a stack with these offers does not do, security above all: of
+/// the candidate, and of all alternatives of the application.
+pub(super) fn lacking(candidate: &Candidate, offers: &Offers) -> Option<Arc<str>> {
+    let lacks = |set: &Properties| not_offered(offers, set);
+    lacks(&candidate.policy).or_else(|| {
+        let sets = candidate.properties.neat.expanded();
+        let first = sets.first().and_then(lacks)?;
+        sets.iter().all(|set| lacks(set).is_some()).then_some(first)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use neatflow_core::policy::neat::{Alternatives, Property};
+    use neatflow_core::{CandidateId, Offer, Protocol, TransportProperties};
+
+    fn candidate(neat: &str) -> Candidate {
+        let neat = Alternatives::from_json(neat).unwrap();
+        let properties = Arc::new(TransportProperties::new().with_neat(neat));
+        Candidate::new(CandidateId(0), Protocol::TCP, "192.0.2.1:443".parse().unwrap(), properties)
+    }
+
+    #[test]
+    fn nobody_gets_a_stack_that_does_not_secure_where_security_must_be() {
+        let clear = Offers::none();
+        let secured = Offers::none().with_security(Offer::Always);
+        let either = Offers::none().with_security(Offer::Optional);
+        let required = r#"{"security": {"value": true, "precedence": 2}}"#;
+        let wished = candidate(r#"{"security": {"value": true}}"#);
+        let mut by_policy = candidate("{}");
+        by_policy.policy = Arc::new(Properties::new().with("security", Property::immutable(true)));
+        for insisting in [candidate(required), by_policy] {
+            let lacks = lacking(&insisting, &clear).unwrap();
+            assert_eq!(&*lacks, "security is false and must be true");
+            assert_eq!((lacking(&insisting, &secured), lacking(&insisting, &either)), (None, None));
+        }
+        let choice = r#"{"security": [{"value": true, "precedence": 2}, {"value": false, "precedence": 2}]}"#;
+        let choice = candidate(choice);
+        for easy in [wished, choice, candidate("{}")] {
+            assert_eq!(lacking(&easy, &clear), None);
+        }
+        let open = candidate(r#"{"security": {"value": false, "precedence": 2}}"#);
+        assert!(lacking(&open, &secured).is_some(), "it cannot do without");
     }
 }

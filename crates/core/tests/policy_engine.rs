@@ -455,3 +455,87 @@ fn a_listener_listens_where_policies_let_it() {
         .collect();
     assert_eq!(plan, ["tcp [::]:80 lo", "tcp 0.0.0.0:80 lo", "tcp [::]:80 eth0", "tcp 0.0.0.0:80 eth0"]);
 }
+
+// ---------- What libneat itself does for an application
+
+/// TCP, which secures nothing, and one that does it in this way.
+fn secured(offer: Offer) -> Inventory {
+    let tls = stack("tls");
+    let tls = StackRow { offers: tls.offers.with_security(offer), ..tls };
+    Inventory { stacks: vec![stack("tcp"), tls], ..laptop() }
+}
+
+fn carried_by(engine: &mut Engine, asked: &str, inventory: &Inventory) -> Result<Vec<String>, String> {
+    let found = engine.branches(&neat(asked), inventory, NOW).map_err(|refusal| refusal.to_string())?;
+    Ok(found.iter().map(|branch| branch.protocol.to_string()).collect())
+}
+
+#[test]
+fn security_is_had_from_a_stack_that_has_it_and_from_no_other() {
+    let stacks = |asked: &str, offer| carried_by(&mut Engine::new(), asked, &secured(offer));
+    let required = r#"{"security": {"value": true, "precedence": 2}}"#;
+    for offer in [Offer::Always, Offer::Optional] {
+        assert_eq!(stacks(required, offer).unwrap(), ["tls"]);
+    }
+    let refusal = stacks(required, Offer::Never).unwrap_err();
+    assert!(refusal.contains("security is required, and no protocol that fits secures"), "{refusal}");
+    let prohibited = r#"{"security": {"value": false, "precedence": 2}}"#;
+    assert_eq!(stacks(prohibited, Offer::Always).unwrap(), ["tcp"]);
+    assert_eq!(stacks(prohibited, Offer::Optional).unwrap(), ["tcp", "tls"]);
+    // A wish scores what it is worth, and rules out nothing.
+    for wished in
+        [r#"{"security": {"value": true, "score": 9}}"#, r#"{"security": [{"value": true, "score": 9}]}"#]
+    {
+        assert_eq!(stacks(wished, Offer::Always).unwrap(), ["tls", "tcp"]);
+        assert_eq!(stacks(wished, Offer::Never).unwrap(), ["tcp", "tls"]);
+    }
+    let either = r#"{"security": {"value": [true, false], "precedence": 2}}"#;
+    assert_eq!(stacks(either, Offer::Always).unwrap(), ["tcp", "tls"]);
+    let verified = r#"{"verification": {"value": true, "precedence": 2}}"#;
+    assert_eq!(stacks(verified, Offer::Always).unwrap(), ["tls"]);
+    let unverified = r#"{"verification": {"value": false, "precedence": 2}}"#;
+    assert_eq!(stacks(unverified, Offer::Always).unwrap(), ["tcp", "tls"]);
+}
+
+#[test]
+fn what_a_stack_does_of_neats_is_in_its_row() {
+    let mut engine = Engine::new();
+    let found = engine.branches(&neat("{}"), &secured(Offer::Always), NOW).unwrap();
+    let told: Vec<String> = found
+        .iter()
+        .map(|branch| {
+            let all = branch.properties.iter().map(|(key, property)| format!("{key}{property}"));
+            let of_neat = ["multihoming", "security", "tproxy", "verification"];
+            all.filter(|told| of_neat.iter().any(|key| told.starts_with(key))).collect::<Vec<_>>().join(" ")
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "multihoming[false] security[false] tproxy[false] verification[false]",
+            "multihoming[false] security[true] tproxy[false] verification(*)"
+        ]
+    );
+    let several = stack("sctp");
+    let several = StackRow { offers: several.offers.with_multipath(Offer::Optional), ..several };
+    let inventory = Inventory { stacks: vec![stack("tcp"), several], ..laptop() };
+    let homes = r#"{"multihoming": {"value": true, "precedence": 2}}"#;
+    assert_eq!(carried_by(&mut Engine::new(), homes, &inventory).unwrap(), ["sctp"]);
+}
+
+#[test]
+fn a_policy_that_takes_out_what_a_stack_is_does_not_make_another_one_of_it() {
+    for text in [
+        r#"{"replace_matched": true, "match": {"security": {"value": null}},
+            "properties": {"security": {"value": true, "precedence": 2}}}"#,
+        r#"{"replace_matched": true, "match": {"security": {"value": null}, "remote_ip": {"value": "203.0.113.1"}},
+            "properties": {"security": {"value": true, "precedence": 2}}}"#,
+    ] {
+        let mut engine = policy(text);
+        let (request, inventory) = (neat("{}"), secured(Offer::Always));
+        let branches = engine.branches(&request, &inventory, NOW).unwrap();
+        let resolved = [Resolved::addresses(0, ["203.0.113.1".parse().unwrap()])];
+        let left = engine.candidates(&mut Roster::new(), &request, &branches, &resolved, &inventory);
+        assert_eq!(lines(&left), ["tls 203.0.113.1:443"], "{text}");
+    }
+}

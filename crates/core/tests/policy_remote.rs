@@ -223,3 +223,19 @@ fn whatever_is_answered_no_candidate_is_new_or_breaks_what_was_required() {
     }
     QuickCheck::new().quickcheck(prop as fn(Lies) -> bool);
 }
+
+#[test]
+fn what_a_stack_here_does_not_do_cannot_be_required_of_it_elsewhere() {
+    let secure = r#"{"properties": {"security": {"value": true, "precedence": 2}}}"#;
+    let (_, candidates) = World::new(any(), &[secure]).decide();
+    assert_eq!(lines(&candidates), [""; 0], "none of them secures anything");
+    let unreliable = r#"{"match": {"transport": {"value": "UDP"}}, "properties": {"reliability": {"value": true, "precedence": 2}}}"#;
+    let (_, candidates) = World::new(any(), &[unreliable]).decide();
+    assert!(!candidates.is_empty() && candidates.iter().all(|one| one.transport.as_str() != "udp"));
+    // A wish changes nothing of what it is.
+    let wish = r#"{"properties": {"security": {"value": true}}}"#;
+    let mut world = World::new(any(), &[wish]);
+    let (_, candidates) = world.decide();
+    assert_eq!(lines(&candidates), lines(&world.own()));
+    assert!(candidates.iter().all(|one| one.policy.to_string().contains("[security|false]")));
+}

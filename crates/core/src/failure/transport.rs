@@ -35,6 +35,9 @@ pub enum Failure {
     /// No stack of this name is registered.
     #[error("no such stack: {0}")]
     NoSuchStack(Arc<str>),
+    /// The stack does not do what is required of it, as the properties in NEAT's language say: it was not even tried.
+    #[error("the protocol does not do what is required: {0}")]
+    NotOffered(Arc<str>),
     /// What was obtained lacks something that was required, or has something that was prohibited.
     #[error("obtained transport does not fulfil {}", Names(.0))]
     Unfulfilled(Vec<SelectionProperty>),

@@ -47,6 +47,7 @@ pub use paths::Path;
 pub use pib::{Pib, Policy, PolicyKind};
 pub use request::{Application, Known, Request, Resolved};
 pub use roster::{MAX_CANDIDATES, MAX_CANDIDATES_PER_FAMILY, Roster};
+pub use rows::not_offered;
 pub use select::{
     Branch, First, MAX_ADDRESSES_PER_FAMILY, MAX_BRANCHES, branches, candidates, explain, is_call_2,
 };

@@ -1,9 +1,9 @@
 //! Which stacks may carry what is asked for, and why none may.
 
 use super::engine::{Draft, Ledger, Source};
-use super::neat::Conflict;
+use super::neat::{Conflict, Value};
 use super::refusal::Refusal;
-use super::rows::StackFacts;
+use super::rows::{SECURITY, StackFacts};
 use super::wishes::{DIRECTION, SAFELY_REPLAYABLE, property_of};
 use crate::candidate::Protocol;
 use crate::properties::SelectionProperty;
@@ -55,7 +55,7 @@ fn nothing(refused: &[(&StackFacts, Vec<Conflict>)]) -> Refusal {
     let of = |conflicts: &[Conflict], key: &str| conflicts.iter().any(|conflict| conflict.key == *key);
     // What a word on the messages would make eligible first; among equals the order of registration.
     let faults = |(_, conflicts): &&(&StackFacts, Vec<Conflict>)| {
-        let violated = blamed(conflicts).len();
+        let violated = blamed(conflicts).len() + usize::from(of(conflicts, &SECURITY));
         let other_transport = of(conflicts, "transport");
         (other_transport, violated + usize::from(of(conflicts, &SAFELY_REPLAYABLE)), violated)
     };
@@ -66,6 +66,16 @@ fn nothing(refused: &[(&StackFacts, Vec<Conflict>)]) -> Refusal {
     let replays = of(conflicts, &SAFELY_REPLAYABLE);
     let why = if let Some(transport) = conflicts.iter().find(|conflict| conflict.key == "transport") {
         format!("no protocol stack is for {}", transport.theirs.value)
+    } else if of(conflicts, &SECURITY) {
+        let wanted = conflicts.iter().filter(|conflict| conflict.key == SECURITY);
+        match wanted.map(|conflict| &conflict.ours.value).next() {
+            Some(ours) if *ours == Value::from(true) => {
+                format!("no protocol goes without security ({name} does not)")
+            }
+            _ => {
+                format!("security is required, and no protocol that fits secures anything ({name} does not)")
+            }
+        }
     } else if !violated.is_empty() {
         let also = if replays { ", and needs safelyReplayable too" } else { "" };
         format!("no protocol satisfies all requirements; {name} comes nearest{also}")

@@ -4,7 +4,8 @@
 //! answers for every Require and Prohibit. The other one is told the candidates, one request for each, in order, and
 //! answers with those that it leaves, in its order. So it can rule out, reorder, and add properties (socket options), and
 //! nothing else: what it makes of a candidate that is not one of those it was told, or that breaks what was required or
-//! prohibited, is dropped.
+//! prohibited, is dropped, and so is a candidate of which it requires what cannot be had of it (security over a stack
+//! that has none).
 //!
 //! What identifies a candidate is immutable (2), as libneat says it, but for the protocol and the peer's address; all
 //! else is requested (1), so that rows of the other one that do not speak of it join.
@@ -55,11 +56,14 @@ pub fn pre_resolve(request: &Request, branches: &[Branch]) -> String {
 /// *Errors*: it is no answer.
 pub fn eligible(request: &Request, branches: &[Branch], answer: &str) -> Result<Vec<Branch>, RemoteFault> {
     let mut left = BTreeSet::new();
-    for set in read(answer)? {
+    for mut set in read(answer)? {
         let Some(place) = name_of(&set) else { continue };
         let Some(branch) = branches.get(place) else { continue };
         let path = (branch.path.interface.as_deref(), branch.path.address);
-        if is_of(&set, path, &branch.protocol) && respects(&set, request) {
+        if is_of(&set, path, &branch.protocol)
+            && respects(&set, request)
+            && keeps(&mut set, &branch.properties)
+        {
             left.insert(place);
         }
     }
@@ -106,6 +110,7 @@ pub fn ranked(
         if !peer
             || !is_of(&set, path, &candidate.transport)
             || !respects(&set, request)
+            || !keeps(&mut set, &candidate.policy)
             || ranked.iter().any(|known| known.id == candidate.id)
         {
             continue;
@@ -198,6 +203,23 @@ fn is_of(
         (None, _) => true,
     };
     same_interface && same_address && is(set, TRANSPORT, transport_name(protocol.as_str()).as_str())
+}
+
+/// Lays what was answered over what cannot change of a candidate; `false` if it says that something else must be: what a
+/// stack does, or what the application or a policy here requires, is not decided elsewhere.
+fn keeps(set: &mut Properties, ours: &Properties) -> bool {
+    let fixed = ours.iter().filter(|(_, property)| property.precedence == Precedence::Immutable);
+    for (key, property) in fixed {
+        let kept = match set.get(key) {
+            None => property.clone(),
+            Some(said) => match property.update(said) {
+                Some(both) => Property { score: said.score, ..both },
+                None => return false,
+            },
+        };
+        set.insert(key.clone(), kept);
+    }
+    true
 }
 
 /// Whether nothing that was required is missing, and nothing that was prohibited is there.

@@ -236,7 +236,7 @@ impl Engine {
         let mut reached: Vec<Reached<'a>> = Vec::new();
         for (branch, turn, spot) in spots(branches, place, remote, resolved) {
             let Ok(fit) = fit_branch(branch, remote, &spot, inventory) else { continue };
-            let Some((properties, score)) = self.known_of(branch, remote, &spot) else { continue };
+            let Some((properties, score)) = self.known_of(request, branch, remote, &spot) else { continue };
             let about = About {
                 network: branch.path.interface.as_deref(),
                 host: None,
@@ -263,6 +263,7 @@ impl Engine {
     /// What policies make of a branch to this address; `None` if they rule it out.
     fn known_of(
         &self,
+        request: &Request,
         branch: &Branch,
         remote: &RemoteEndpoint,
         spot: &Spot<'_>,
@@ -278,7 +279,7 @@ impl Engine {
         if let Some(host) = &remote.host {
             peer.insert("domain_name", fact(Text::from(host.clone()).into()));
         }
-        let (properties, score) = self.particular(basis, &peer)?;
+        let (properties, score) = self.particular(request, &branch.protocol, basis, &peer)?;
         Some((Arc::new(properties), Some(score)))
     }
 
@@ -298,7 +299,7 @@ impl Engine {
                 for (_, _, spot) in spots(&[branch], place, remote, resolved) {
                     let misfit = match fit_branch(branch, remote, &spot, inventory) {
                         Err(misfit) => misfit,
-                        Ok(_) if self.known_of(branch, remote, &spot).is_none() => Misfit::RuledOut,
+                        Ok(_) if self.known_of(request, branch, remote, &spot).is_none() => Misfit::RuledOut,
                         Ok(_) => continue,
                     };
                     if matches!(misfit, Misfit::NoTemporaryAddress | Misfit::NoneTemporary) {

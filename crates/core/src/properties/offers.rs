@@ -15,7 +15,7 @@ pub enum Offer {
 }
 
 /// What a protocol stack offers for each selection property; [`Offer::Never`] where nothing is said, one path at a
-/// time, both directions, and every message at most once.
+/// time, both directions, every message at most once, and in clear.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Offers {
     /// By the number of the property: every accepted connection has one of these, so it is flat.
@@ -23,6 +23,7 @@ pub struct Offers {
     multipath: Offer,
     direction: Direction,
     duplicates: bool,
+    security: Offer,
 }
 
 impl Offers {
@@ -60,6 +61,14 @@ impl Offers {
         self
     }
 
+    /// The same, and what is sent is secured so: encrypted, and to a peer whose identity can be verified. It is not a
+    /// selection property, but NEAT's `security`. RFC 9622 §6.3.
+    #[must_use]
+    pub fn with_security(mut self, offer: Offer) -> Self {
+        self.security = offer;
+        self
+    }
+
     /// What is offered for a property.
     pub fn offer(&self, property: SelectionProperty) -> Offer {
         self.features[property as usize]
@@ -78,6 +87,11 @@ impl Offers {
     /// Whether a message may arrive more than once. RFC 9622 §9.1.3.4.
     pub fn duplicates(&self) -> bool {
         self.duplicates
+    }
+
+    /// Whether what is sent is secured.
+    pub fn security(&self) -> Offer {
+        self.security
     }
 
     /// The properties whose Require or Prohibit these offers cannot satisfy, in the order of the RFC.

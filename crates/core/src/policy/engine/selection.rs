@@ -25,6 +25,7 @@ use crate::policy::places::{places, usable, wishes};
 use crate::policy::protocols::{blamed, join, names};
 use crate::policy::refusal::Refusal;
 use crate::policy::request::Request;
+use crate::policy::rows::{StackFacts, broken};
 use crate::policy::select::{Branch, First, MAX_BRANCHES};
 use crate::policy::wishes::{KNOWN_BAD, KNOWN_GOOD, is_required, peer, wanted};
 use crate::properties::{Role, SelectionProperty};
@@ -148,7 +149,7 @@ impl Engine {
         role: Role,
         ledger: &mut Ledger,
     ) -> Result<Vec<Chosen>, Refusal> {
-        let stacks = if request.framers.is_empty() { &self.host.stacks } else { &self.host.framed };
+        let stacks = self.stacks(request);
         let mut asked = wanted(&request.properties, role, stacks);
         peer(request, &mut asked);
         let places = places(&request.properties.selection, inventory, &self.cib, role);
@@ -164,14 +165,14 @@ impl Engine {
         let mut met = false;
         for (place, way) in ways.iter().enumerate() {
             for (stack, draft) in &joined {
-                let protocol = &stacks[*stack].protocol;
+                let StackFacts { protocol, row } = &stacks[*stack];
                 if !way.is_for(protocol)
                     || role != Role::Listen && !request.remotes.iter().any(|to| to.is_for(protocol))
                 {
                     continue;
                 }
                 met = true;
-                self.branch(asking, (place, way), (*stack, protocol, draft), ledger, &mut all)?;
+                self.branch(asking, (place, way), ((*stack, protocol, row), draft), ledger, &mut all)?;
             }
         }
         if !met {
@@ -234,7 +235,7 @@ impl Engine {
         &self,
         Asked { request, inventory, particular }: Asked<'_>,
         (place, way): (usize, &Way),
-        (stack, protocol, joined): (usize, &Protocol, &Draft),
+        ((stack, protocol, row), joined): ((usize, &Protocol, &Properties), &Draft),
         ledger: &mut Ledger,
         all: &mut Vec<Chosen>,
     ) -> Result<(), Refusal> {
@@ -251,6 +252,12 @@ impl Engine {
         let had = temporary(&over.properties);
         let transports = joined_order(request, protocol);
         for draft in apply(self.pib.policies(), vec![over], ledger).map_err(explosion)? {
+            // What a policy has taken out (`replace_matched`) and says anew makes no other stack of it.
+            let conflicts = broken(row.iter(), &draft.properties);
+            if !conflicts.is_empty() {
+                ledger.reject(&draft, conflicts, || Source::Stack(protocol.as_str().into()));
+                continue;
+            }
             let temporary = asks_for_temporary(request) || !had && temporary(&draft.properties);
             let score = Reverse(draft.properties.score());
             let rank = Rank { path: Reverse(path), way: place, all: score, transport: transports, stack };
@@ -343,9 +350,16 @@ impl Engine {
         self.pib.speaks_of(PEER) || speaks_of_peers(&self.cib)
     }
 
+    /// The stacks, as they are for this request.
+    fn stacks(&self, request: &Request) -> &[StackFacts] {
+        if request.framers.is_empty() { &self.host.stacks } else { &self.host.framed }
+    }
+
     /// What the policies and the CIB say when the peer is known; `None` if they rule it out.
     pub(in crate::policy) fn particular(
         &self,
+        request: &Request,
+        protocol: &Protocol,
         basis: &Properties,
         peer: &Properties,
     ) -> Option<(Properties, Score)> {
@@ -358,7 +372,9 @@ impl Engine {
         let draft = annotate(&self.cib, draft, false, &mut ledger)?;
         let draft = annotate(&self.cib, draft, true, &mut ledger)?;
         let drafts = apply(self.pib.policies(), vec![draft], &mut ledger).ok()?;
-        let best = drafts.into_iter().max_by_key(|draft| draft.properties.score())?;
+        let row = self.stacks(request).iter().find(|stack| stack.protocol == *protocol);
+        let stays = |draft: &Draft| row.is_none_or(|of| broken(of.row.iter(), &draft.properties).is_empty());
+        let best = drafts.into_iter().filter(stays).max_by_key(|draft| draft.properties.score())?;
         let score = best.properties.score();
         Some((best.properties, score))
     }
