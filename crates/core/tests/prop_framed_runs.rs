@@ -158,6 +158,10 @@ impl Framer for Panicky {
         }
     }
 
+    fn abandon_sent_message(&mut self) {
+        self.inner.abandon_sent_message();
+    }
+
     fn handle_received_data(&mut self, framer: &mut MessageFramer<'_>) -> Result<(), FramingFailure> {
         self.inner.handle_received_data(framer)
     }
