@@ -362,3 +362,50 @@ fn a_socket_that_nobody_serves_is_replaced_and_one_that_is_served_is_not() {
     assert!(matches!(error, SocketsError::NoSocket(_)), "{error}");
     assert_eq!(fs::read_to_string(scratch.0.join(PIB_SOCKET)).unwrap(), "mine");
 }
+
+#[test]
+fn clients_that_never_take_their_long_answers_are_sent_away_and_others_are_served() {
+    run("greedy", Config::default(), async |daemon| {
+        let long = "y".repeat(200_000);
+        let request = format!(
+            r#"[{{"x": {{"value": "{long}"}}, "transport": {{"value": ["TCP", "UDP", "SCTP", "MPTCP", "A", "B", "C", "D"]}}}}]"#
+        );
+        let mut greedy = Vec::new();
+        for _ in 0..60 {
+            let mut stream = daemon.connect(PM_SOCKET).await;
+            let _sent_away = stream.write_all(request.as_bytes()).await;
+            let _sent_away = stream.shutdown().await;
+            greedy.push(stream);
+        }
+        timeout(PATIENCE, daemon.serves()).await.expect("others are served");
+        // Answers of 1.6 MB each: some ten are held, the others had to go without the whole of theirs.
+        let mut whole = 0;
+        for mut stream in greedy {
+            let mut told = Vec::new();
+            let _reset = timeout(PATIENCE, stream.read_to_end(&mut told)).await.expect("it ends");
+            whole += usize::from(told.ends_with(b"}]\n"));
+        }
+        assert!(whole < 30, "{whole}");
+    });
+}
+
+#[test]
+fn a_socket_whose_queue_is_full_is_served_by_somebody() {
+    let scratch = Scratch::new("full");
+    let files = SocketFiles::bind(&scratch.0).unwrap();
+    // Nobody accepts.
+    let path = scratch.0.join(PM_SOCKET);
+    let mut waiting = Vec::new();
+    loop {
+        let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        if socket.connect(&socket2::SockAddr::unix(&path).unwrap()).is_err() {
+            break;
+        }
+        waiting.push(socket);
+        assert!(waiting.len() < 100_000, "its queue has no end");
+    }
+    let refused = SocketFiles::bind(&scratch.0).unwrap_err();
+    assert!(matches!(refused, SocketsError::Served(_)), "{refused}");
+    drop(files);
+}

@@ -9,9 +9,38 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Tells writers apart: the last one comes while one before it may be under way, and two transports may keep one file.
+/// Tells writers apart: two transports may keep one file.
 static WRITES: AtomicU64 = AtomicU64::new(0);
+
+/// Writes snapshots in the order in which they were made: the last one is written at the end, while one before it may be
+/// under way on another thread, which must not put it aside.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Writer {
+    made: u64,
+    written: Arc<Mutex<u64>>,
+}
+
+impl Writer {
+    /// The next snapshot; what it returns writes it, wherever it is called.
+    pub(super) fn next(
+        &mut self,
+        path: PathBuf,
+        snapshot: String,
+    ) -> impl FnOnce() -> io::Result<()> + Send + use<> {
+        self.made += 1;
+        let (number, written) = (self.made, self.written.clone());
+        move || {
+            let mut last = written.lock().unwrap_or_else(PoisonError::into_inner);
+            if *last < number {
+                save(&path, &snapshot)?;
+                *last = number;
+            }
+            Ok(())
+        }
+    }
+}
 
 /// Reads what was learned; nothing if there is no file, or if it is damaged. A damaged one is set aside, with a warning.
 pub(super) fn load(path: &Path, now: Time, logger: &Logger) -> Learned {
@@ -35,7 +64,7 @@ pub(super) fn load(path: &Path, now: Time, logger: &Logger) -> Learned {
 }
 
 /// Writes a snapshot in place of the one that is there, whole or not at all, for this user alone.
-pub(super) fn save(path: &Path, snapshot: &str) -> io::Result<()> {
+fn save(path: &Path, snapshot: &str) -> io::Result<()> {
     if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
         fs::create_dir_all(directory)?;
     }
@@ -76,4 +105,21 @@ fn text_of(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     fs::File::open(path)?.take(MAX_DOCUMENT as u64 + 1).read_to_string(&mut text)?;
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_snapshot_never_takes_the_place_of_a_newer_one() {
+        let path = std::env::temp_dir().join(format!("neatflow-cache-order-{}", std::process::id()));
+        let mut writer = Writer::default();
+        let older = writer.next(path.clone(), "older".to_owned());
+        let newer = writer.next(path.clone(), "newer".to_owned());
+        newer().unwrap();
+        older().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "newer");
+        fs::remove_file(&path).unwrap();
+    }
 }

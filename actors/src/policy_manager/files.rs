@@ -85,18 +85,27 @@ impl Directories {
     /// Everything that is there; nothing if nothing has changed since the last time. What cannot be read or understood
     /// is told in [`Loaded::refused`], by its path.
     pub fn read(&mut self) -> Option<Loaded> {
-        let (found, troubles) = self.look();
+        let Look { found, troubles, unseen } = self.look();
         let mut changed = !self.read || troubles != self.troubles;
         self.read = true;
         self.troubles = troubles;
         let known = self.known.len();
-        self.known.retain(|name, _| found.contains_key(name));
+        // What cannot be looked at is there as far as anybody knows.
+        let stays = |name: &String| {
+            found.contains_key(name) || unseen.iter().any(|hidden| Path::new(name).starts_with(hidden))
+        };
+        self.known.retain(|name, _| stays(name));
         changed |= self.known.len() < known;
         for (name, (path, stamp)) in found {
-            if self.known.get(&name).is_some_and(|known| known.stamp == stamp) {
+            // That it can be read again changes neither its time nor its size.
+            let same = |known: &Known| {
+                known.stamp == stamp
+                    && !matches!(&known.fault, Some(PolicyError { fault: Fault::Unreadable(_), .. }))
+            };
+            if self.known.get(&name).is_some_and(same) {
                 continue;
             }
-            changed = true;
+            let before = self.known.get(&name).map(|known| (known.stamp, known.fault.clone()));
             let good = self.known.remove(&name).and_then(|known| known.good);
             let now = now();
             let text = text_of(&path).map_err(|fault| PolicyError::of_file(name.as_str(), fault));
@@ -105,6 +114,7 @@ impl Directories {
                 Ok(text) => (Some((text, now)), None),
                 Err(fault) => (good, Some(fault)),
             };
+            changed |= before != Some((stamp, fault.clone()));
             self.known.insert(name, Known { stamp, good, fault });
         }
         changed.then(|| self.load())
@@ -119,36 +129,60 @@ impl Directories {
         policy::load_dated(files).refusing(faults.chain(self.troubles.iter().cloned()))
     }
 
-    /// The files that are there, by name, and what cannot be looked at.
-    fn look(&self) -> (BTreeMap<String, (PathBuf, Stamp)>, Vec<PolicyError>) {
-        let (mut found, mut troubles) = (BTreeMap::new(), Vec::new());
+    fn look(&self) -> Look {
+        let mut look = Look::default();
         for directory in &self.paths {
-            match files_of(directory) {
+            match files_of(directory, &mut look) {
                 Ok(files) => {
                     let surplus = files.iter().skip(MAX_FILES);
                     let full = |path| PolicyError::of_file(name_of(path), Fault::Full { limit: MAX_FILES });
-                    troubles.extend(surplus.map(|(path, _)| full(path)));
+                    look.troubles.extend(surplus.map(|(path, _)| full(path)));
                     let files = files.into_iter().take(MAX_FILES);
-                    found.extend(files.map(|(path, stamp)| (name_of(&path), (path, stamp))));
+                    look.found.extend(files.map(|(path, stamp)| (name_of(&path), (path, stamp))));
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => troubles.push(PolicyError::of_file(name_of(directory), unreadable(&error))),
+                Err(error) => look.cannot(directory, &error),
             }
         }
-        (found, troubles)
+        look
+    }
+}
+
+/// What a look at the directories brings.
+#[derive(Default)]
+struct Look {
+    /// The files that are there, by name.
+    found: BTreeMap<String, (PathBuf, Stamp)>,
+    /// What cannot be looked at, and why.
+    troubles: Vec<PolicyError>,
+    /// The same: directories and files that may be there or not.
+    unseen: Vec<PathBuf>,
+}
+
+impl Look {
+    fn cannot(&mut self, path: &Path, error: &io::Error) {
+        self.troubles.push(PolicyError::of_file(name_of(path), unreadable(error)));
+        self.unseen.push(path.to_owned());
     }
 }
 
 /// The files of a directory that may be ours, by name. What is no file (a pipe would block) is passed over.
-fn files_of(directory: &Path) -> io::Result<Vec<(PathBuf, Stamp)>> {
+fn files_of(directory: &Path, look: &mut Look) -> io::Result<Vec<(PathBuf, Stamp)>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
-        let ours = path.file_name().is_some_and(|name| FileKind::of(&name.to_string_lossy()).is_some());
-        // Gone since the directory was read: as if it had not been there.
-        let Some(about) = ours.then(|| fs::metadata(&path).ok()).flatten() else { continue };
-        if about.is_file() {
-            files.push((path, Stamp { modified: about.modified().ok(), length: about.len() }));
+        if path.file_name().is_none_or(|name| FileKind::of(&name.to_string_lossy()).is_none()) {
+            continue;
+        }
+        match fs::metadata(&path) {
+            Ok(about) if about.is_file() => {
+                files.push((path, Stamp { modified: about.modified().ok(), length: about.len() }));
+            }
+            Ok(_) => {}
+            // Gone since the directory was read: as if it had not been there. A link to nothing is told.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(&path).is_err() => {
+            }
+            Err(error) => look.cannot(&path, &error),
         }
     }
     files.sort_unstable_by(|one, other| one.0.cmp(&other.0));
@@ -269,5 +303,50 @@ mod tests {
         assert!(matches!(faults[..], [Fault::Unreadable(_), Fault::TooLong { .. }]), "{faults:?}");
         let nowhere = Directories::new(policy_dir(scratch.0.join("nowhere"))).read().unwrap();
         assert_eq!((nowhere.pib.len(), nowhere.refused.len()), (0, 0));
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_for_a_while_stays_in_force() {
+        let scratch = Scratch::new("unseen");
+        scratch.write("one.policy", &policy(1));
+        scratch.write("pib/two.policy", &policy(2));
+        let mut directories = scratch.directories();
+        directories.read();
+        // Directories that are links in a circle cannot be looked at, whoever asks.
+        let (pib, aside) = (scratch.0.join("pib"), scratch.0.join("aside"));
+        fs::rename(&pib, &aside).unwrap();
+        std::os::unix::fs::symlink(&pib, &pib).unwrap();
+        let loaded = directories.read().unwrap();
+        assert_eq!(priorities(&loaded), [1.0, 2.0]);
+        let [refused] = loaded.refused.as_slice() else { panic!("{:?}", loaded.refused) };
+        assert!(matches!(refused.fault, Fault::Unreadable(_)), "{refused}");
+        fs::remove_file(&pib).unwrap();
+        fs::rename(&aside, &pib).unwrap();
+        let loaded = directories.read().unwrap();
+        assert_eq!((priorities(&loaded), loaded.refused), (vec![1.0, 2.0], Vec::new()));
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_told() {
+        let scratch = Scratch::new("dangling");
+        std::os::unix::fs::symlink("/no/such/file", scratch.0.join("gone.policy")).unwrap();
+        let loaded = scratch.directories().read().unwrap();
+        let [refused] = loaded.refused.as_slice() else { panic!("{:?}", loaded.refused) };
+        assert!(refused.to_string().contains("gone.policy"), "{refused}");
+    }
+
+    #[test]
+    fn a_file_that_can_be_read_again_is() {
+        let scratch = Scratch::new("again");
+        scratch.write("one.policy", &policy(1));
+        let mut directories = scratch.directories();
+        directories.read();
+        // As if it had been refused by the system; its time and its size are the same afterwards.
+        let name = name_of(&scratch.0.join("one.policy"));
+        let known = directories.known.get_mut(&name).unwrap();
+        known.good = None;
+        known.fault = Some(PolicyError::of_file(name.as_str(), Fault::Unreadable("not now".into())));
+        let loaded = directories.read().unwrap();
+        assert_eq!((priorities(&loaded), loaded.refused), (vec![1.0], Vec::new()));
     }
 }

@@ -12,7 +12,9 @@ use crate::supervision::finish;
 use actix::prelude::*;
 use neatflow_core::policy::{Learned, Loaded, built_in};
 use slog::{debug, info, warn};
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What is kept in files, and how far that has come.
 #[derive(Debug, Default)]
@@ -28,7 +30,11 @@ pub(super) struct Keeping {
     unsaved: bool,
     /// Whether somebody is going to write.
     saving: bool,
+    writer: cache::Writer,
 }
+
+/// What could not be written is tried again after this long, or at least after what is configured.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// What the first look brings.
 struct Found {
@@ -124,20 +130,34 @@ impl PolicyManager {
     }
 
     fn save_soon(&mut self, ctx: &mut Context<Self>) {
+        self.save_after(self.keeping.config.save_after, ctx);
+    }
+
+    fn save_after(&mut self, wait: Duration, ctx: &mut Context<Self>) {
         if !std::mem::replace(&mut self.keeping.saving, true) {
-            ctx.run_later(self.keeping.config.save_after, Self::save);
+            ctx.run_later(wait, Self::save);
         }
     }
 
-    fn save(&mut self, ctx: &mut Context<Self>) {
-        let Some(path) = self.keeping.config.cache.clone() else { return };
+    /// What writes what is known now; nothing if nothing is to be kept.
+    fn writing(&mut self) -> Option<impl FnOnce() -> io::Result<()> + Send + use<>> {
+        let path = self.keeping.config.cache.clone()?;
         self.keeping.unsaved = false;
         let snapshot = self.engine.learned().to_snapshot();
-        let written = actix_rt::task::spawn_blocking(move || cache::save(&path, &snapshot));
+        Some(self.keeping.writer.next(path, snapshot))
+    }
+
+    fn save(&mut self, ctx: &mut Context<Self>) {
+        let Some(write) = self.writing() else { return };
+        let written = actix_rt::task::spawn_blocking(write);
         ctx.spawn(written.into_actor(self).map(|written, manager, ctx| {
             manager.keeping.saving = false;
             match written {
-                Ok(Err(error)) => warn!(manager.logger, "cannot write the policy cache"; "error" => %error),
+                Ok(Err(error)) => {
+                    warn!(manager.logger, "cannot write the policy cache"; "error" => %error);
+                    manager.keeping.unsaved = true;
+                    return manager.save_after(AGAIN.max(manager.keeping.config.save_after), ctx);
+                }
                 Ok(Ok(())) => debug!(manager.logger, "the policy cache is written"),
                 Err(_) => manager.keeping.unsaved = true,
             }
@@ -152,8 +172,8 @@ impl PolicyManager {
 impl Drop for PolicyManager {
     /// Writes what was learned last: there is no later time for it.
     fn drop(&mut self) {
-        let Some(path) = self.keeping.config.cache.as_ref().filter(|_| self.keeping.unsaved) else { return };
-        if let Err(error) = cache::save(path, &self.engine.learned().to_snapshot()) {
+        let Some(write) = self.keeping.unsaved.then(|| self.writing()).flatten() else { return };
+        if let Err(error) = write() {
             warn!(self.logger, "cannot write the policy cache"; "error" => %error);
         }
     }

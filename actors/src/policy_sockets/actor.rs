@@ -1,8 +1,8 @@
 //! The PolicySockets actor.
 
+use super::Config;
 use super::exchange::{Visitors, serve};
 use super::files::SocketFiles;
-use super::{Config, PM_SOCKET};
 use crate::policy_manager::PolicyManager;
 use actix::prelude::*;
 use slog::{Logger, debug, warn};
@@ -63,9 +63,7 @@ impl Actor for PolicySockets {
                 Ok(listener) => self.accept(name, listener, ctx),
                 Err(reason) => {
                     warn!(self.logger, "cannot serve"; "socket" => name, "reason" => %reason);
-                    if *name == PM_SOCKET {
-                        ctx.stop();
-                    }
+                    ctx.stop();
                 }
             }
         }

@@ -17,11 +17,16 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 /// Who is telling a request, and how each can be sent away.
 #[derive(Clone, Debug)]
-pub(super) struct Visitors(Rc<RefCell<Inside>>);
+pub(super) struct Visitors {
+    inside: Rc<RefCell<Inside>>,
+    /// One request at a time is with the policy manager: it answers no faster if there are more.
+    turn: Rc<Semaphore>,
+}
 
 #[derive(Debug)]
 struct Inside {
@@ -33,13 +38,20 @@ struct Inside {
 impl Visitors {
     pub(super) fn new(config: &Config) -> Self {
         let shop = Shop::new(config.visitors, neatflow_core::policy::daemon::MAX_HELD);
-        Self(Rc::new(RefCell::new(Inside { shop, doors: BTreeMap::new() })))
+        let inside = Rc::new(RefCell::new(Inside { shop, doors: BTreeMap::new() }));
+        Self { inside, turn: Rc::new(Semaphore::new(1)) }
+    }
+
+    /// Waits until it is this one's turn; whoever came first is first.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.turn.acquire().await.ok()
     }
 
     /// One more, who may have to go later.
     pub(super) fn enter(&self) -> Visitor {
         let (go, gone) = oneshot::channel();
-        let Inside { shop, doors } = &mut *self.0.borrow_mut();
+        let Inside { shop, doors } = &mut *self.inside.borrow_mut();
         let (id, goes) = shop.enter();
         goes.map(|goes| doors.remove(&goes));
         doors.insert(id, go);
@@ -57,14 +69,14 @@ pub(super) struct Visitor {
 impl Visitor {
     /// So much of its request is held now.
     fn holds(&self, bytes: usize) {
-        let Inside { shop, doors } = &mut *self.visitors.0.borrow_mut();
+        let Inside { shop, doors } = &mut *self.visitors.inside.borrow_mut();
         shop.holds(self.id, bytes).map(|goes| doors.remove(&goes));
     }
 }
 
 impl Drop for Visitor {
     fn drop(&mut self) {
-        let Inside { shop, doors } = &mut *self.visitors.0.borrow_mut();
+        let Inside { shop, doors } = &mut *self.visitors.inside.borrow_mut();
         shop.leave(self.id);
         doors.remove(&self.id);
     }
@@ -96,20 +108,38 @@ pub(super) async fn serve(
         let why = reply_error(&ExchangeFault::Crowded);
         return timeout(FAREWELL, stream.write_all(why.as_bytes())).await.unwrap_or(Ok(()));
     };
-    visitor.holds(0);
+    // A request is held until it is answered, and then the answer until it is taken.
+    visitor.holds(told.as_ref().map_or(0, String::len));
+    let patience = config.patience;
     let answering = async {
         let reply = match told {
             Ok(request) if request.trim().is_empty() => return Ok(()),
-            Ok(request) => answer(socket, request, &manager).await,
+            Ok(request) => {
+                // One after the other: what waits here goes when its client has to go.
+                let _turn = visitor.visitors.turn().await;
+                answer(socket, request, &manager).await
+            }
             Err(fault) => reply_error(&fault),
         };
-        stream.write_all(reply.as_bytes()).await?;
-        stream.shutdown().await?;
-        drop_rest(&mut stream).await
+        visitor.holds(reply.len());
+        let taken = async {
+            stream.write_all(reply.as_bytes()).await?;
+            stream.shutdown().await?;
+            drop_rest(&mut stream).await
+        };
+        timeout(patience, taken).await.unwrap_or(Ok(()))
     };
-    match select(pin!(timeout(config.patience, answering)), gone).await {
-        Either::Left((answered, _)) => answered.unwrap_or(Ok(())),
-        Either::Right(_) => Ok(()),
+    let answered = match select(pin!(answering), gone).await {
+        Either::Left((answered, _)) => Some(answered),
+        Either::Right(_) => None,
+    };
+    match answered {
+        Some(answered) => answered,
+        // It may have had a part of its answer: then what comes now is no answer, either.
+        None => {
+            let why = reply_error(&ExchangeFault::Crowded);
+            timeout(FAREWELL, stream.write_all(why.as_bytes())).await.unwrap_or(Ok(()))
+        }
     }
 }
 

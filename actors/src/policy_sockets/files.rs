@@ -1,9 +1,10 @@
 //! The sockets as files: where they are, and who may use them.
 
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
@@ -30,6 +31,9 @@ pub enum SocketsError {
         /// Its mode.
         mode: u32,
     },
+    /// The directory belongs to somebody else.
+    #[error("{} belongs to another user, who could open it to others", .0.display())]
+    Foreign(PathBuf),
     /// Somebody serves there already.
     #[error("{} is served by somebody already", .0.display())]
     Served(PathBuf),
@@ -95,11 +99,21 @@ fn private(directory: &Path) -> Result<(), SocketsError> {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(failed(error)),
         _ => {}
     }
-    let mode = fs::metadata(directory).map_err(failed)?.permissions().mode() & 0o777;
-    if mode & PRIVATE == 0 {
+    let about = fs::metadata(directory).map_err(failed)?;
+    let mode = about.permissions().mode() & 0o777;
+    if mode & PRIVATE != 0 {
+        return Err(SocketsError::Open { directory: directory.to_owned(), mode });
+    }
+    // Whoever owns it can open it to others at any time. What is made there now shows who we are.
+    let probe = directory.join(format!(".{}", std::process::id()));
+    let _left_over = fs::remove_dir(&probe);
+    DirBuilder::new().mode(0o700).create(&probe).map_err(failed)?;
+    let ours = fs::symlink_metadata(&probe).map(|about| about.uid());
+    fs::remove_dir(&probe).map_err(failed)?;
+    if ours.map_err(failed)? == about.uid() {
         Ok(())
     } else {
-        Err(SocketsError::Open { directory: directory.to_owned(), mode })
+        Err(SocketsError::Foreign(directory.to_owned()))
     }
 }
 
@@ -121,14 +135,29 @@ impl Trouble {
     }
 }
 
+/// Whether somebody listens there, without waiting.
+fn reach(path: &Path) -> io::Result<()> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&SockAddr::unix(path)?)
+}
+
 /// One socket, in a directory that nobody else may enter: so it is private before it has its mode, too.
 fn bind(path: &Path) -> Result<UnixListener, Trouble> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(Trouble::Io(error)),
         Ok(known) if !known.file_type().is_socket() => return Err(Trouble::NoSocket),
-        Ok(_) if UnixStream::connect(path).is_ok() => return Err(Trouble::Served),
-        Ok(_) => fs::remove_file(path).map_err(Trouble::Io)?,
+        Ok(_) => match reach(path) {
+            // Nobody listens there any more.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                fs::remove_file(path).map_err(Trouble::Io)?;
+            }
+            // Somebody does, although there may be no room in the queue at the moment.
+            Ok(()) => return Err(Trouble::Served),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(Trouble::Served),
+            Err(error) => return Err(Trouble::Io(error)),
+        },
     }
     let listener = UnixListener::bind(path).map_err(Trouble::Io)?;
     fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(Trouble::Io)?;

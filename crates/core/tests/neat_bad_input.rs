@@ -292,3 +292,30 @@ fn one_object_is_a_set_and_a_choice_is_none() {
     assert!(Properties::from_json(r#"{"a": [{"value": 1}]}"#).is_err());
     assert_eq!(Properties::from_json("{}").unwrap(), Properties::new());
 }
+
+#[test]
+fn rows_that_would_explode_are_counted_before_they_are_formed() {
+    let roots = (0..4_000).map(|n| {
+        node(&format!(
+            r#"{{"uid": "n{n}", "root": true, "expire": -1, "properties": {{"interface": {{"value": "if{n}", "precedence": 2}}}}}}"#
+        ))
+        .unwrap()
+    });
+    let links: Vec<CibNode> = (0..95)
+        .map(|n| {
+            node(&format!(
+                r#"{{"uid": "z{n}", "link": true, "expire": -1, "match": {{"interface": {{"value": null}}}},
+                    "properties": {{"q{n}": {{"value": 1}}}}}}"#
+            ))
+            .unwrap()
+        })
+        .collect();
+    let mut engine = Engine::new();
+    assert!(engine.cib_mut().put_all(roots.collect()).is_ok());
+    let (_, fault) = engine.cib_mut().put_all(links.clone()).unwrap_err();
+    assert!(matches!(fault, Fault::Explosion { .. }), "{fault}");
+    assert_eq!((engine.cib().nodes().len(), engine.cib().rows().len()), (4_000, 4_000), "all as it was");
+    // Each of them has to go; rows are not formed up to the bound for each.
+    let refused = engine.cib_mut().add_all(links);
+    assert!(refused.len() >= 94, "{}", refused.len());
+}

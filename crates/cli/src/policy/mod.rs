@@ -9,7 +9,7 @@ use args::Policy;
 use neatflow::Registry;
 use neatflow::Time;
 use neatflow::policy::daemon::InterfaceNodes;
-use neatflow::policy::{Engine, InterfaceRow, Inventory, StackRow, built_in};
+use neatflow::policy::{Engine, HostNetwork, Inventory, StackRow, built_in};
 use neatflow::policy_manager::files;
 use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
@@ -41,21 +41,14 @@ fn engine(directories: &[PathBuf]) -> Engine {
 
 /// The protocols and interfaces of this host.
 fn inventory() -> Inventory {
+    let network = neatflow::stacks::network().unwrap_or_else(|error| {
+        eprintln!("neatflow: cannot list interfaces: {error}");
+        HostNetwork::default()
+    });
+    let HostNetwork { interfaces, routes, .. } = network;
     let stacks = Registry::built_in();
     let stacks = stacks.iter().map(|stack| StackRow { protocol: stack.protocol(), offers: stack.offers() });
-    let interfaces = neatflow::stacks::interfaces().unwrap_or_else(|error| {
-        eprintln!("neatflow: cannot list interfaces: {error}");
-        Vec::new()
-    });
-    let interfaces = interfaces.into_iter().map(|interface| InterfaceRow {
-        name: interface.name.into(),
-        index: interface.index,
-        addresses: interface.addresses,
-        up: interface.up,
-        loopback: interface.loopback,
-        ..InterfaceRow::default()
-    });
-    Inventory { stacks: stacks.collect(), interfaces: interfaces.collect(), ..Inventory::default() }
+    Inventory { stacks: stacks.collect(), interfaces, routes }
 }
 
 /// The same, with the interfaces of this host as nodes, as whoever speaks NEAT's JSON sees it.

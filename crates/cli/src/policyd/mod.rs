@@ -1,6 +1,7 @@
 //! `neatflow policyd`.
 
 pub(crate) mod args;
+mod ended;
 mod log;
 mod rest;
 mod token;
@@ -8,6 +9,8 @@ mod token;
 use crate::exit::Exit;
 use crate::signals::Signals;
 use args::Policyd;
+use ended::Ended;
+use futures::future::{Either, pending, select};
 use neatflow::Registry;
 use neatflow::policy_manager::messages::{FileReport, Files};
 use neatflow::policy_manager::{self, Interfaces, PolicyManager};
@@ -16,6 +19,7 @@ use neatflow::supervision::{Plan, Supervise};
 use std::env;
 use std::fmt::Display;
 use std::path::PathBuf;
+use std::pin::pin;
 use token::Token;
 
 pub(crate) async fn policyd(args: Policyd) -> Exit {
@@ -41,7 +45,10 @@ async fn serve(args: Policyd) -> Result<(), String> {
     let manager =
         PolicyManager::new(&Registry::built_in(), Interfaces::system(), logger.clone()).configured(config);
     let supervised = |name| Supervise::new(Plan::permanent()).name(name).logger(logger.clone());
-    let manager = supervised("policy manager").start(|_| manager).addr().clone();
+    let mut ended = Ended::watch();
+    let manager = supervised("policy manager").start(|_| manager);
+    manager.watch(ended.watcher());
+    let manager = manager.addr().clone();
     let report = manager.send(Files).await.map_err(|_| "the policy manager has ended")?;
     refused(&report);
 
@@ -60,20 +67,34 @@ async fn serve(args: Policyd) -> Result<(), String> {
     let config = policy_sockets::Config::default();
     let sockets = PolicySockets::new(sockets, manager, config, logger.clone());
     let serving = supervised("policy sockets").start(|_| sockets);
+    serving.watch(ended.watcher());
 
     for (what, name) in [("requests", PM_SOCKET), ("policies", PIB_SOCKET), ("nodes", CIB_SOCKET)] {
         println!("{what} at {}", directory.join(name).display());
     }
-    if let Some((address, server)) = rest {
+    if let Some((address, _)) = &rest {
         println!("REST at http://{address}");
         if args.token_file.is_none() {
             println!("its token in {}", directory.join(TOKEN).display());
         }
-        actix::spawn(server);
     }
-    signals.next().await;
+    let server = async {
+        match rest {
+            Some((_, server)) => {
+                server.await.map_or_else(|error| error.to_string(), |()| "it ended".to_owned())
+            }
+            None => pending().await,
+        }
+    };
+    // A daemon that serves half of what it said is worse than none: whoever started it can start it again.
+    let (ended, server) = (pin!(ended.next()), pin!(server));
+    let why = match select(pin!(signals.next()), select(ended, server)).await {
+        Either::Left(_) => None,
+        Either::Right((Either::Left((why, _)), _)) => Some(why),
+        Either::Right((Either::Right((why, _)), _)) => Some(format!("the REST interface has ended: {why}")),
+    };
     drop(serving);
-    Ok(())
+    why.map_or(Ok(()), Err)
 }
 
 /// The token, beside the sockets.

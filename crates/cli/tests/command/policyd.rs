@@ -140,6 +140,7 @@ fn nothing_is_changed_without_the_token() {
 fn a_page_in_a_browser_cannot_ask_by_a_name_of_its_own() {
     let daemon = Daemon::start("host", &[]);
     assert_eq!(daemon.http("GET /pib HTTP/1.1\r\nHost: evil.example", "").0, 403);
+    assert_eq!(daemon.http("GET /pib HTTP/1.1\r\nHost: ev\u{ef}il.example", "").0, 403);
     assert_eq!(daemon.http(&format!("GET /pib HTTP/1.1\r\nHost: 127.0.0.1:{}", daemon.port), "").0, 200);
 }
 

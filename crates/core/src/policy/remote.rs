@@ -166,11 +166,18 @@ struct Refused {
 
 fn read(answer: &str) -> Result<Vec<Properties>, RemoteFault> {
     if let Ok(Refused { error }) = serde_json::from_str(answer) {
-        return Err(RemoteFault::Refused(error.chars().take(256).collect::<String>().into()));
+        return Err(RemoteFault::Refused(for_people(&error)));
     }
-    let unreadable = |error: super::neat::PolicyError| RemoteFault::Unreadable(error.to_string().into());
+    let unreadable =
+        |error: super::neat::PolicyError| RemoteFault::Unreadable(for_people(&error.to_string()));
     let read = Alternatives::requests_from_json(answer).map_err(unreadable)?;
     Ok(read.iter().flat_map(|set| set.expanded().iter().cloned()).collect())
+}
+
+/// What somebody else has said, as it may be shown: not too long, and nothing in it steers a terminal.
+fn for_people(said: &str) -> Arc<str> {
+    let visible = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    said.chars().take(256).map(visible).collect::<String>().into()
 }
 
 fn name_of(set: &Properties) -> Option<usize> {

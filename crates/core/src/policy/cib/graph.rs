@@ -78,83 +78,151 @@ impl Cib {
         None
     }
 
-    /// Forms the rows anew.
+    /// Forms the rows anew, if all nodes have room.
     ///
-    /// *Errors*: the node with which there were more than [`MAX_ROWS`].
+    /// *Errors*: the node with which there were more than [`MAX_ROWS`]; the rows are those of before then.
     pub(super) fn build(&mut self) -> Result<(), Text> {
+        let Formed { rows, too_many } = self.form();
+        match too_many.into_iter().next() {
+            Some(culprit) => Err(culprit),
+            None => {
+                self.take(rows);
+                Ok(())
+            }
+        }
+    }
+
+    /// Forms the rows anew, and takes out each node with which there were too many.
+    pub(super) fn build_without(&mut self) -> Vec<Text> {
+        let Formed { rows, too_many } = self.form();
+        for culprit in &too_many {
+            self.unplace(culprit);
+        }
+        self.take(rows);
+        too_many
+    }
+
+    fn take(&mut self, mut rows: Vec<Row>) {
+        rows.shrink_to_fit();
+        self.rows = rows;
+        self.next_expiry = self.nodes.values().filter_map(|node| node.expire).min();
+        self.generation += 1;
+    }
+
+    fn form(&self) -> Formed {
         let mut appended: BTreeMap<&Text, Vec<&CibNode>> = BTreeMap::new();
         for (uid, to) in &self.links {
             for target in to {
                 appended.entry(target).or_default().extend(self.nodes.get(uid));
             }
         }
-        let mut rows = Vec::with_capacity(self.nodes.len());
-        for root in self.nodes.values().filter(|node| node.root) {
-            follow(&appended, &mut vec![root], &mut rows)?;
+        let mut roots: Vec<&CibNode> = self.nodes.values().filter(|node| node.root).collect();
+        let mut too_many: Vec<Text> = Vec::new();
+        // How many there will be is known before a single one is formed.
+        while let Err(culprit) = count_all(&appended, &roots) {
+            roots.retain(|node| node.uid != culprit);
+            for target in self.links.get(&culprit).into_iter().flatten() {
+                if let Some(nodes) = appended.get_mut(target) {
+                    nodes.retain(|node| node.uid != culprit);
+                    if nodes.is_empty() {
+                        appended.remove(target);
+                    }
+                }
+            }
+            too_many.push(culprit);
+        }
+        let mut rows = Vec::new();
+        for root in roots {
+            follow(&appended, &mut vec![root], &mut rows);
         }
         let begun = rows.len();
         for node in self.nodes.values().filter(|node| node.extends()) {
-            for place in 0..begun {
-                extend(node, place, &mut rows)?;
+            let before = rows.len();
+            if (0..begun).any(|place| extend(node, place, &mut rows).is_none()) {
+                rows.truncate(before);
+                too_many.push(node.uid.clone());
             }
         }
-        rows.shrink_to_fit();
-        self.rows = rows;
-        self.next_expiry = self.nodes.values().filter_map(|node| node.expire).min();
-        self.generation += 1;
-        Ok(())
+        Formed { rows, too_many }
     }
+}
+
+/// Rows, and the nodes with which there would have been too many.
+struct Formed {
+    rows: Vec<Row>,
+    too_many: Vec<Text>,
+}
+
+fn count_all(appended: &BTreeMap<&Text, Vec<&CibNode>>, roots: &[&CibNode]) -> Result<(), Text> {
+    let mut counted = 0;
+    roots.iter().try_for_each(|root| count(appended, root, (1, 1), &mut counted))
 }
 
 fn links(node: &CibNode, to: &CibNode) -> bool {
     node.uid != to.uid && node.matched.iter().any(|these| to.has(these))
 }
 
+/// Adds how many rows the paths through a node make, of which so many nodes and combinations have come before it.
+///
+/// *Errors*: the node with which there are too many, or with which a path is too long.
+fn count(
+    appended: &BTreeMap<&Text, Vec<&CibNode>>,
+    node: &CibNode,
+    (depth, combinations): (usize, usize),
+    counted: &mut usize,
+) -> Result<(), Text> {
+    let combinations = combinations.saturating_mul(node.properties.expanded().len());
+    match appended.get(&node.uid) {
+        Some(_) if depth >= MAX_PATH => Err(node.uid.clone()),
+        Some(next) => {
+            next.iter().try_for_each(|node| count(appended, node, (depth + 1, combinations), counted))
+        }
+        None => {
+            *counted = counted.saturating_add(combinations);
+            if *counted > MAX_ROWS { Err(node.uid.clone()) } else { Ok(()) }
+        }
+    }
+}
+
 fn follow<'a>(
     appended: &BTreeMap<&Text, Vec<&'a CibNode>>,
     path: &mut Vec<&'a CibNode>,
     rows: &mut Vec<Row>,
-) -> Result<(), Text> {
-    let Some(last) = path.last() else { return Ok(()) };
+) {
+    let Some(last) = path.last() else { return };
     let Some(next) = appended.get(&last.uid) else { return combine(path, rows) };
-    if path.len() >= MAX_PATH {
-        return Err(last.uid.clone());
-    }
     for node in next {
         path.push(node);
-        follow(appended, path, rows)?;
+        follow(appended, path, rows);
         path.pop();
     }
-    Ok(())
 }
 
 /// The rows of one path: every combination of the alternatives of its nodes.
-fn combine(path: &[&CibNode], rows: &mut Vec<Row>) -> Result<(), Text> {
-    let Some(last) = path.last() else { return Ok(()) };
+fn combine(path: &[&CibNode], rows: &mut Vec<Row>) {
     let names: std::sync::Arc<[Text]> = path.iter().map(|node| node.uid.clone()).collect();
     let mut ranked = path.to_vec();
     ranked.sort_by_key(|node| node.priority);
     let mut sets = vec![Properties::new()];
     for node in ranked {
-        let expanded = node.properties.expanded();
-        if rows.len() + sets.len().saturating_mul(expanded.len()) > MAX_ROWS {
-            return Err(last.uid.clone());
-        }
-        sets = sets.iter().flat_map(|set| expanded.iter().map(|more| set.or_else(more))).collect();
+        sets = sets
+            .iter()
+            .flat_map(|set| node.properties.expanded().iter().map(|more| set.or_else(more)))
+            .collect();
     }
     rows.extend(sets.into_iter().map(|properties| Row { nodes: names.clone(), properties }));
-    Ok(())
 }
 
-fn extend(node: &CibNode, place: usize, rows: &mut Vec<Row>) -> Result<(), Text> {
+/// Lays a node over a row; nothing if there were too many then.
+fn extend(node: &CibNode, place: usize, rows: &mut Vec<Row>) -> Option<()> {
     let row = &rows[place];
     let named = |uid: &str| row.nodes.iter().any(|known| *known == *uid);
     if !node.is_about(&row.properties, named) {
-        return Ok(());
+        return Some(());
     }
     let expanded = node.properties.expanded();
     if rows.len() + expanded.len() > MAX_ROWS {
-        return Err(node.uid.clone());
+        return None;
     }
     let nodes: std::sync::Arc<[Text]> = row.nodes.iter().cloned().chain([node.uid.clone()]).collect();
     let over: Vec<Row> = expanded
@@ -162,5 +230,5 @@ fn extend(node: &CibNode, place: usize, rows: &mut Vec<Row>) -> Result<(), Text>
         .map(|set| Row { nodes: nodes.clone(), properties: set.or_else(&row.properties) })
         .collect();
     rows.extend(over);
-    Ok(())
+    Some(())
 }

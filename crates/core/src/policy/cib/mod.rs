@@ -95,9 +95,7 @@ impl Cib {
                 Err(fault) => refused.push((place, fault)),
             }
         }
-        // Whose rows are too many goes, until there are few enough.
-        while let Err(culprit) = self.build() {
-            self.unplace(&culprit);
+        for culprit in self.build_without() {
             if let Some(place) = places.get(&culprit) {
                 refused.push((*place, Fault::Explosion { limit: MAX_ROWS }));
             }
@@ -136,13 +134,28 @@ impl Cib {
         }
         let before = self.clone();
         let replaced = nodes.iter().filter(|node| self.nodes.contains_key(&node.uid)).count();
-        match self.exchange([], nodes).into_iter().next() {
-            None => Ok(replaced),
-            Some(refused) => {
+        match self.put_each(nodes) {
+            Ok(()) => Ok(replaced),
+            Err(refused) => {
                 *self = before;
                 Err(refused)
             }
         }
+    }
+
+    fn put_each(&mut self, nodes: Vec<CibNode>) -> Result<(), (usize, Fault)> {
+        let mut places = BTreeMap::new();
+        for node in &nodes {
+            self.unplace(&node.uid);
+        }
+        for (place, node) in nodes.into_iter().enumerate() {
+            places.insert(node.uid.clone(), place);
+            self.place(node).map_err(|fault| (place, fault))?;
+        }
+        let too_many = |culprit: Text| {
+            (places.get(&culprit).copied().unwrap_or_default(), Fault::Explosion { limit: MAX_ROWS })
+        };
+        self.build().map_err(too_many)
     }
 
     /// Takes a node out.
@@ -193,8 +206,6 @@ impl Cib {
 
     fn rebuild(&mut self) {
         // With fewer nodes there can be more rows: what followed a node now follows its root.
-        while let Err(culprit) = self.build() {
-            self.unplace(&culprit);
-        }
+        let _too_many = self.build_without();
     }
 }

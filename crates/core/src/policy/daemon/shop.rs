@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 /// than a process may have open, usually.
 pub const MAX_VISITORS: usize = 256;
 
-/// So many bytes of unfinished requests are held at a time, of all together.
-pub const MAX_HELD: usize = 64 << 20;
+/// So many bytes of requests that are not answered, and of answers that are not taken, are held at a time at one socket.
+pub const MAX_HELD: usize = 16 << 20;
 
 /// Names one that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,7 +1,7 @@
 //! NEAT's two calls, as its Policy Manager answers them.
 
 use super::explanation::{Draft, Explanation, Ledger};
-use super::lookup::{apply, distinct, join, rank, split};
+use super::lookup::{apply, distinct, distinct_attempts, join, rank, split};
 use super::socket_options::by_number;
 use super::{Engine, MAX_COMPARISONS, MAX_DRAFTS};
 use crate::candidate::Protocol;
@@ -136,7 +136,7 @@ impl Engine {
         let candidates = apply(self.pib.policies(), distinct(candidates), ledger)?;
         let mut candidates = split(candidates, TRANSPORT, ledger);
         rank(&mut candidates);
-        let mut candidates = distinct(candidates);
+        let mut candidates = distinct_attempts(candidates);
         candidates.truncate(self.limits.candidates);
         for candidate in &mut candidates {
             for key in INTERNAL {

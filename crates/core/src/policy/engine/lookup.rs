@@ -139,11 +139,34 @@ pub(super) fn rank(drafts: &mut [Draft]) {
     drafts.sort_by_cached_key(|draft| Reverse(draft.properties.score()));
 }
 
-/// Of candidates that say the same only the first remains.
+/// Of candidates that are equal in all only the first remains. Those that only have the same values may part later: what
+/// a policy does to them depends on precedence and score, too.
 pub(super) fn distinct(drafts: Vec<Draft>) -> Vec<Draft> {
+    first_of_each(drafts, |one, other| one == other)
+}
+
+/// The answer: of candidates with the same values the best remains, and of those for the same attempt only that of
+/// which it is known how it went. libneat would start both, and a failure would count for nothing if the attempt were
+/// there again without it.
+pub(super) fn distinct_attempts(drafts: Vec<Draft>) -> Vec<Draft> {
+    let mut drafts = first_of_each(drafts, Properties::same_values);
+    let tells = |known: &Properties, other: &Properties| {
+        known.get(OUTCOME).is_some() && other.get(OUTCOME).is_none() && known.has_values_of(other)
+    };
+    let told: Vec<Properties> = drafts
+        .iter()
+        .map(|draft| &draft.properties)
+        .filter(|set| set.get(OUTCOME).is_some())
+        .cloned()
+        .collect();
+    drafts.retain(|draft| !told.iter().any(|known| tells(known, &draft.properties)));
+    drafts
+}
+
+fn first_of_each(drafts: Vec<Draft>, same: impl Fn(&Properties, &Properties) -> bool) -> Vec<Draft> {
     let mut distinct: Vec<Draft> = Vec::with_capacity(drafts.len());
     for draft in drafts {
-        if !distinct.iter().any(|known| known.properties.same_values(&draft.properties)) {
+        if !distinct.iter().any(|known| same(&known.properties, &draft.properties)) {
             distinct.push(draft);
         }
     }

@@ -183,6 +183,11 @@ impl Properties {
                 .all(|((key, one), (name, other))| key == name && one.value == other.value)
     }
 
+    /// Whether it has every key of another set, with the same value.
+    pub(in crate::policy) fn has_values_of(&self, other: &Self) -> bool {
+        other.iter().all(|(key, one)| self.get(key).is_some_and(|known| known.value == one.value))
+    }
+
     /// These alone, each of a set of values of precedence 1 in its place: the cartesian product, the first key varying
     /// slowest. `None` if there were more than `limit`.
     pub(in crate::policy) fn each_requested(&self, limit: usize) -> Option<Vec<Self>> {
