@@ -188,6 +188,28 @@ fn an_answer_for_which_there_is_no_room_goes_out_when_there_is() {
 }
 
 #[test]
+fn room_for_what_waits_is_used_though_something_comes_with_it() {
+    paused(async {
+        let (connection, peer) = established().await;
+        peer.window(0);
+        connection.stream(5);
+        let _ear = Ear { connection: connection.clone(), hear: |_| {} }.start();
+        settle().await;
+        connection.send("!");
+        settle().await;
+        for _ in 0..3 {
+            peer.send("x");
+            peer.window(1);
+            settle().await;
+            assert_eq!((peer.take(), peer.unread()), ("!".into(), 0));
+            peer.window(0);
+            connection.send("!");
+            settle().await;
+        }
+    });
+}
+
+#[test]
 fn whoever_closes_over_what_it_hears_is_closed_and_so_is_its_end() {
     paused(async {
         let (connection, peer) = established().await;

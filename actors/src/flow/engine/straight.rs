@@ -57,8 +57,8 @@ impl Engine {
     fn answer(&mut self, cx: &mut Context<'_>) -> bool {
         let shared = &self.duty.shared;
         let mut core = shared.lock();
-        // Whoever has only listened has changed nothing.
-        if shared.is_roused() {
+        // Whoever has only listened has changed nothing; but what waited to be written may have been what this turn is for.
+        if shared.is_roused() || core.machine.wants_write() {
             while core.machine.wants_write()
                 && let Some(wire) = &mut self.carrier.wire
             {
