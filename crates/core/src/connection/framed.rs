@@ -9,7 +9,7 @@
 //! than about [`Framed::AHEAD`] bytes are framed ahead of the transport. Framers run as far as somebody asks for
 //! messages, or they have something to settle among themselves.
 
-use super::outbox::{Batch, Lifted, Outbox};
+use super::outbox::{Batch, Lifted, Outbox, Run};
 use crate::failure::SendFailure;
 use crate::framing::run::Framed as FramedSpan;
 use crate::framing::{Below, FramerStack, FramingFailure, Outgoing, Output, SentMessages};
@@ -74,6 +74,9 @@ impl Framed {
 
     /// The same in messages, which may be empty.
     const MESSAGES_AHEAD: usize = 1024;
+
+    /// For so many bytes of small messages room is made at once.
+    const MANY: usize = 4 * 1024;
 
     /// Nobody waits longer for framers: to stop, or to become ready when the connection is closing already.
     pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -235,6 +238,11 @@ impl Framed {
 
     /// Frames the next small messages, as many as go together; false if none does.
     fn frame_run(&mut self, outbox: &mut Outbox) -> bool {
+        let Some(bytes) = outbox.first_run().map(Run::len) else { return false };
+        if bytes >= Self::MANY {
+            let room = (bytes + bytes / 8).min(Self::AHEAD.saturating_sub(self.out.len()) + Self::MANY);
+            self.out.make_room(room, || outbox.reclaim());
+        }
         let Some(run) = outbox.first_run() else { return false };
         let mut whole_context = None;
         let context = match run.context() {
@@ -311,7 +319,7 @@ impl Framed {
     pub(super) fn settle(&mut self, outbox: &mut Outbox, mut told: impl FnMut(Fate)) {
         self.ledger.settle(self.taken, outbox, |ids, is_final| told(Fate::Sent(ids, is_final)));
         if self.ledger.is_empty() && self.out.is_empty() {
-            self.out.release();
+            self.out.release().into_iter().for_each(|buffer| outbox.lend(buffer));
         }
     }
 

@@ -77,11 +77,21 @@ impl Outgoing {
         }
     }
 
-    /// Keeps no room for bytes while there are none.
-    pub(crate) fn release(&mut self) {
-        if self.buffer.is_empty() && self.buffer.capacity() > Self::KEPT {
-            self.buffer = BytesMut::new();
+    /// Keeps no room for bytes while there are none: the buffer, if that was large.
+    pub(crate) fn release(&mut self) -> Option<BytesMut> {
+        let is_large = self.buffer.is_empty() && self.buffer.capacity() > Self::KEPT;
+        is_large.then(|| std::mem::take(&mut self.buffer))
+    }
+
+    /// Many bytes are to be written: into a buffer that `lend` gives, if it has none and that is large enough.
+    pub(crate) fn make_room(&mut self, bytes: usize, lend: impl FnOnce() -> Option<BytesMut>) {
+        if self.buffer.is_empty()
+            && self.buffer.capacity() < bytes
+            && let Some(lent) = lend()
+        {
+            self.buffer = lent;
         }
+        self.buffer.reserve(bytes);
     }
 
     /// For message transports: takes the next message out, if it is complete.

@@ -39,13 +39,13 @@ pub struct Limits {
     /// A message whose length is known and no longer than this is delivered whole; a longer one in parts, as they
     /// come, none of which is kept. In bytes; default: 256 KiB. RFC 9622 §9.3.2.2.
     pub whole: usize,
-    /// After so many messages a framer is stopped until they were taken. Default: 256.
+    /// After so many messages a framer is stopped until they were taken. Default: 1024.
     pub batch: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { unparsed: 1024 * 1024, whole: 256 * 1024, batch: 256 }
+        Self { unparsed: 1024 * 1024, whole: 256 * 1024, batch: 1024 }
     }
 }
 

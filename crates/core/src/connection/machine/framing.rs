@@ -8,7 +8,7 @@ use crate::framing::{self, FramingFailure};
 use crate::time::Time;
 
 /// How much is taken from the framers at once: so many messages, or so many bytes.
-const MESSAGES: usize = 256;
+const MESSAGES: usize = 1024;
 const BYTES: usize = 64 * 1024;
 
 impl Machine {

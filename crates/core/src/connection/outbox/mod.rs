@@ -55,6 +55,7 @@ mod writing;
 pub use batch::Batch;
 pub(super) use lifting::Lifted;
 pub use pack::Pack;
+pub(super) use run::Run;
 pub(super) use told::Told;
 
 use crate::failure::SendFailure;
@@ -65,7 +66,6 @@ use bytes::{Bytes, BytesMut};
 use lane::Lane;
 use parts::{InParts, Taken};
 use ranked::{Key, Ranked};
-use run::Run;
 use spares::Spares;
 
 /// The send queue of one connection.

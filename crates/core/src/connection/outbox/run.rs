@@ -137,7 +137,7 @@ impl Run {
 
     /// How many bytes have not left.
     #[inline]
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::connection) fn len(&self) -> usize {
         self.buffer.len() - self.taken
     }
 
