@@ -68,6 +68,10 @@ fn save(path: &Path, snapshot: &str) -> io::Result<()> {
     if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
         fs::create_dir_all(directory)?;
     }
+    match plain(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let number = WRITES.fetch_add(1, Ordering::Relaxed);
     let beside = beside(path, &format!("{}.{number}.new", std::process::id()));
     let written = write_private(&beside, snapshot.as_bytes()).and_then(|()| fs::rename(&beside, path));
@@ -75,6 +79,11 @@ fn save(path: &Path, snapshot: &str) -> io::Result<()> {
         let _ = fs::remove_file(&beside);
     }
     written
+}
+
+/// Nothing but a file will do: a pipe would keep us waiting, and a device may never end.
+fn plain(path: &Path) -> io::Result<()> {
+    if fs::metadata(path)?.is_file() { Ok(()) } else { Err(io::Error::other("it is no file")) }
 }
 
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -102,6 +111,7 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 fn text_of(path: &Path) -> io::Result<String> {
+    plain(path)?;
     let mut text = String::new();
     fs::File::open(path)?.take(MAX_DOCUMENT as u64 + 1).read_to_string(&mut text)?;
     Ok(text)
@@ -121,5 +131,22 @@ mod tests {
         older().unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "newer");
         fs::remove_file(&path).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_neither_read_nor_replaced() {
+        let place = std::env::temp_dir().join(format!("neatflow-cache-{}", std::process::id()));
+        fs::create_dir_all(&place).unwrap();
+        // A socket stands for all that is no file: who opened a pipe would wait for ever.
+        let path = place.join("socket");
+        let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let logger = Logger::root(slog::Discard, slog::o!());
+        assert!(load(&path, Time::ZERO, &logger).is_empty());
+        assert_eq!(save(&path, "{}").unwrap_err().to_string(), "it is no file");
+        assert!(!fs::metadata(&path).unwrap().is_file(), "it is still what it was");
+        save(&place.join("file"), "{}").unwrap();
+        save(&place.join("file"), "{}").unwrap();
+        fs::remove_dir_all(&place).unwrap();
     }
 }

@@ -45,7 +45,10 @@ pub(crate) fn not_established(peer: &str, failure: &EstablishmentFailure) -> Tro
     let why = match failure {
         E::EstablishmentFailed { .. } => "every candidate failed".to_owned(),
         E::Timeout { after, .. } => format!("not established within {after:?}"),
-        E::ResolutionFailed(_) => "the name has no address".to_owned(),
+        E::ResolutionFailed(_) if failure.unresolved().iter().any(is_answer) => {
+            "the name has no address".to_owned()
+        }
+        E::ResolutionFailed(_) => "the name could not be resolved".to_owned(),
         E::NoCandidates { .. } => "there is no way to try".to_owned(),
         E::InvalidConfiguration(_) => "what was asked for makes no sense".to_owned(),
         other => other.to_string(),
@@ -139,6 +142,11 @@ fn ways(why: &str, properties: &[SelectionProperty]) -> Option<String> {
     if !properties.is_empty() {
         return Some("`neatflow properties` shows which protocol offers what".to_owned());
     }
+    if why.contains("security") {
+        return Some(
+            "no stack of this command secures anything: a program can register one that does".to_owned(),
+        );
+    }
     if why.contains("safelyReplayable") {
         return Some("if it does no harm: --set safelyReplayable=true".to_owned());
     }
@@ -169,12 +177,19 @@ pub(crate) fn matters<'a>(reason: &ResolutionFailure, mut known: impl Iterator<I
     }
 }
 
+/// Whether it is what somebody who knows says of the name, and not that nobody could be asked.
+fn is_answer(reason: &ResolutionFailure) -> bool {
+    use ResolutionFailure as R;
+    !matches!(reason, R::TimedOut { .. } | R::ServerFailure { .. } | R::Other { .. })
+}
+
 fn advice_on_name(reason: &ResolutionFailure) -> String {
     match reason {
-        ResolutionFailure::TimedOut { .. } | ResolutionFailure::ServerFailure { .. } => {
-            "try again, or ask another name server with --dns"
+        ResolutionFailure::Other { .. } => {
+            "check that the name server runs and can be reached, or ask another one with --dns"
         }
-        _ => "check the spelling, or ask another name server with --dns",
+        reason if is_answer(reason) => "check the spelling, or ask another name server with --dns",
+        _ => "try again, or ask another name server with --dns",
     }
     .to_owned()
 }

@@ -11,10 +11,11 @@ use std::io;
 pub(crate) async fn connect(args: Connect) -> Exit {
     let report = Report::on_stderr(args.telling);
     let remote = args.reach.remote();
-    let connection = match args.reach.preconnection().and_then(|preconnection| preconnection.initiate()) {
-        Ok(connection) => connection,
-        Err(error) => return not_initiated(&report, &remote.to_string(), &error),
-    };
+    let connection =
+        match args.reach.preconnection(&report).and_then(|preconnection| preconnection.initiate()) {
+            Ok(connection) => connection,
+            Err(error) => return not_initiated(&report, &remote.to_string(), &error),
+        };
     // Before anything else has run, so every event is heard.
     let events = connection.events();
     let patience = Patience::new(args.quit.after);

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// How the command ends. There is one more code, clap's 2 for wrong usage.
+/// How the command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// All is done.
@@ -11,6 +11,8 @@ pub(crate) enum Exit {
     NotEstablished,
     /// What was looked at is not as it should be, or cannot be looked at.
     Wrong,
+    /// It was called wrongly, as clap has it, too.
+    Misused,
     /// An established connection failed, or standard input or output did.
     Failed,
 }
@@ -20,6 +22,7 @@ impl From<Exit> for ExitCode {
         Self::from(match exit {
             Exit::Done => 0,
             Exit::NotEstablished | Exit::Wrong => 1,
+            Exit::Misused => 2,
             Exit::Failed => 3,
         })
     }

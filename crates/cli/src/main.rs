@@ -9,6 +9,7 @@ mod demo;
 mod exit;
 mod join;
 mod listen;
+mod log;
 mod plot;
 mod policies;
 mod policy;

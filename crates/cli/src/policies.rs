@@ -1,5 +1,7 @@
 //! Which policies a connection is under, by the command line.
 
+use crate::log;
+use crate::report::Report;
 use clap::Args as Arguments;
 use neatflow::TransportBuilder;
 use std::path::PathBuf;
@@ -11,8 +13,9 @@ pub(crate) struct Policies {
     /// times.
     ///
     /// Those of this host (/etc/neatflow) and of this user ($XDG_CONFIG_HOME/neatflow, or ~/.config/neatflow) are read
-    /// in any case, unless --no-policies is given. What is refused is told by `neatflow policy check DIR`.
-    #[arg(long, value_name = "DIR")]
+    /// in any case, unless --no-policies is given. A file that is refused is told on standard error, and the others are in
+    /// force; `neatflow policy check DIR` tells it beforehand.
+    #[arg(long, value_name = "DIR", value_parser = directory)]
     policy_dir: Vec<PathBuf>,
 
     /// Read no policies of this host and this user.
@@ -27,13 +30,25 @@ pub(crate) struct Policies {
 }
 
 impl Policies {
-    /// A transport under these.
-    pub(crate) fn on(&self, builder: TransportBuilder) -> TransportBuilder {
+    /// A transport under these. What it warns of is told, a policy that is refused above all: whoever relies on one must
+    /// know that it is not in force.
+    pub(crate) fn on(&self, builder: TransportBuilder, report: &Report) -> TransportBuilder {
+        let builder = builder.logger(log::warnings(report.is_json()));
         let builder = if self.no_policies { builder } else { builder.standard_policies() };
         let builder = self.policy_dir.iter().fold(builder, TransportBuilder::policy_dir);
         match &self.policy_cache {
             Some(file) => builder.policy_cache(file),
             None => builder,
         }
+    }
+}
+
+/// A directory of policies that somebody has named: it has to be there.
+pub(crate) fn directory(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match std::fs::metadata(&path) {
+        Ok(about) if about.is_dir() => Ok(path),
+        Ok(_) => Err("it is no directory".to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }

@@ -1,6 +1,7 @@
 //! What was said on the command line, as preconnections.
 
 use crate::args::{Place, Reach};
+use crate::report::Report;
 use neatflow::properties::{Interface, Profile};
 use neatflow::{Error, Preconnection, RemoteEndpoint, SelectionProperty, Transport, TransportProperties};
 
@@ -11,8 +12,8 @@ impl Reach {
     }
 
     /// A connection to be made, on a transport of its own.
-    pub(crate) fn preconnection(&self) -> Result<Preconnection, Error> {
-        let mut builder = self.policies.on(Transport::builder());
+    pub(crate) fn preconnection(&self, report: &Report) -> Result<Preconnection, Error> {
+        let mut builder = self.policies.on(Transport::builder(), report);
         if !self.dns.is_empty() {
             builder = builder.name_servers(self.dns.iter().copied());
         }
@@ -48,11 +49,11 @@ impl Reach {
 
 impl Place {
     /// A listener to be, on a transport of its own.
-    pub(crate) fn preconnection(&self) -> Result<Preconnection, Error> {
+    pub(crate) fn preconnection(&self, report: &Report) -> Result<Preconnection, Error> {
         // It was looked at before anything was begun.
         let local = self.endpoint().unwrap_or_default();
         let wanted = self.wishes.on(self.base())?;
-        let transport = self.policies.on(Transport::builder()).start();
+        let transport = self.policies.on(Transport::builder(), report).start();
         let preconnection = Preconnection::new(&transport).local(local).properties(wanted);
         Ok(match &self.interface {
             Some(interface) => preconnection.require(Interface::named(interface.as_str())),

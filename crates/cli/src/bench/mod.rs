@@ -56,7 +56,7 @@ pub(crate) async fn bench(args: Bench) -> Exit {
 
 async fn measure(args: &args::Client, mut signals: Signals, report: &Report) -> Exit {
     let peer = args.reach.remote().to_string();
-    let preconnection = match args.reach.preconnection() {
+    let preconnection = match args.reach.preconnection(report) {
         Ok(preconnection) => preconnection,
         Err(error) => return not_initiated(report, &peer, &error),
     };
@@ -103,7 +103,7 @@ async fn serve(args: &args::Server, mut signals: Signals, report: &Report) -> Re
     let (done, mut all_done) = oneshot::channel::<Served>();
     let mode = if args.discard { args::Mode::Discard } else { args::Mode::Echo };
     let server = Server::new(mode, done).start();
-    let listener = Server::subscribed(args.place.preconnection()?, &server).listen()?;
+    let listener = Server::subscribed(args.place.preconnection(report)?, &server).listen()?;
     listener.listening().await?;
     report.listening(To::Stdout, &listener.sockets());
 

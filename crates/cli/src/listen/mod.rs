@@ -64,7 +64,7 @@ async fn serve(
         let report = *report;
         Witness::new(move |event| report.event(event)).start()
     });
-    let mut preconnection = Server::subscribed(args.place.preconnection()?, &server);
+    let mut preconnection = Server::subscribed(args.place.preconnection(report)?, &server);
     if let Some(witness) = &witness {
         preconnection = preconnection.subscribe::<Event, _>(witness);
     }
@@ -93,7 +93,7 @@ async fn serve(
 
 /// Joins the first connection to standard input and output.
 async fn join_first(args: &Listen, mut signals: Signals, report: &Report) -> Result<Exit, Error> {
-    let listener = args.place.preconnection()?.listen()?;
+    let listener = args.place.preconnection(report)?.listen()?;
     listener.listening().await?;
     report.listening(To::Stderr, &listener.sockets());
     let connection = match signals.unless_caught(&mut listener.accept()).await {

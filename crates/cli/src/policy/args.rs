@@ -1,5 +1,6 @@
 //! What may be said of policies on the command line.
 
+use crate::policies::directory;
 use crate::wishes::Wishes;
 use clap::{Args as Arguments, Subcommand, ValueEnum};
 use neatflow::policy_manager::files::{policy_dir, standard_places};
@@ -101,15 +102,15 @@ pub(crate) enum Format {
 #[command(next_help_heading = "Where policies are")]
 pub(crate) struct Places {
     /// Read *.policy, *.profile and *.cib there, and in pib and cib in it; may be given several times.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = directory)]
     policy_dir: Vec<PathBuf>,
 
     /// As NEAT's daemon has it: a directory of policies and profiles; may be given several times.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = directory)]
     pib: Vec<PathBuf>,
 
     /// As NEAT's daemon has it: a directory of nodes; may be given several times.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = directory)]
     cib: Vec<PathBuf>,
 
     /// Leave out those of this host and this user: /etc/neatflow and ~/.config/neatflow.

@@ -3,11 +3,13 @@
 use super::args::{Check, Export, Format, Rows, Schema};
 use super::{engine, engine_with_interfaces, tell, wrong};
 use crate::exit::Exit;
+use crate::report::visible;
+use neatflow::policy::neat::MAX_DOCUMENT;
 use neatflow::policy::{Engine, FileKind, Loaded, PolicyKind, load, schema as schemas};
 use neatflow::policy_manager::files::{self, policy_dir};
 use serde_json::json;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
 pub(super) fn check(args: &Check) -> Exit {
@@ -15,7 +17,7 @@ pub(super) fn check(args: &Check) -> Exit {
     for path in &args.what {
         let loaded = match fs::metadata(path) {
             Err(error) => {
-                eprintln!("neatflow: {}: {error}", path.display());
+                eprintln!("neatflow: {}: {error}", visible(path.display()));
                 faults += 1;
                 continue;
             }
@@ -23,7 +25,7 @@ pub(super) fn check(args: &Check) -> Exit {
             Ok(_) => match one(path) {
                 Ok(loaded) => loaded,
                 Err(why) => {
-                    eprintln!("neatflow: {}: {why}", path.display());
+                    eprintln!("neatflow: {}: {why}", visible(path.display()));
                     faults += 1;
                     continue;
                 }
@@ -32,7 +34,7 @@ pub(super) fn check(args: &Check) -> Exit {
         faults += loaded.refused.len();
         understood += loaded.pib.len() + loaded.cib.nodes().len();
         for refused in &loaded.refused {
-            println!("{refused}");
+            println!("{}", visible(refused));
         }
     }
     let told = tell(&format!("{understood} entries, {faults} faults"));
@@ -45,7 +47,13 @@ fn one(path: &Path) -> io::Result<Loaded> {
     if FileKind::of(&name).is_none() {
         return Err(io::Error::other("a file is *.profile, *.policy or *.cib"));
     }
-    let text = fs::read_to_string(path)?;
+    // A pipe would keep us waiting, and a device may never end.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut text = String::new();
+    // One byte more than there may be: whoever reads it tells.
+    fs::File::open(path)?.take(MAX_DOCUMENT as u64 + 1).read_to_string(&mut text)?;
     Ok(load([(&*name, &*text)], super::now()))
 }
 

@@ -1,7 +1,7 @@
 //! `neatflow policy explain`.
 
 use super::args::Explain;
-use super::{engine, engine_with_interfaces, inventory, now, tell, wrong};
+use super::{engine, engine_with_interfaces, inventory, misused, now, tell};
 use crate::exit::Exit;
 use neatflow::policy::neat::{Alternatives, MAX_DOCUMENT};
 use neatflow::policy::{Explanation, Request};
@@ -18,7 +18,7 @@ pub(super) fn explain(args: &Explain) -> Exit {
         _ => Err("say a file with a request, or a host and a port".to_owned()),
     };
     match explained {
-        Err(why) => wrong(why),
+        Err(why) => misused(why),
         Ok(explanation) if args.json => tell(&serde_json::to_string_pretty(&explanation).unwrap_or_default()),
         Ok(explanation) if explanation.candidates.is_empty() && explanation.rejected.is_empty() => {
             tell("no candidates")

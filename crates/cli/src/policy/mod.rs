@@ -5,6 +5,7 @@ mod bases;
 mod explain;
 
 use crate::exit::Exit;
+use crate::report::visible;
 use args::Policy;
 use neatflow::Registry;
 use neatflow::Time;
@@ -30,11 +31,11 @@ pub(crate) fn policy(asked: &Policy) -> Exit {
 fn engine(directories: &[PathBuf]) -> Engine {
     let loaded = files::load(directories);
     for refused in &loaded.refused {
-        eprintln!("neatflow: refused: {refused}");
+        eprintln!("neatflow: refused: {}", visible(refused));
     }
     let mut engine = Engine::with_pib(built_in::pib());
     for (uid, fault) in engine.exchange(&files::load(&[]), &loaded, &built_in::pib()) {
-        eprintln!("neatflow: {uid} does not fit what else is there: {fault}");
+        eprintln!("neatflow: {} does not fit what else is there: {fault}", visible(uid));
     }
     engine
 }
@@ -70,6 +71,12 @@ fn tell(text: &str) -> Exit {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Exit::Failed,
         _ => Exit::Done,
     }
+}
+
+/// What was asked for is nothing that could be asked for.
+fn misused(why: impl std::fmt::Display) -> Exit {
+    eprintln!("neatflow: {why}");
+    Exit::Misused
 }
 
 /// Tells why there is no result.

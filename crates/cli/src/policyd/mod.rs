@@ -2,17 +2,17 @@
 
 pub(crate) mod args;
 mod ended;
-mod log;
 mod rest;
 mod token;
 
 use crate::exit::Exit;
+use crate::log;
 use crate::signals::Signals;
 use args::Policyd;
 use ended::Ended;
 use futures::future::{Either, pending, select};
 use neatflow::Registry;
-use neatflow::policy_manager::messages::{FileReport, Files};
+use neatflow::policy_manager::messages::Files;
 use neatflow::policy_manager::{self, Interfaces, PolicyManager};
 use neatflow::policy_sockets::{self, CIB_SOCKET, PIB_SOCKET, PM_SOCKET, PolicySockets, SocketFiles};
 use neatflow::supervision::{Plan, Supervise};
@@ -49,8 +49,8 @@ async fn serve(args: Policyd) -> Result<(), String> {
     let manager = supervised("policy manager").start(|_| manager);
     manager.watch(ended.watcher());
     let manager = manager.addr().clone();
-    let report = manager.send(Files).await.map_err(|_| "the policy manager has ended")?;
-    refused(&report);
+    // What it refuses it has logged then.
+    manager.send(Files).await.map_err(|_| "the policy manager has ended")?;
 
     let rest = if args.no_rest {
         None
@@ -111,10 +111,4 @@ fn socket_dir() -> Option<PathBuf> {
 /// Says what an error is about.
 fn about<E: Display>(what: impl Display) -> impl Fn(E) -> String {
     move |error| format!("{what}: {error}")
-}
-
-fn refused(report: &FileReport) {
-    for refused in report.refused.iter() {
-        eprintln!("neatflow: refused: {refused}");
-    }
 }

@@ -28,7 +28,7 @@ struct Over {
 pub(crate) async fn race(args: Race) -> Exit {
     let report = Report::on_stdout(args.json);
     let peer = args.reach.remote().to_string();
-    let preconnection = match args.reach.preconnection() {
+    let preconnection = match args.reach.preconnection(&report) {
         Ok(preconnection) => preconnection,
         Err(error) => return not_initiated(&report, &peer, &error),
     };

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub(crate) use facts::{Seen, millis};
-pub(crate) use text::{race as race_table, table, time};
+pub(crate) use text::{race as race_table, table, time, visible};
 
 /// Where it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,11 @@ impl Report {
     /// Whether events are told at all.
     pub(crate) fn is_verbose(&self) -> bool {
         self.verbose
+    }
+
+    /// Whether it is for programs.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
     }
 
     /// How long this report has been running.

@@ -74,6 +74,12 @@ fn data(pairs: &[(&'static str, Value)]) -> String {
     pairs.iter().map(pair).collect::<Vec<_>>().join("  ")
 }
 
+/// What came from elsewhere (the name of a file, say), so that a terminal shows it and does not obey it.
+pub(crate) fn visible(what: impl ToString) -> String {
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    what.to_string().chars().map(escaped).collect()
+}
+
 pub(crate) fn time(time: Duration) -> String {
     format!("{:>8.1} ms", millis(time))
 }

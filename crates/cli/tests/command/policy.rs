@@ -106,7 +106,7 @@ fn a_connection_is_explained_without_anything_being_sent() {
 
 #[test]
 fn a_request_that_is_none_is_told_with_its_place() {
-    let finished = neatflow(&["policy", "explain", "-"]).fed(b"[{\"transport\": {}}]").finish().expect(1);
+    let finished = neatflow(&["policy", "explain", "-"]).fed(b"[{\"transport\": {}}]").finish().expect(2);
     assert_eq!(finished.stderr, "neatflow: -:1:16: [0].transport: an empty transport\n");
     let finished = neatflow(&["policy", "explain", "-"]).fed(&[b' '; 2 << 20]).finish().expect(1);
     assert!(finished.stderr.contains("longer than"), "{}", finished.stderr);
@@ -217,4 +217,32 @@ fn a_connection_keeps_to_policies_of_directories_and_to_properties_in_neats_lang
     assert!(not_here.stderr.contains("SCTP"), "{}", not_here.stderr);
     let wrong = connect(&["--neat-properties", bad.to_str().unwrap()]).expect(2);
     assert!(wrong.stderr.contains("1:15: transport: an empty transport"), "{}", wrong.stderr);
+}
+
+#[test]
+fn what_cannot_be_asked_is_a_wrong_call() {
+    for args in [&["nofile.json"][..], &["localhost", "badport"], &["-"]] {
+        let args = [&["policy", "explain", "--no-policies"], args].concat();
+        neatflow(&args).fed(b"[{").finish().expect(2);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_check_ends_whatever_it_is_given_and_shows_names_as_they_are() {
+    let files = Files::new("odd", &[("esc\u{1b}[31mred.policy", "{")]);
+    let (pipe, endless) = (files.0.join("pipe.policy"), files.0.join("zero.policy"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::os::unix::fs::symlink("/dev/zero", &endless).unwrap();
+    for path in [&pipe, &endless] {
+        let told = run(&["policy", "check", path.to_str().unwrap()]).expect(1).stderr;
+        assert!(told.contains("it is no file"), "{told}");
+    }
+    let huge = files.0.join("huge.policy");
+    fs::File::create(&huge).unwrap().set_len(1 << 40).unwrap();
+    let told = run(&["policy", "check", huge.to_str().unwrap()]).expect(1);
+    assert!(String::from_utf8_lossy(&told.stdout).contains("longer than"), "{told:?}");
+    fs::remove_file(&huge).unwrap();
+    let told = String::from_utf8(run(&["policy", "check", files.path()]).expect(1).stdout).unwrap();
+    assert!(told.contains("esc\\u{1b}[31mred.policy") && !told.contains('\u{1b}'), "{told:?}");
 }

@@ -145,6 +145,13 @@ fn a_page_in_a_browser_cannot_ask_by_a_name_of_its_own() {
 }
 
 #[test]
+fn whoever_may_read_may_ask_for_the_head_alone() {
+    let daemon = Daemon::start("head", &[]);
+    assert_eq!(daemon.http("HEAD /pib HTTP/1.1", ""), (200, String::new()));
+    assert_eq!(daemon.http("HEAD /pib/nothing HTTP/1.1", "").0, 404);
+}
+
+#[test]
 fn what_is_wrong_over_rest_is_told_and_the_next_one_is_served() {
     let daemon = Daemon::start("wrong", &[]);
     let long = " ".repeat(10 << 20);

@@ -75,3 +75,35 @@ fn a_silent_server_is_given_up_in_time() {
         assert!((390.0..5_000.0).contains(&answer["after_ms"].as_f64().unwrap()), "{answers:?}");
     }
 }
+
+/// A port of loopback at which nobody answers.
+fn nobody() -> String {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.local_addr().unwrap().to_string()
+}
+
+#[test]
+fn a_name_server_that_is_not_there_has_nothing_to_do_with_the_spelling() {
+    let nobody = nobody();
+    let told = run(&["resolve", "--dns", &nobody, "host.example"]).expect(1).stderr;
+    assert!(told.contains("hint: check that the name server runs") && !told.contains("spelling"), "{told}");
+    let told = run(&["connect", "--no-policies", "--dns", &nobody, "host.example", "80"]).expect(1).stderr;
+    assert!(told.contains("the name could not be resolved") && !told.contains("has no address"), "{told}");
+}
+
+#[test]
+fn a_name_server_that_answers_in_part_and_refuses_the_rest_has_been_reached() {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 512];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            // An answer that is cut off: there is more over TCP, where nobody listens.
+            buffer[2] |= 0x82;
+            let _gone = socket.send_to(&buffer[..length], from);
+        }
+    });
+    let answers = answers(&["resolve", "--json", "--type", "a", "--dns", &address, "host.example"], 1);
+    let error = of(&answers, "A")["error"].as_str().unwrap();
+    assert!(error.contains("or gave its whole answer"), "{error}");
+}

@@ -77,3 +77,72 @@ fn a_transport_that_is_not_here_is_passed_by() {
     let told = run(&["connect", "--neat-properties", &bad, "127.0.0.1", "9"]).expect(2).stderr;
     assert!(told.contains("1:15: transport"), "{told}");
 }
+
+/// Connects with these options; what is told on standard error.
+fn connected(options: &[&str]) -> String {
+    let peer = Peer::new(|stream| read_all(&stream));
+    let told =
+        run(&[&["connect", "--no-policies"], options, &["127.0.0.1", &peer.port()]].concat()).expect(0);
+    peer.done();
+    told.stderr
+}
+
+#[test]
+fn a_policy_that_is_not_in_force_is_told() {
+    let scratch = Scratch::new("refused");
+    scratch.write("pib/esc\u{1b}[31m.policy", "{\n  \"properties\": 7}");
+    let directory = text_of(&scratch.0);
+    let told = connected(&["--policy-dir", &directory]);
+    assert!(told.starts_with("neatflow: refused: ") && told.contains(".policy:2:"), "{told:?}");
+    assert!(told.contains("\\u{1b}[31m") && !told.contains('\u{1b}'), "{told:?}");
+    let json = connected(&["--json", "--policy-dir", &directory]);
+    let first: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!((&first["type"], &first["warning"]), (&"warning".into(), &"refused".into()), "{json}");
+    let listening =
+        run(&["listen", "--no-policies", "--policy-dir", &directory, "--interface", "nowhere", "0"]);
+    assert!(listening.expect(1).stderr.contains("refused: "));
+}
+
+#[test]
+fn a_directory_of_policies_that_is_not_there_is_a_wrong_call() {
+    let scratch = Scratch::new("typo");
+    let (file, typo) = (scratch.write("some.policy", "{}"), text_of(&scratch.0.join("typo")));
+    for place in [&file, &typo] {
+        for command in ["connect", "race", "listen", "policy explain"] {
+            let mut args: Vec<&str> = command.split(' ').collect();
+            args.extend(["--policy-dir", place, "127.0.0.1", "9"]);
+            let told = run(&args).expect(2).stderr;
+            assert!(told.contains("--policy-dir"), "{command}: {told}");
+        }
+    }
+}
+
+#[test]
+fn a_cache_that_is_damaged_or_cannot_be_kept_is_told() {
+    let scratch = Scratch::new("damaged");
+    let damaged = scratch.write("learned.json", "garbage");
+    let told = connected(&["--policy-cache", &damaged]);
+    assert!(told.contains("damaged and was set aside") && told.contains("learned.json.damaged"), "{told}");
+    let directory = text_of(&scratch.0.join("pib"));
+    let told = connected(&["--policy-cache", &directory]);
+    assert!(told.contains("cannot read the policy cache") && told.contains("cannot write the"), "{told}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_cache_that_is_a_pipe_holds_nobody_up() {
+    let scratch = Scratch::new("pipe");
+    let pipe = text_of(&scratch.0.join("pipe"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let told = connected(&["--policy-cache", &pipe]);
+    assert!(told.contains("it is no file"), "{told}");
+}
+
+#[test]
+fn what_must_be_secured_is_not_connected() {
+    let scratch = Scratch::new("secured");
+    let asked = scratch.write("np.json", r#"{"security": {"value": true, "precedence": 2}}"#);
+    let refused = run(&["connect", "--no-policies", "--neat-properties", &asked, "127.0.0.1", "9"]);
+    let told = refused.expect(1).stderr;
+    assert!(told.contains("security is required, and no protocol that fits secures anything"), "{told}");
+}

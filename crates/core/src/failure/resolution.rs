@@ -35,7 +35,7 @@ pub enum ResolutionFailure {
         code: Arc<str>,
     },
     /// No name server answered in time.
-    #[error("no name server answered for {name} within {after:?}")]
+    #[error("no name server answered for {name} within {:?}", in_millis(.after))]
     TimedOut {
         /// The name.
         name: Arc<str>,
@@ -64,6 +64,11 @@ pub enum ResolutionFailure {
         /// What went wrong.
         why: Arc<str>,
     },
+}
+
+/// As exact as anybody needs it.
+fn in_millis(after: &Duration) -> Duration {
+    Duration::from_millis(u64::try_from(after.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl ResolutionFailure {

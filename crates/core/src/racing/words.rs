@@ -38,7 +38,7 @@ words!(TimerCause {
     ResolutionDelay => "resolution delay",
     AttemptDelay => "attempt delay",
     InterfaceDelay => "delay between interfaces",
-    Extension => "extended for the security handshake",
+    Extension => "extended, as a transport is up",
     Failure => "distance after a failure",
     Backoff => "back-off before another round",
 });
