@@ -46,6 +46,55 @@ fn a_fault_in_the_text_is_told_by_initiate_with_its_place() {
     });
 }
 
+// ---------- Policies in a directory
+
+/// A transport with this one policy.
+async fn with_policy(name: &str, policy: &str) -> (Transport, Directory) {
+    let place = directory(name);
+    std::fs::create_dir_all(&place).unwrap();
+    std::fs::write(place.join("one.policy"), policy).unwrap();
+    (Transport::builder().policy_dir(&place).start(), Directory(place))
+}
+
+struct Directory(std::path::PathBuf);
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Why a connection to this peer cannot be established; empty if it can.
+async fn why_not(connection: Preconnection) -> String {
+    let connection = connection.initiate().unwrap();
+    match within(connection.ready()).await {
+        Ok(_) => {
+            connection.abort();
+            String::new()
+        }
+        Err(failure) => failure.to_string(),
+    }
+}
+
+#[test]
+fn no_spelling_of_a_name_gets_round_a_policy() {
+    run(async {
+        let server = echo(V4).await;
+        let (transport, _directory) = with_policy(
+            "name",
+            r#"{"match": {"domain_name": {"value": "localhost"}},
+                "properties": {"transport": {"value": "SCTP", "precedence": 2}}}"#,
+        )
+        .await;
+        for name in ["localhost", "LOCALHOST", "localhost.", "LocalHost."] {
+            let remote = RemoteEndpoint::new().host(name).port(server.port());
+            let why = why_not(Preconnection::new(&transport).remote(remote)).await;
+            assert!(why.contains("SCTP"), "{name}: {why}");
+        }
+        assert_eq!(why_not(Preconnection::new(&transport).remote(server)).await, "");
+    });
+}
+
 // ---------- A policy daemon elsewhere
 
 /// A policy daemon of this test's own, in this process, with a policy.
@@ -85,7 +134,6 @@ impl Drop for Daemon {
     }
 }
 
-#[cfg(unix)]
 fn directory(name: &str) -> std::path::PathBuf {
     std::env::temp_dir().join(format!("neatflow-daemon-{}-{name}", std::process::id()))
 }

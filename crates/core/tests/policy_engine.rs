@@ -156,6 +156,43 @@ fn a_policy_about_an_address_is_held_against_each_address() {
 }
 
 #[test]
+fn a_name_is_one_name_in_any_case_and_with_its_final_dot() {
+    let sctp = r#""transport": {"value": "SCTP", "precedence": 2}"#;
+    for in_policy in [r#""bad.example""#, r#""BAD.example.""#, r#"["x.example", "Bad.Example"]"#] {
+        let json =
+            format!(r#"{{"match": {{"domain_name": {{"value": {in_policy}}}}}, "properties": {{{sctp}}}}}"#);
+        for named in ["bad.example:443", "BAD.EXAMPLE:443", "bad.example.:443", "Bad.Example.:443"] {
+            let engine = &mut policy(&json);
+            assert_eq!(branches(engine, &to(named, wish())), "sctp *", "{in_policy} {named}");
+            let found = lines(&race(engine, &to(named, wish()), &["192.0.2.1"]));
+            assert_eq!(found, ["sctp 192.0.2.1:443"], "{in_policy} {named}");
+        }
+        assert_eq!(branches(&mut policy(&json), &to("good.example:443", wish())), "tcp *, sctp *");
+    }
+    // What is known of it, and what NEAT's lookup is asked, too.
+    let engine = &mut policy(
+        r#"{"match": {"domain_name": {"value": "a.example"}}, "properties": {"found": {"value": 1}}}"#,
+    );
+    let answer = engine.answer(r#"{"domain_name": {"value": "A.Example.", "precedence": 2}}"#, NOW).unwrap();
+    assert!(answer.contains("found"), "{answer}");
+    let mut engine = Engine::new();
+    know(
+        &mut engine,
+        r#"{"uid": "n", "root": true, "expire": -1, "properties": {
+            "domain_name": {"value": "A.EXAMPLE"}, "transport": {"value": "TCP"}, "multistreaming": {"value": true, "precedence": 2}}}"#,
+    );
+    assert_eq!(branches(&mut engine, &to("a.example.:443", wish())), "sctp *");
+}
+
+#[test]
+fn an_address_is_one_address_however_it_is_spelt() {
+    let engine = &mut policy(
+        r#"{"match": {"remote_ip": {"value": "2001:DB8:0::1"}}, "properties": {"transport": {"value": "SCTP", "precedence": 2}}}"#,
+    );
+    assert_eq!(branches(engine, &to("[2001:db8::1]:443", wish())), "sctp *");
+}
+
+#[test]
 fn a_policy_about_one_port_says_nothing_of_another() {
     let engine = &mut policy(
         r#"{"match": {"port": {"value": 443}}, "properties": {"transport": {"value": "TCP", "precedence": 2}}}"#,

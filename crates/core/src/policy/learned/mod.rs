@@ -132,11 +132,14 @@ impl Learned {
             about.network.is_none_or(|network| key.network.as_deref() == Some(network))
                 && about.port.is_none_or(|port| key.remote.port() == port)
                 && about.address.is_none_or(|address| key.remote.ip() == address)
-                && about
-                    .host
-                    .is_none_or(|host| record.host().is_some_and(|known| known.eq_ignore_ascii_case(host)))
+                && about.host.is_none_or(|host| record.host().is_some_and(|known| is_same_name(known, host)))
         })
     }
+}
+
+/// Whether two are one name for the DNS (RFC 4343 §3): in any case, and with or without the final dot.
+fn is_same_name(one: &str, other: &str) -> bool {
+    one.strip_suffix('.').unwrap_or(one).eq_ignore_ascii_case(other.strip_suffix('.').unwrap_or(other))
 }
 
 /// A peer, as far as it is known, over a network.

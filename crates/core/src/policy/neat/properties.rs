@@ -63,9 +63,11 @@ impl Properties {
         self.get(key)?.value.as_str()
     }
 
-    /// Sets a property, in place of the one of that key. The key becomes lower case.
+    /// Sets a property, in place of the one of that key. The key becomes lower case; the names in `domain_name` too,
+    /// without their final dot, and addresses get their usual spelling, so that each is compared with all its others.
     pub fn insert(&mut self, key: impl Into<Text>, property: Property) -> Option<Property> {
         let key = lower(key.into());
+        let property = comparable(&key, property);
         match self.place(&key) {
             Ok(place) => Some(std::mem::replace(&mut self.0[place].1, property)),
             Err(place) => {
@@ -215,6 +217,32 @@ impl Properties {
 }
 
 /// The key in lower case; most are already.
+/// Names of hosts and addresses are kept as they are compared: those in any case, and with or without the final dot, are
+/// one (RFC 4343 §3); these have several spellings (RFC 4291 §2.2).
+fn comparable(key: &str, mut property: Property) -> Property {
+    let spelling = match key {
+        "domain_name" => same_name,
+        "remote_ip" | "local_ip" => same_address,
+        _ => return property,
+    };
+    property.value = property.value.spelt(spelling);
+    property
+}
+
+/// How a name of the DNS is kept, if not as it is: in lower case, without the final dot. What is no ASCII is left alone.
+fn same_name(name: &str) -> Option<String> {
+    let plain = name.strip_suffix('.').filter(|name| !name.is_empty()).unwrap_or(name);
+    let as_it_is = plain.len() == name.len() && !name.bytes().any(|byte| byte.is_ascii_uppercase());
+    (!as_it_is).then(|| plain.to_ascii_lowercase())
+}
+
+/// How an address is kept, if not as it is.
+fn same_address(text: &str) -> Option<String> {
+    let address: std::net::IpAddr = text.parse().ok()?;
+    let plain = address.to_canonical().to_string();
+    (plain != text).then_some(plain)
+}
+
 fn lower(key: Text) -> Text {
     if key.bytes().any(|byte| byte.is_ascii_uppercase()) { key.to_ascii_lowercase().into() } else { key }
 }

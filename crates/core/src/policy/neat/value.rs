@@ -146,6 +146,21 @@ impl Value {
         members.iter().cloned().map(Self::One).chain(itself)
     }
 
+    /// The same with each word as this makes it, if it makes anything of it.
+    pub(super) fn spelt(self, spelling: impl Fn(&str) -> Option<String>) -> Self {
+        let other =
+            |scalar: &Scalar| scalar.as_str().and_then(&spelling).map(|word| Scalar::from(Text::from(word)));
+        match &self {
+            Self::One(one) => other(one).map_or(self, Self::One),
+            Self::Set(set) if set.iter().any(|member| other(member).is_some()) => {
+                let members = set.iter().map(|member| other(member).unwrap_or_else(|| member.clone()));
+                // No more than there were, and at least one.
+                Self::one_of(members).unwrap_or(self)
+            }
+            _ => self,
+        }
+    }
+
     /// The only word it may be, if it is one.
     pub fn as_str(&self) -> Option<&str> {
         match self {
