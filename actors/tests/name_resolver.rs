@@ -285,6 +285,8 @@ async fn silence_ends_when_the_time_is_over() {
     let results = asked.all().await;
     assert!(timed_out(&results), "{results:?}");
     assert!(at.elapsed() >= time / 2 && at.elapsed() < time + SOON, "{:?}", at.elapsed());
+    let Err(ResolutionFailure::TimedOut { after, .. }) = &results[0] else { panic!("{results:?}") };
+    assert_eq!(after.as_micros() % 10_000, 0, "as people read it");
     assert!(server.queries("silent.example", RecordType::AAAA) >= 2, "a lost answer is asked for again");
 
     let results = ask(&resolver, "half.example").all().await;
@@ -836,6 +838,26 @@ async fn an_answer_that_cannot_be_read_is_asked_for_over_tcp() {
     assert_eq!(addresses(answers[0].result.clone()), ok(&[V4]));
     let over_tcp = Origin::Server { address: server.address(), protocol: DnsProtocol::Tcp };
     assert_eq!(answers[0].origin, over_tcp);
+}
+
+#[actix::test]
+async fn a_server_that_cuts_off_its_answer_and_refuses_tcp_has_been_reached_all_the_same() {
+    let server = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = server.local_addr().unwrap();
+    let serving = actix_rt::spawn(async move {
+        let mut buffer = [0; 1500];
+        while let Ok((length, from)) = server.recv_from(&mut buffer).await {
+            // It is an answer, and truncated (RFC 1035 §4.1.1).
+            buffer[2] |= 0x82;
+            _ = server.send_to(&buffer[..length], from).await;
+        }
+    });
+    let resolver = start(|config| config.servers = Some(vec![address.into()]));
+    let answers = ask_for(&resolver, "x.example", RecordKind::A).rest().await;
+    let failure = answers[0].result.as_ref().unwrap_err().to_string();
+    assert!(failure.ends_with("it cannot be asked over TCP"), "{failure}");
+    assert_eq!(answers[0].origin, Origin::Server { address, protocol: DnsProtocol::Udp });
+    serving.abort();
 }
 
 #[actix::test]

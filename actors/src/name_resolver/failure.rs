@@ -22,7 +22,7 @@ pub(super) fn from_error(
         // One that is there may have said that its answer is longer than a datagram, and refuse to give it over TCP; the
         // library tells no difference.
         NetError::Io(_) | NetError::NoConnections => {
-            let why = "no name server could be reached, or gave its whole answer".into();
+            let why = "no name server could be reached".into();
             ResolutionFailure::Other { name: name.clone(), why }
         }
         other => ResolutionFailure::Other { name: name.clone(), why: other.to_string().into() },
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(told(code(ResponseCode::Refused)), "name server failed for x: REFUSED");
         assert_eq!(told(code(ResponseCode::Unknown(4095))), "name server failed for x: RCODE 4095");
         assert_eq!(told(NetError::Timeout), "no name server answered for x within 1s");
-        let words = "cannot resolve x: no name server could be reached, or gave its whole answer";
+        let words = "cannot resolve x: no name server could be reached";
         assert_eq!(told(NetError::NoConnections), words);
         let long =
             from_error(&NetError::Timeout, RecordType::A, &"x".into(), Duration::from_micros(5_001_656));

@@ -58,7 +58,7 @@ impl Sources {
         let Err(stop) = outcome else { return };
         let name = question.host.clone();
         question.end(match stop {
-            Stop::TimedOut => ResolutionFailure::TimedOut { name, after: asked.elapsed() },
+            Stop::TimedOut => ResolutionFailure::TimedOut { name, after: since(asked) },
             Stop::Because(why) => ResolutionFailure::Other { name, why },
         });
     }
@@ -95,7 +95,7 @@ impl Sources {
                 .map_err(|why| ResolutionFailure::Other { name: host.clone(), why })?;
             self.store.get(&dns, &name, kind, interface.as_ref()).await.result
         };
-        let late = |_| Err(ResolutionFailure::TimedOut { name: host.clone(), after: asked.elapsed() });
+        let late = |_| Err(ResolutionFailure::TimedOut { name: host.clone(), after: since(asked) });
         timeout_at(asked + self.timeout, looking)
             .await
             .unwrap_or_else(late)
@@ -137,6 +137,12 @@ impl Sources {
 enum Stop {
     TimedOut,
     Because(Arc<str>),
+}
+
+/// How long ago it was, in hundredths of a second: people read it.
+fn since(asked: Instant) -> Duration {
+    let hundredths = (asked.elapsed().as_millis() + 5) / 10;
+    Duration::from_millis(u64::try_from(hundredths * 10).unwrap_or(u64::MAX))
 }
 
 /// Returns once nobody receives what is sent to `asker`.
@@ -189,7 +195,7 @@ impl Question {
     fn in_words(&self, failure: ResolutionFailure) -> ResolutionFailure {
         match failure.of(&self.host) {
             ResolutionFailure::TimedOut { name, .. } => {
-                ResolutionFailure::TimedOut { name, after: self.asked.elapsed() }
+                ResolutionFailure::TimedOut { name, after: since(self.asked) }
             }
             failure => failure,
         }

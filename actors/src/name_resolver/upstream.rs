@@ -103,8 +103,11 @@ impl Upstream {
         let mut outcome = channel.resolver.lookup(name.clone(), kind).await;
         // What cannot be read was too long for a buffer, or comes from somebody who has guessed the id.
         if let (Err(NetError::Truncated | NetError::Proto(_)), Some(second)) = (&outcome, &self.second) {
-            channel = second;
-            outcome = channel.resolver.lookup(name.clone(), kind).await;
+            let whole = second.resolver.lookup(name.clone(), kind).await;
+            if whole.as_ref().is_err_and(|error| verdict(error) == Verdict::Dead) {
+                return self.cut_off(name);
+            }
+            (channel, outcome) = (second, whole);
         }
         let host: Arc<str> = records::plain(name).into();
         let (result, verdict, ttl) = match &outcome {
@@ -127,6 +130,17 @@ impl Upstream {
             _ => Origin::Server { address: self.address, protocol: channel.protocol },
         };
         Reply { result, origin, verdict, ttl }
+    }
+
+    /// It has answered in a datagram, and does not repeat it over TCP.
+    fn cut_off(&self, name: &Name) -> Reply {
+        let why = "what the name server said was cut off or broken, and it cannot be asked over TCP".into();
+        Reply {
+            result: Err(ResolutionFailure::Other { name: records::plain(name).into(), why }),
+            origin: Origin::Server { address: self.address, protocol: self.first.protocol },
+            verdict: Verdict::Failed,
+            ttl: FAILURE_TTL,
+        }
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn not_established(peer: &str, failure: &EstablishmentFailure) -> Tro
     let why = match failure {
         E::EstablishmentFailed { .. } => "every candidate failed".to_owned(),
         E::Timeout { after, .. } => format!("not established within {after:?}"),
-        E::ResolutionFailed(_) if failure.unresolved().iter().any(is_answer) => {
+        E::ResolutionFailed(_) if failure.unresolved().iter().any(is_known) => {
             "the name has no address".to_owned()
         }
         E::ResolutionFailed(_) => "the name could not be resolved".to_owned(),
@@ -177,18 +177,21 @@ pub(crate) fn matters<'a>(reason: &ResolutionFailure, mut known: impl Iterator<I
     }
 }
 
-/// Whether it is what somebody who knows says of the name, and not that nobody could be asked.
-fn is_answer(reason: &ResolutionFailure) -> bool {
+/// Whether somebody who knows has said that there is nothing.
+fn is_known(reason: &ResolutionFailure) -> bool {
     use ResolutionFailure as R;
-    !matches!(reason, R::TimedOut { .. } | R::ServerFailure { .. } | R::Other { .. })
+    matches!(
+        reason,
+        R::NoSuchName { .. } | R::NoAddresses { .. } | R::NoServices { .. } | R::NoSuchService { .. }
+    )
 }
 
 fn advice_on_name(reason: &ResolutionFailure) -> String {
     match reason {
         ResolutionFailure::Other { .. } => {
-            "check that the name server runs and can be reached, or ask another one with --dns"
+            "check the network and the name servers, or ask another one with --dns"
         }
-        reason if is_answer(reason) => "check the spelling, or ask another name server with --dns",
+        reason if is_known(reason) => "check the spelling, or ask another name server with --dns",
         _ => "try again, or ask another name server with --dns",
     }
     .to_owned()

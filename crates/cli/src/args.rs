@@ -1,6 +1,7 @@
 //! What may be said on the command line.
 
 use crate::bench::args::Bench;
+use crate::name_servers::NameServers;
 use crate::policies::Policies;
 use crate::policy::args::Policy;
 #[cfg(unix)]
@@ -11,12 +12,8 @@ use clap::{Args as Arguments, CommandFactory, Parser, Subcommand, value_parser};
 use neatflow::racing::RecordKind;
 use neatflow::resolution::Kinds;
 use neatflow::{EndpointError, LocalEndpoint, RemoteEndpoint, TransportProperties};
-use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// The port of name servers (RFC 1035 §4.2).
-const DNS_PORT: u16 = 53;
 
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
@@ -43,6 +40,7 @@ Examples:
   neatflow connect --timeout 2.5 192.0.2.1 7000 < file
   neatflow connect --local 127.0.0.1 --interface lo localhost 7000
   neatflow connect --dns 9.9.9.9 --dns [2620:fe::fe]:53 example.org 80
+  neatflow connect --dns tls://dns.quad9.net@9.9.9.9 example.org 80      names asked for over TLS
   tail -f log | neatflow connect --quit 1 collector.example 7000
   printf hi | neatflow connect --profile unreliable-datagram localhost 7000
   neatflow connect --require keepAlive --set keepAliveTimeout=30 --avoid interface:wlan0 example.org 80
@@ -73,6 +71,8 @@ const RESOLVE_EXAMPLES: &str = "\
 Examples:
   neatflow resolve example.org
   neatflow resolve --type aaaa --type a --dns 9.9.9.9 example.org
+  neatflow resolve --dns tls://dns.quad9.net@9.9.9.9 example.org         over TLS
+  neatflow resolve --dns https://dns.quad9.net@9.9.9.9 example.org       over HTTPS
   neatflow resolve --json example.org | jq -r '.addresses[]'
 ";
 
@@ -184,11 +184,8 @@ pub(crate) struct Resolve {
     #[arg(long, value_name = "IF")]
     pub(crate) interface: Option<String>,
 
-    /// A name server to ask; may be given several times.
-    ///
-    /// Default port: 53. Default: the name servers of the system.
-    #[arg(long, value_name = "ADDR[:PORT]", value_parser = name_server)]
-    pub(crate) dns: Vec<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) name_servers: NameServers,
 
     /// How long it may take, in seconds; fractions are fine. Default: 5.
     #[arg(long, value_name = "SECONDS", value_parser = some_time)]
@@ -296,11 +293,8 @@ pub(crate) struct Reach {
     #[arg(long, value_name = "IF")]
     pub(crate) interface: Option<String>,
 
-    /// A name server to ask; may be given several times.
-    ///
-    /// Default port: 53. Default: the name servers of the system.
-    #[arg(long, value_name = "ADDR[:PORT]", value_parser = name_server)]
-    pub(crate) dns: Vec<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) name_servers: NameServers,
 
     /// Ask this policy daemon besides: its neat_pm_socket (`neatflow policyd`, or NEAT's own).
     ///
@@ -453,12 +447,6 @@ fn listening_address(text: &str) -> Result<LocalEndpoint, String> {
     }
 }
 
-fn name_server(text: &str) -> Result<SocketAddr, String> {
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    let server = bare.parse().map(|address: IpAddr| SocketAddr::new(address, DNS_PORT));
-    server.or_else(|_| text.parse()).map_err(|_| "a name server is an address: ADDR or ADDR:PORT".to_owned())
-}
-
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|_| "not a length of time".to_owned())
@@ -478,22 +466,6 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn a_name_server_has_port_53_unless_another_is_given() {
-        for (text, meant) in [
-            ("9.9.9.9", "9.9.9.9:53"),
-            ("9.9.9.9:5353", "9.9.9.9:5353"),
-            ("::1", "[::1]:53"),
-            ("[::1]", "[::1]:53"),
-            ("[::1]:5353", "[::1]:5353"),
-        ] {
-            assert_eq!(name_server(text).unwrap().to_string(), meant);
-        }
-        for text in ["", "dns.example", "1.2.3.4:", "1.2.3.4:65536", "[1.2.3.4]x"] {
-            assert!(name_server(text).is_err(), "{text}");
-        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod exit;
 mod join;
 mod listen;
 mod log;
+mod name_servers;
 mod plot;
 mod policies;
 mod policy;

@@ -13,14 +13,12 @@ impl Reach {
 
     /// A connection to be made, on a transport of its own.
     pub(crate) fn preconnection(&self, report: &Report) -> Result<Preconnection, Error> {
-        let mut builder = self.policies.on(Transport::builder(), report);
-        if !self.dns.is_empty() {
-            builder = builder.name_servers(self.dns.iter().copied());
-        }
+        let builder = self.name_servers.on(self.policies.on(Transport::builder(), report));
         #[cfg(unix)]
-        if let Some(socket) = &self.policy_socket {
-            builder = builder.policy_daemon(neatflow::remote_policy::Config::new(socket));
-        }
+        let builder = match &self.policy_socket {
+            Some(socket) => builder.policy_daemon(neatflow::remote_policy::Config::new(socket)),
+            None => builder,
+        };
         let transport = builder.start();
         let mut preconnection =
             Preconnection::new(&transport).remote(self.remote()).properties(self.wishes.on(self.base())?);

@@ -28,6 +28,8 @@ pub(super) struct Bar {
     pub(super) class: &'static str,
     pub(super) title: String,
     pub(super) thin: bool,
+    /// Whether it is a part of the one before.
+    pub(super) inside: bool,
 }
 
 /// Those that have something to show.
@@ -73,7 +75,7 @@ fn question(query: &QueryRecord, end: Time) -> Lane {
     let title = format!("{name}: asked at {}; {outcome}", when(query.sent));
     let to = query.answered.unwrap_or(end);
     Lane {
-        bars: vec![Bar { from: query.sent, to, class, title, thin: false }],
+        bars: vec![Bar { from: query.sent, to, class, title, thin: false, inside: false }],
         name,
         outcome,
         class,
@@ -117,10 +119,10 @@ fn attempt(record: &RaceRecord, attempt: &Record, end: Time) -> Lane {
     };
     let to = attempt.end.map_or(end, |end| end.at);
     let title = format!("{name}: started at {} ({}); {outcome}", when(attempt.started), attempt.cause);
-    let mut bars = vec![Bar { from: attempt.started, to, class, title, thin: false }];
+    let mut bars = vec![Bar { from: attempt.started, to, class, title, thin: false, inside: false }];
     if let Some(transport) = attempt.transport.filter(|transport| *transport < to) {
         let title = format!("transport handshake done at {}", when(transport));
-        bars.push(Bar { from: transport, to, class: "secure", title, thin: false });
+        bars.push(Bar { from: transport, to, class: "secure", title, thin: false, inside: true });
     }
     Lane { name: format!("{name} ({})", attempt.cause), bars, outcome, class, ..Lane::default() }
 }
@@ -142,6 +144,7 @@ fn timers(record: &RaceRecord, end: Time) -> Vec<Lane> {
             class: "timer",
             title: format!("{cause}: from {} to {}", when(timer.set), when(timer.due)),
             thin: true,
+            inside: false,
         });
         Lane {
             name: cause.to_string(),

@@ -11,58 +11,87 @@ use neatflow::RaceRecord;
 use scale::Scale;
 use svg::{Anchor, Drawing};
 
-/// The names of the lanes are here, ..
-const LEFT: f64 = 290.0;
-/// .. the bars here, ..
+/// The bars have so much room, ..
 const WIDTH: f64 = 600.0;
-/// .. and what became of it here.
-const RIGHT: f64 = 290.0;
+/// .. the names of the lanes, and what became of each, as much as they need, but no more than this and no less.
+const NAMES: (f64, f64) = (200.0, 470.0);
+const GAP: f64 = 12.0;
 const MARGIN: f64 = 16.0;
 const TOP: f64 = 84.0;
 const LANE: f64 = 22.0;
 const BAR: f64 = 13.0;
 const HEADING: f64 = 26.0;
 
+/// Where the columns are.
+struct Layout {
+    /// Where the bars begin.
+    left: f64,
+    /// Where they end.
+    right: f64,
+    width: f64,
+}
+
+impl Layout {
+    fn of(sections: &[Section]) -> Self {
+        let widest = |text: fn(&Lane) -> &str| {
+            let lanes = sections.iter().flat_map(|section| &section.lanes);
+            lanes.map(|lane| svg::room_of(text(lane))).fold(NAMES.0, f64::max).min(NAMES.1)
+        };
+        let left = MARGIN + widest(|lane| &lane.name) + GAP;
+        let right = left + WIDTH;
+        Self { left, right, width: right + GAP + widest(|lane| &lane.outcome) + MARGIN }
+    }
+}
+
 /// An SVG of the race, with this title.
 pub(crate) fn svg(record: &RaceRecord, title: &str) -> String {
     let sections = sections(record);
-    let scale = Scale::up_to(record.timeline.latest(), LEFT, WIDTH);
+    let layout = Layout::of(&sections);
+    let scale = Scale::up_to(record.timeline.latest(), layout.left, WIDTH);
     let height = |section: &Section| HEADING + LANE * section.lanes.len() as f64;
     let bottom = TOP + sections.iter().map(height).sum::<f64>();
-    let mut drawing = Drawing::new(LEFT + WIDTH + RIGHT, bottom + MARGIN);
-    drawing.text(MARGIN, 26.0, Anchor::Start, "title", title);
-    drawing.text(MARGIN, 46.0, Anchor::Start, "quiet", &lanes::outcome(record));
-    axis(&mut drawing, &scale, bottom);
-    if let Some(won) = record.timeline.connected() {
-        let x = scale.x(won);
-        drawing.line((x, TOP - 6.0), (x, bottom), "winner");
-    }
+    let mut drawing = Drawing::new(layout.width, bottom + MARGIN);
+    let room = layout.width - 2.0 * MARGIN;
+    drawing.text(MARGIN, 26.0, Anchor::Start, "title", &svg::shortened_title(title, room));
+    let outcome = lanes::outcome(record);
+    drawing.text(MARGIN, 46.0, Anchor::Start, "quiet", &svg::shortened(&outcome, room));
+    axis(&mut drawing, &layout, &scale, bottom);
     let mut y = TOP;
     for section in &sections {
         drawing.text(MARGIN, y + HEADING - 8.0, Anchor::Start, "heading", section.name);
         y += HEADING;
         for lane in &section.lanes {
-            draw(&mut drawing, &scale, lane, y);
+            draw(&mut drawing, &layout, &scale, lane, y);
             y += LANE;
         }
+    }
+    if let Some(won) = record.timeline.connected() {
+        let x = scale.x(won);
+        drawing.line((x, TOP - 6.0), (x, bottom), "winner");
     }
     drawing.finish()
 }
 
-fn axis(drawing: &mut Drawing, scale: &Scale, bottom: f64) {
+fn axis(drawing: &mut Drawing, layout: &Layout, scale: &Scale, bottom: f64) {
+    let mut end = layout.right;
     for (at, name) in scale.ticks() {
         let x = scale.x(at);
         drawing.line((x, TOP - 6.0), (x, bottom), "grid");
         drawing.text(x, TOP - 12.0, Anchor::Middle, "quiet", &name);
+        end = end.max(x + svg::room_of(&name) / 2.0);
     }
-    drawing.text(LEFT + WIDTH + 12.0, TOP - 12.0, Anchor::Start, "quiet", "ms");
+    drawing.text(end + GAP, TOP - 12.0, Anchor::Start, "quiet", "ms");
 }
 
-fn draw(drawing: &mut Drawing, scale: &Scale, lane: &Lane, y: f64) {
+fn draw(drawing: &mut Drawing, layout: &Layout, scale: &Scale, lane: &Lane, y: f64) {
     let base = y + LANE / 2.0 + 4.0;
-    drawing.text(LEFT - 10.0, base, Anchor::End, "label", &svg::shortened(&lane.name, LEFT - 26.0));
+    let name = svg::shortened(&lane.name, NAMES.1);
+    drawing.text(layout.left - GAP, base, Anchor::End, "label", &name);
     for bar in &lane.bars {
         let (from, to) = (scale.x(bar.from), scale.x(bar.to));
+        if bar.inside && to - from < svg::SHORTEST {
+            continue;
+        }
         let height = if bar.thin { 2.0 } else { BAR };
         let top = y + (LANE - height) / 2.0;
         drawing.bar((from, top), (to - from, height), bar.class, &bar.title);
@@ -73,8 +102,8 @@ fn draw(drawing: &mut Drawing, scale: &Scale, lane: &Lane, y: f64) {
     for (at, title) in &lane.marks {
         drawing.mark(scale.x(*at), y + LANE / 2.0, title);
     }
-    let said = svg::shortened(&lane.outcome, RIGHT - 12.0 - MARGIN);
-    drawing.text(LEFT + WIDTH + 12.0, base, Anchor::Start, lane.class, &said);
+    let said = svg::shortened(&lane.outcome, NAMES.1);
+    drawing.text(layout.right + GAP, base, Anchor::Start, lane.class, &said);
 }
 
 #[cfg(test)]
@@ -148,8 +177,59 @@ mod tests {
             rest.split('"').next().unwrap().parse().unwrap()
         };
         // The axis ends with the race.
-        assert!((number("x") - (LEFT + WIDTH * 253.6 / 281.0)).abs() < 0.1, "{bar}");
+        let left = Layout::of(&sections(&a_black_hole())).left;
+        assert!((number("x") - (left + WIDTH * 253.6 / 281.0)).abs() < 0.1, "{bar}");
         assert!((number("width") - WIDTH * 27.4 / 281.0).abs() < 0.1, "{bar}");
+    }
+
+    /// Where each text begins and ends, by its line.
+    fn texts(picture: &str) -> Vec<(f64, f64, f64, &str)> {
+        let lines = picture.lines().filter(|line| line.starts_with("<text"));
+        let of = |line: &'_ str, name: &str| -> String {
+            let (_, rest) = line.split_once(&format!(" {name}=\"")).unwrap();
+            rest.split('"').next().unwrap().to_owned()
+        };
+        lines
+            .map(|line| {
+                let (_, text) = line.strip_suffix("</text>").unwrap().split_once('>').unwrap();
+                let (x, y): (f64, f64) = (of(line, "x").parse().unwrap(), of(line, "y").parse().unwrap());
+                let width = svg::room_of(text) * if of(line, "class") == "title" { 1.5 } else { 1.0 };
+                let from = match &*of(line, "text-anchor") {
+                    "start" => x,
+                    "middle" => x - width / 2.0,
+                    _ => x - width,
+                };
+                (y, from, from + width, text)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn no_text_is_over_another_or_beyond_the_edge() {
+        let mut long = a_black_hole();
+        let remote = "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff]:65535".parse().unwrap();
+        long.candidates[0].remote = remote;
+        long.timeline.queries[0].name = "a-rather-long-name.".repeat(12).into();
+        long.timeline.attempts[0].why = Some("a reason that is told at length ".repeat(9).into());
+        let mut slow = a_black_hole();
+        for timer in &mut slow.timeline.timers {
+            timer.due = neatflow::Time::from_millis(30_000);
+        }
+        slow.timeline.attempts[0].end = None;
+        for (record, title) in [(a_black_hole(), "race"), (long, &*"a title ".repeat(60)), (slow, "race")] {
+            let picture = svg(&record, title);
+            let width = Layout::of(&sections(&record)).width;
+            let texts = texts(&picture);
+            for (place, (y, from, to, text)) in texts.iter().enumerate() {
+                assert!(*from >= 0.0 && *to <= width, "{text} is from {from} to {to} of {width}");
+                for (other_y, other_from, other_to, other) in &texts[..place] {
+                    let apart = from >= other_to || other_from >= to;
+                    assert!(apart || (y - other_y).abs() >= 14.0, "{text} is over {other}");
+                }
+            }
+        }
+        let picture = svg(&a_black_hole(), "race");
+        assert!(picture.contains("prefers-color-scheme:dark"), "{picture}");
     }
 
     #[test]

@@ -2,21 +2,30 @@
 
 use std::fmt::Write;
 
-/// Width of a character of the labels on average: fonts are not measured.
-const CHARACTER: f64 = 6.3;
+/// Width of a character of the labels on average, in a wide font: fonts are not measured.
+pub(super) const CHARACTER: f64 = 7.3;
+/// Of the title.
+const LARGE: f64 = 11.0;
 
 /// A bar is at least this wide.
-const SHORTEST: f64 = 4.0;
+pub(super) const SHORTEST: f64 = 4.0;
 
-/// Colours that are told apart by people who see few of them, and by their lightness in print.
+/// Colours that are told apart by people who see few of them, and by their lightness in print; others where the reader
+/// likes it dark.
 const STYLE: &str = "\
-text{font:12px system-ui,sans-serif;fill:#222}.title{font-size:16px;font-weight:600}\
-.heading{font-weight:600}.quiet,text.cancelled,text.untried{fill:#6b6b6b}text.won{fill:#00694c;font-weight:600}\
+text{font:12px system-ui,sans-serif;font-variant-numeric:tabular-nums;fill:#222}.paper{fill:#fff}\
+.title{font-size:16px;font-weight:600}.heading{font-weight:600}\
+.quiet,text.cancelled,text.untried{fill:#6b6b6b}text.won{fill:#00694c;font-weight:600}\
 text.failed,text.expired,text.negative{fill:#a33f00}rect.query{fill:#0072b2}rect.negative{fill:#8ebfdc}\
 rect.won{fill:#009e73}rect.failed{fill:#d55e00}rect.expired{fill:#e69f00}rect.cancelled{fill:#b0b0b0}\
 rect.running{fill:#56b4e9}rect.secure{fill:#fff;fill-opacity:.45}rect.timer{fill:#777}\
 .grid{stroke:#e4e4e4}.winner{stroke:#009e73;stroke-width:1.5;stroke-dasharray:4 3}.due{stroke:#444;stroke-width:1.5}\
-.mark{fill:#444}";
+.mark{fill:#444}\
+@media (prefers-color-scheme:dark){text{fill:#e6e6e6}.paper{fill:#16181c}\
+.quiet,text.cancelled,text.untried{fill:#a0a6ad}text.won{fill:#4fd6a9}\
+text.failed,text.expired,text.negative{fill:#ff9f66}rect.query{fill:#4aa8e0}rect.negative{fill:#2f6285}\
+rect.won{fill:#1fb98a}rect.failed{fill:#e8733a}rect.cancelled{fill:#666c74}rect.secure{fill:#000;fill-opacity:.35}\
+rect.timer{fill:#8f959c}.grid{stroke:#2e3238}.winner{stroke:#1fb98a}.due,.mark{stroke:#c4c8cc}.mark{fill:#c4c8cc}}";
 
 /// Which end of a text is where it is put.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +43,7 @@ impl Drawing {
         Self(format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
              viewBox=\"0 0 {width:.0} {height:.0}\">\n<style>{STYLE}</style>\n\
-             <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
+             <rect width=\"100%\" height=\"100%\" class=\"paper\"/>\n"
         ))
     }
 
@@ -84,9 +93,19 @@ impl Drawing {
     }
 }
 
-/// As much of it as has room, with an ellipsis for the rest.
+/// How much room a label takes.
+pub(super) fn room_of(text: &str) -> f64 {
+    text.chars().count() as f64 * CHARACTER
+}
+
+/// As much of a title as has room.
+pub(super) fn shortened_title(text: &str, room: f64) -> String {
+    shortened(text, room * CHARACTER / LARGE)
+}
+
+/// As much of a label as has room, with an ellipsis for the rest.
 pub(super) fn shortened(text: &str, room: f64) -> String {
-    let most = (room / CHARACTER) as usize;
+    let most = (room / CHARACTER).round() as usize;
     if text.chars().count() <= most {
         return text.to_owned();
     }
@@ -123,6 +142,7 @@ mod tests {
     #[test]
     fn what_is_too_long_ends_in_an_ellipsis() {
         assert_eq!(shortened("short", 100.0), "short");
-        assert_eq!(shortened("a rather long name", 63.0), "a rather…");
+        assert_eq!(shortened("a rather long name", 10.0 * CHARACTER), "a rather…");
+        assert_eq!(shortened("as it fits", room_of("as it fits")), "as it fits");
     }
 }

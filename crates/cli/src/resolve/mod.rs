@@ -35,9 +35,7 @@ impl Handler<Answered> for Asker {
 pub(crate) async fn resolve(args: Resolve) -> Exit {
     let report = Report::on_stdout(args.json);
     let mut config = Config::default();
-    if !args.dns.is_empty() {
-        config.servers = Some(args.dns.iter().copied().map(Into::into).collect());
-    }
+    args.name_servers.set(&mut config);
     if let Some(timeout) = args.timeout {
         config.timeout = timeout;
     }

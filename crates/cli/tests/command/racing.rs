@@ -5,14 +5,15 @@ use serde_json::Value;
 use std::path::PathBuf;
 
 /// A file of this test's own, which is gone when it ends.
-struct Scratch(PathBuf);
+/// A file that is removed in the end.
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         Self(std::env::temp_dir().join(format!("neatflow-{}-{name}", std::process::id())))
     }
 
-    fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.0.to_str().unwrap()
     }
 }

@@ -1,6 +1,7 @@
 //! `neatflow resolve`.
 
-use super::support::{Names, run};
+use super::racing::Scratch;
+use super::support::{Names, Peer, read_all, run};
 use serde_json::Value;
 
 fn answers(args: &[&str], code: i32) -> Vec<Value> {
@@ -76,21 +77,6 @@ fn a_silent_server_is_given_up_in_time() {
     }
 }
 
-/// A port of loopback at which nobody answers.
-fn nobody() -> String {
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().to_string()
-}
-
-#[test]
-fn a_name_server_that_is_not_there_has_nothing_to_do_with_the_spelling() {
-    let nobody = nobody();
-    let told = run(&["resolve", "--dns", &nobody, "host.example"]).expect(1).stderr;
-    assert!(told.contains("hint: check that the name server runs") && !told.contains("spelling"), "{told}");
-    let told = run(&["connect", "--no-policies", "--dns", &nobody, "host.example", "80"]).expect(1).stderr;
-    assert!(told.contains("the name could not be resolved") && !told.contains("has no address"), "{told}");
-}
-
 #[test]
 fn a_name_server_that_answers_in_part_and_refuses_the_rest_has_been_reached() {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -105,5 +91,55 @@ fn a_name_server_that_answers_in_part_and_refuses_the_rest_has_been_reached() {
     });
     let answers = answers(&["resolve", "--json", "--type", "a", "--dns", &address, "host.example"], 1);
     let error = of(&answers, "A")["error"].as_str().unwrap();
-    assert!(error.contains("or gave its whole answer"), "{error}");
+    assert!(error.contains("cannot be asked over TCP"), "{error}");
+}
+
+#[test]
+fn a_name_server_is_asked_over_tls_and_over_https_if_somebody_vouches_for_it() {
+    let (names, file) = (Names::new(), Scratch::new("authority.pem"));
+    std::fs::write(file.path(), &names.authority).unwrap();
+    for (server, over) in [
+        (format!("tls://dns.example@{}", names.tls), format!("{} over TLS", names.tls)),
+        (format!("https://dns.example@{}", names.https), format!("{} over HTTPS", names.https)),
+    ] {
+        let wanted = ["resolve", "--json", "--type", "a", "--dns", &server, "two.example"];
+        let told = answers(&[&wanted[..], &["--dns-ca", file.path()]].concat(), 0);
+        assert_eq!(told[0]["addresses"], serde_json::json!(["127.0.0.1", "127.0.0.2"]));
+        assert_eq!((&told[0]["origin"], &told[0]["secure"]), (&over.into(), &true.into()));
+
+        let unknown = answers(&[&wanted[..], &["--timeout", "2"]].concat(), 1);
+        assert!(unknown[0]["error"].is_string(), "the system does not vouch for it: {unknown:?}");
+    }
+    // Its certificate has another name.
+    let server = format!("tls://{}", names.tls);
+    let wanted = ["resolve", "--json", "--timeout", "2", "--type", "a", "--dns", &server, "two.example"];
+    answers(&[&wanted[..], &["--dns-ca", file.path()]].concat(), 1);
+    let none = run(&["resolve", "--dns", &server, "--dns-ca", "/dev/null", "two.example"]).expect(2);
+    assert!(none.stderr.contains("there is no certificate in it"), "{}", none.stderr);
+}
+
+#[test]
+fn a_race_and_a_connection_ask_over_tls_too() {
+    let (names, file) = (Names::new(), Scratch::new("race.pem"));
+    std::fs::write(file.path(), &names.authority).unwrap();
+    let server = format!("tls://dns.example@{}", names.tls);
+    for command in ["race", "connect"] {
+        let peer = Peer::new(read_all);
+        let asked = ["--dns", &server, "--dns-ca", file.path(), "two.example", &peer.port()];
+        run(&[&[command][..], &asked].concat()).expect(0);
+        peer.done();
+    }
+}
+
+#[test]
+fn name_servers_at_which_nobody_listens_are_not_a_matter_of_spelling() {
+    let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    for command in
+        [&["resolve", "--dns", &closed, "x.example"][..], &["connect", "--dns", &closed, "x.example", "80"]]
+    {
+        let told = run(command).expect(1);
+        assert!(told.stderr.contains("hint: check the network"), "{}", told.stderr);
+        assert!(!told.stderr.contains("spelling"), "{}", told.stderr);
+        assert!(!told.stderr.contains("has no address"), "{}", told.stderr);
+    }
 }

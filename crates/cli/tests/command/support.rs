@@ -384,6 +384,10 @@ impl HalfSilent {
 /// 150 ms later 2001:db8::1.
 pub(crate) struct Names {
     pub(crate) address: String,
+    /// Where it is asked over TLS and HTTPS, and who vouches for it (`dns.example`).
+    pub(crate) tls: String,
+    pub(crate) https: String,
+    pub(crate) authority: String,
     _stop: mpsc::Sender<()>,
 }
 
@@ -394,19 +398,21 @@ impl Names {
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let server = DnsServer::start().await.unwrap();
+                let server = DnsServer::start_secure().await.unwrap();
                 server.on("two.example", RecordType::A, Reply::addresses(["127.0.0.1", "127.0.0.2"]));
                 server.on("two.example", RecordType::AAAA, Reply::no_data());
                 server.on("slow.example", RecordType::A, Reply::addresses(["192.0.2.1"]));
                 let late = Reply::addresses(["2001:db8::1"]).after(Duration::from_millis(150));
                 server.on("slow.example", RecordType::AAAA, late);
                 server.on("slow.example", RecordType::HTTPS, Reply::no_data());
-                tell.send(server.address().to_string()).unwrap();
+                let places = [server.address(), server.tls(), server.https()].map(|one| one.to_string());
+                tell.send((places, server.authority_pem())).unwrap();
                 while stopped.try_recv() == Err(mpsc::TryRecvError::Empty) {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
             });
         });
-        Self { address: told.recv().unwrap(), _stop: stop }
+        let ([address, tls, https], authority) = told.recv().unwrap();
+        Self { address, tls, https, authority, _stop: stop }
     }
 }

@@ -23,6 +23,7 @@ pub(super) struct Doors {
     tls: SocketAddr,
     https: SocketAddr,
     certificate: Vec<u8>,
+    pem: String,
 }
 
 impl DnsServer {
@@ -51,6 +52,7 @@ impl DnsServer {
             tls: tls.local_addr()?,
             https: https.local_addr()?,
             certificate: certificate.to_vec(),
+            pem: made.cert.pem(),
         });
         server.tasks.spawn(serve(tls, config(&[])?, server.script.clone(), false));
         server.tasks.spawn(serve(https, config(&[b"h2"])?, server.script.clone(), true));
@@ -82,6 +84,15 @@ impl DnsServer {
     /// If it was not [started](Self::start_secure) like that.
     pub fn authority(&self) -> Vec<u8> {
         self.doors().certificate.clone()
+    }
+
+    /// The same certificate in PEM.
+    ///
+    /// # Panics
+    ///
+    /// If it was not [started](Self::start_secure) like that.
+    pub fn authority_pem(&self) -> String {
+        self.doors().pem.clone()
     }
 
     fn doors(&self) -> &Doors {

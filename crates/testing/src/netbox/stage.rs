@@ -7,10 +7,10 @@ use crate::scenarios::{
     MatchSpec, OutcomeSpec, RuleSpec, Scenario, WinnerSpec,
 };
 use neatflow_actors::RaceRecord;
-use neatflow_core::racing::Reason;
+use neatflow_core::racing::{Pref64, Reason};
 use std::collections::BTreeSet;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 /// Why the box cannot express a scenario; `None` if it can.
@@ -34,8 +34,9 @@ pub fn cannot(scenario: &Scenario) -> Option<&'static str> {
     } else if !settings.default_transports.iter().all(tcp) || candidates.iter().any(|one| one.proto != "tcp")
     {
         Some("another protocol than TCP")
-    } else if settings.nat64_prefix.is_some() {
-        Some("a known NAT64 prefix")
+    } else if settings.nat64_prefix.is_some() && said_families(scenario) != (true, false) {
+        // Whoever has IPv4 does not ask for one.
+        Some("a NAT64 beside IPv4")
     } else if learned {
         Some("what earlier races have taught")
     } else if candidates.iter().any(|one| one.iface != candidates[0].iface)
@@ -63,6 +64,10 @@ fn said_families(scenario: &Scenario) -> (bool, bool) {
     let families = &scenario.settings.families;
     (families.contains(&FamilySpec::Ipv6), families.contains(&FamilySpec::Ipv4))
 }
+
+/// The name that tells of a NAT64, and what a DNS64 makes its addresses of (RFC 7050 §2.2).
+const IPV4_ONLY: &str = "ipv4only.arpa";
+const WELL_KNOWN: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 170);
 
 /// A name that no scenario speaks of, with addresses that can be reached at once.
 ///
@@ -96,6 +101,11 @@ impl Stage {
         for entry in &scenario.dns {
             let name = entry.name.as_deref().unwrap_or(&scenario.target.host);
             net.dns().on(name, record_type(entry.kind), reply(entry)?.after(delay(scenario, entry)));
+        }
+        if let Some(text) = &scenario.settings.nat64_prefix {
+            let prefix: Pref64 = text.parse().map_err(io::Error::other)?;
+            let made = prefix.synthesise(WELL_KNOWN).map(|address| address.to_string());
+            net.dns().on(IPV4_ONLY, RecordType::AAAA, Reply::addresses(made.as_deref()));
         }
         // An address without a route cannot be sent to.
         for address in addresses(scenario) {
@@ -264,7 +274,8 @@ impl Stage {
         first
     }
 
-    /// The questions to the name server over UDP, which it sees in the order in which the network does.
+    /// The questions to the name server over UDP, which it sees in the order in which the network does; but not those
+    /// for a NAT64, of which no scenario speaks.
     fn queries(&self) -> Vec<(String, KindSpec, Duration)> {
         let port = self.net.name_server().port();
         let sent = self.net.seen().into_iter();
@@ -276,6 +287,7 @@ impl Stage {
             RecordType::A => Some(KindSpec::A),
             _ => None,
         };
+        let asked = asked.filter(|((name, _), _)| name.trim_end_matches('.') != IPV4_ONLY);
         asked.filter_map(|((name, asked), packet)| Some((name, kind(asked)?, packet.at))).collect()
     }
 }
