@@ -108,10 +108,10 @@ fn a_connection_is_explained_without_anything_being_sent() {
 fn a_request_that_is_none_is_told_with_its_place() {
     let finished = neatflow(&["policy", "explain", "-"]).fed(b"[{\"transport\": {}}]").finish().expect(2);
     assert_eq!(finished.stderr, "neatflow: -:1:16: [0].transport: an empty transport\n");
-    let finished = neatflow(&["policy", "explain", "-"]).fed(&[b' '; 2 << 20]).finish().expect(1);
+    let finished = neatflow(&["policy", "explain", "-"]).fed(&[b' '; 2 << 20]).finish().expect(2);
     assert!(finished.stderr.contains("longer than"), "{}", finished.stderr);
-    run(&["policy", "explain", "/no/such/file"]).expect(1);
-    run(&["policy", "explain", "localhost", "http"]).expect(1);
+    run(&["policy", "explain", "/no/such/file"]).expect(2);
+    run(&["policy", "explain", "localhost", "http"]).expect(2);
 }
 
 #[test]
