@@ -61,9 +61,12 @@ impl HappyEyeballs {
             ctx.spawn(watching.into_actor(self).map(|network, race, ctx| {
                 // A monitor that is gone tells nothing.
                 let Some(network) = network.ok().flatten() else { return };
-                // What has changed between call 1 and now nobody tells.
-                if race.changes.before.as_ref().is_none_or(|before| !Arc::ptr_eq(before, &network)) {
-                    race.another_network(network, ctx);
+                match &race.changes.before {
+                    // What has changed between call 1 and now nobody tells.
+                    Some(before) if !Arc::ptr_eq(before, &network) => race.another_network(network, ctx),
+                    Some(_) => {}
+                    // Whoever answered call 1 did not say what it knew of the networks: as far as can be told, this.
+                    None => race.changes.before = Some(network),
                 }
             }));
         }

@@ -208,7 +208,7 @@ mod tests {
     fn no_text_is_over_another_or_beyond_the_edge() {
         let mut long = a_black_hole();
         let remote = "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff]:65535".parse().unwrap();
-        std::sync::Arc::make_mut(&mut long.candidates[0]).remote = remote;
+        Arc::make_mut(&mut long.candidates[0]).remote = remote;
         long.timeline.queries[0].name = "a-rather-long-name.".repeat(12).into();
         long.timeline.attempts[0].why = Some("a reason that is told at length ".repeat(9).into());
         let mut slow = a_black_hole();
