@@ -95,6 +95,68 @@ fn no_spelling_of_a_name_gets_round_a_policy() {
     });
 }
 
+#[test]
+fn what_is_said_of_the_peer_and_may_not_change_is_kept_or_refused() {
+    run(async {
+        let transport = Transport::start();
+        for asked in [
+            r#"{"ip_version": {"value": 6, "precedence": 2}}"#,
+            r#"{"remote_ip": {"value": "127.0.0.2", "precedence": 2}}"#,
+            r#"{"port": {"value": 1, "precedence": 2}}"#,
+            r#"{"local_endpoint": {"value": "192.0.2.1@lo", "precedence": 2}}"#,
+            r#"{"local_endpoint": {"value": "127.0.0.9", "precedence": 2}}"#,
+        ] {
+            refused(asked, &transport, asked).await;
+        }
+        let server = echo(V4).await;
+        for asked in [
+            r#"{"ip_version": {"value": 4, "precedence": 2}}"#,
+            r#"{"ip_version": {"value": 6, "precedence": 1}}"#,
+            r#"{"ip_version": {"value": [4, 6], "precedence": 2}}"#,
+        ] {
+            let to = Preconnection::new(&transport).remote(server).neat_properties(asked);
+            assert_eq!(why_not(to).await, "", "{asked}");
+        }
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_local_endpoint_in_neats_language_is_where_it_comes_from() {
+    run(async {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let transport = Transport::start();
+        let connection = Preconnection::new(&transport)
+            .remote(server.local_addr().unwrap())
+            .neat_properties(r#"{"local_endpoint": {"value": "127.0.0.9@lo", "precedence": 2}}"#)
+            .initiate()
+            .unwrap();
+        within(connection.ready()).await.unwrap();
+        assert_eq!(server.accept().unwrap().1.ip().to_string(), "127.0.0.9");
+        connection.abort();
+    });
+}
+
+#[test]
+fn a_socket_option_that_must_be_set_and_is_not_rules_out() {
+    const OPTION: &str = r#"{"SO/IPPROTO_IP/IP_TOS": {"value": 40, "precedence": 2}}"#;
+    run(async {
+        refused("request", &Transport::start(), OPTION).await;
+        let says = format!(r#"{{"properties": {OPTION}}}"#);
+        let of_peer =
+            format!(r#"{{"match": {{"remote_ip": {{"value": "127.0.0.1"}}}}, "properties": {OPTION}}}"#);
+        for (name, text) in [("option.policy", &says), ("option-of-peer.policy", &of_peer)] {
+            let file = OneFile::new(name, text);
+            refused(name, &Transport::builder().policy_dir(&file.0).start(), "{}").await;
+        }
+        // As a wish it hinders nobody.
+        let server = echo(V4).await;
+        let asked = r#"{"SO/IPPROTO_IP/IP_TOS": {"value": 40}}"#;
+        let to = Preconnection::new(&Transport::start()).remote(server).neat_properties(asked);
+        assert_eq!(why_not(to).await, "");
+    });
+}
+
 // ---------- A policy daemon elsewhere
 
 /// A policy daemon of this test's own, in this process, with a policy.

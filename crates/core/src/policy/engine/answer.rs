@@ -154,7 +154,7 @@ fn is_pre_resolve(requests: &[Alternatives]) -> bool {
 }
 
 /// `local_endpoint` divided into `local_ip` and `interface`; `None` if the application itself wants others.
-fn with_endpoint(mut set: Properties) -> Result<Option<Properties>, LookupError> {
+pub(super) fn with_endpoint(mut set: Properties) -> Result<Option<Properties>, LookupError> {
     let Some(endpoint) = set.remove(LOCAL_ENDPOINT) else { return Ok(Some(set)) };
     let parts = endpoint.value.as_str().and_then(|text| text.split_once('@'));
     let Some((address, interface)) = parts.filter(|(address, name)| !address.is_empty() && !name.is_empty())

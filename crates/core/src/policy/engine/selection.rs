@@ -8,9 +8,11 @@
 //! Branches are in the order of what their path scores, then of the paths, then of what they score in all, then of the
 //! transports as the application named them, then of the registration of the stacks (RFC 9623 §4.1.2, §4.1.3).
 
+use super::answer::with_endpoint;
 use super::decisions::Generations;
 use super::explanation::{Draft, Explanation, Ledger, Source};
 use super::lookup::apply;
+use super::socket_options::unset_options;
 use super::{Engine, LookupError};
 use crate::candidate::Protocol;
 use crate::failure::EstablishmentFailure;
@@ -161,7 +163,7 @@ impl Engine {
         let ways = ways(request, inventory, &places?)?;
 
         let mut all = Vec::with_capacity(joined.len() * ways.len());
-        let asking = Asked { request, inventory, particular: self.is_particular() };
+        let asking = Asked { request, inventory, particular: self.is_particular(request) };
         let mut met = false;
         for (place, way) in ways.iter().enumerate() {
             for (stack, draft) in &joined {
@@ -214,8 +216,10 @@ impl Engine {
                 drafts.push(begun.clone());
                 continue;
             }
+            let set = with_endpoint(set.clone()).map_err(explosion)?;
+            let Some(set) = set else { continue };
             // The order of what is to choose from is the application's.
-            match begun.properties.update_in_their_order(set) {
+            match begun.properties.update_in_their_order(&set) {
                 Ok(mut both) => {
                     both.unevaluate();
                     drafts.push(ledger.change(&begun, both, || Source::Request));
@@ -253,7 +257,8 @@ impl Engine {
         let transports = joined_order(request, protocol);
         for draft in apply(self.pib.policies(), vec![over], ledger).map_err(explosion)? {
             // What a policy has taken out (`replace_matched`) and says anew makes no other stack of it.
-            let conflicts = broken(row.iter(), &draft.properties);
+            let mut conflicts = broken(row.iter(), &draft.properties);
+            conflicts.extend(unset_options(&draft.properties));
             if !conflicts.is_empty() {
                 ledger.reject(&draft, conflicts, || Source::Stack(protocol.as_str().into()));
                 continue;
@@ -345,9 +350,13 @@ impl Engine {
         ledger.change(&over, properties, || Source::Observation(named(way)))
     }
 
-    /// Whether policies or the CIB speak of peers, so that they must be asked again when names are resolved.
-    fn is_particular(&self) -> bool {
-        self.pib.speaks_of(PEER) || speaks_of_peers(&self.cib)
+    /// Whether policies, the CIB or the application speak of peers, so that it must be asked again when names are
+    /// resolved.
+    fn is_particular(&self, request: &Request) -> bool {
+        let of_peer = |set: &Properties| PEER.iter().any(|key| set.get(key).is_some());
+        self.pib.speaks_of(PEER)
+            || speaks_of_peers(&self.cib)
+            || request.properties.neat.expanded().iter().any(of_peer)
     }
 
     /// The stacks, as they are for this request.
@@ -363,6 +372,10 @@ impl Engine {
         basis: &Properties,
         peer: &Properties,
     ) -> Option<(Properties, Score)> {
+        // What the application says of its peer and will not give up.
+        if !broken(peer.iter(), basis).is_empty() {
+            return None;
+        }
         let mut known = basis.clone();
         for (key, property) in peer.iter() {
             known.insert(key.clone(), property.clone());
@@ -373,7 +386,10 @@ impl Engine {
         let draft = annotate(&self.cib, draft, true, &mut ledger)?;
         let drafts = apply(self.pib.policies(), vec![draft], &mut ledger).ok()?;
         let row = self.stacks(request).iter().find(|stack| stack.protocol == *protocol);
-        let stays = |draft: &Draft| row.is_none_or(|of| broken(of.row.iter(), &draft.properties).is_empty());
+        let stays = |draft: &Draft| {
+            row.is_none_or(|of| broken(of.row.iter(), &draft.properties).is_empty())
+                && unset_options(&draft.properties).is_empty()
+        };
         let best = drafts.into_iter().filter(stays).max_by_key(|draft| draft.properties.score())?;
         let score = best.properties.score();
         Some((best.properties, score))

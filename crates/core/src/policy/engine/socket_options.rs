@@ -1,8 +1,9 @@
 //! Socket options by number, as NEAT's library wants them: policies name them.
 //!
-//! The numbers are those of Linux, on which its library and ours talk over a socket of the same machine.
+//! The numbers are those of Linux, on which its library and ours talk over a socket of the same machine. Its library sets
+//! them; stacks here set what connection properties say, and none of these.
 
-use crate::policy::neat::Properties;
+use crate::policy::neat::{Conflict, Precedence, Properties, Property, Value};
 
 /// What the keys of socket options begin with.
 const PREFIX: &str = "so/";
@@ -78,6 +79,19 @@ pub(super) fn by_number(properties: &Properties) -> Properties {
         Some((format!("{PREFIX}{level}/{option}").into(), property.clone()))
     });
     renamed.collect()
+}
+
+/// The options that must be set (precedence 2), and are not by any stack here.
+pub(super) fn unset_options(properties: &Properties) -> Vec<Conflict> {
+    let must = properties
+        .iter()
+        .filter(|(key, said)| key.starts_with(PREFIX) && said.precedence == Precedence::Immutable);
+    let conflict = |(key, said): (&_, &Property)| Conflict {
+        key: Clone::clone(key),
+        ours: Property::immutable(Value::word("never set here")),
+        theirs: said.clone(),
+    };
+    must.map(conflict).collect()
 }
 
 fn numbers(level: &str, option: &str) -> Option<(u16, u16)> {
