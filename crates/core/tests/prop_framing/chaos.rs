@@ -6,6 +6,8 @@ use bytes::Bytes;
 use neatflow_core::MessageContext;
 use neatflow_core::framing::{Below, Framer, FramerStack, FramingFailure, Limits, MessageFramer, Output};
 use quickcheck::{Arbitrary, Gen, QuickCheck};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 #[derive(Clone, Debug)]
 enum Act {
@@ -60,11 +62,17 @@ struct Chaos {
     acts: Vec<Act>,
     next: usize,
     step: usize,
+    /// How many acts are left to it and all it has prepended: each layer may make many messages of one, and sixteen of
+    /// them would never end.
+    left: Arc<AtomicUsize>,
 }
+
+/// How many acts there are in one test.
+const ACTS: usize = 20_000;
 
 impl Arbitrary for Chaos {
     fn arbitrary(g: &mut Gen) -> Self {
-        Self { acts: Vec::arbitrary(g), next: 0, step: pick(g, &[1, 2, 5]) }
+        Self { acts: Vec::arbitrary(g), next: 0, step: pick(g, &[1, 2, 5]), left: Arc::default() }
     }
 
     fn shrink(&self) -> Box<dyn Iterator<Item = Self>> {
@@ -76,6 +84,9 @@ impl Arbitrary for Chaos {
 impl Chaos {
     fn act(&mut self, framer: &mut MessageFramer<'_>) -> Result<(), FramingFailure> {
         for _ in 0..self.step.min(self.acts.len()) {
+            if self.left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err() {
+                return Ok(());
+            }
             let act = self.acts[self.next % self.acts.len()].clone();
             self.next += 1;
             match act {
@@ -142,7 +153,11 @@ impl Framer for Chaos {
 fn is_kept_within_its_bounds(chaos: Vec<Chaos>, messages: bool, sent: Vec<(u8, bool)>, chunks: Chunks) {
     let below = if messages { Below::Messages } else { Below::Stream };
     let limits = Limits { unparsed: 1000, whole: 100, batch: 10 };
-    let framers = chaos.into_iter().take(4).map(|chaos| Box::new(chaos) as Box<dyn Framer>);
+    let left = Arc::new(AtomicUsize::new(ACTS));
+    let framers = chaos
+        .into_iter()
+        .take(4)
+        .map(|chaos| Box::new(Chaos { left: left.clone(), ..chaos }) as Box<dyn Framer>);
     let mut peer = Peer::start_stack(FramerStack::new(framers, below, limits), below);
     for chunk in chunks.of(&[b'x'; 3000]).into_iter().take(300) {
         peer.receive(chunk);
