@@ -209,7 +209,7 @@ mod tests {
         let mut long = a_black_hole();
         let remote = "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff]:65535".parse().unwrap();
         Arc::make_mut(&mut long.candidates[0]).remote = remote;
-        long.timeline.queries[0].name = "a-rather-long-name.".repeat(12).into();
+        long.timeline.queries[0].name = "a-rather-long-name.".repeat(12);
         long.timeline.attempts[0].why = Some("a reason that is told at length ".repeat(9).into());
         let mut slow = a_black_hole();
         for timer in &mut slow.timeline.timers {
