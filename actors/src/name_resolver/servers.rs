@@ -6,6 +6,8 @@ use super::runtime::Runtime;
 use super::watched::Watched;
 use hickory_resolver::net::{NetError, tls};
 use hickory_resolver::proto::rr::Name;
+#[cfg(unix)]
+use hickory_resolver::system_conf::parse_resolv_conf;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use std::collections::{BTreeMap, BTreeSet};
@@ -81,7 +83,7 @@ impl Dns {
         #[cfg(unix)]
         let read = std::fs::read(&config.resolv_conf)
             .map_err(NetError::from)
-            .and_then(hickory_resolver::system_conf::parse_resolv_conf);
+            .and_then(|text| parse_resolv_conf(&text).or_else(|_| parse_resolv_conf(sensible(&text))));
         #[cfg(windows)]
         let read = hickory_resolver::system_conf::read_system_conf();
         let (servers, options) = read.map_err(|error| why(&error))?;
@@ -175,6 +177,32 @@ fn trusting(roots: &Roots) -> Result<ClientConfig, Arc<str>> {
     }
 }
 
+/// Of resolv.conf what makes sense: a word of its search list, or another line, that does not costs itself alone, as in
+/// the resolvers of C libraries.
+#[cfg(unix)]
+fn sensible(text: &[u8]) -> String {
+    let makes_sense = |line: &str| parse_resolv_conf(format!("nameserver 192.0.2.1\n{line}\n")).is_ok();
+    let mut sensible = String::new();
+    for line in String::from_utf8_lossy(text).lines() {
+        let mut words = line.split_ascii_whitespace();
+        let line = match words.next() {
+            Some(key @ ("search" | "domain")) => {
+                let good: Vec<_> = words.filter(|word| makes_sense(&format!("{key} {word}"))).collect();
+                if good.is_empty() {
+                    continue;
+                }
+                format!("{key} {}", good.join(" "))
+            }
+            _ => line.to_owned(),
+        };
+        if makes_sense(&line) {
+            sensible.push_str(&line);
+            sensible.push('\n');
+        }
+    }
+    sensible
+}
+
 fn read_domains(domains: &[Arc<str>]) -> Vec<Name> {
     domains.iter().filter_map(|domain| Name::from_utf8(&**domain).ok()).collect()
 }
@@ -213,6 +241,24 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         tokio::time::sleep(2 * GLANCE).await;
         assert!(servers.current().await.is_err());
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_word_that_makes_no_sense_costs_itself_alone() {
+        let path = std::env::temp_dir().join(format!("neatflow-resolv-word-{}", std::process::id()));
+        let long = "x".repeat(64);
+        let text = format!(
+            "# a comment\nnameserver 192.0.2.1\nnameserver nonsense\nsearch a.example {long} b.example\n\
+             options ndots:2\nsearch {long}\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        let config = Config { resolv_conf: path.clone(), ..Config::default() };
+        let dns = Servers::new(&config).current().await.unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(dns.servers, [NameServer::from(SocketAddr::from(([192, 0, 2, 1], 53)))]);
+        let search: Vec<_> = dns.search.iter().map(Name::to_ascii).collect();
+        assert_eq!((search, dns.ndots), (vec!["a.example".into(), "b.example".into()], 2));
     }
 
     #[test]
