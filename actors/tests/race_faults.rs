@@ -10,9 +10,9 @@ use neatflow_actors::name_resolver::{Answered, Origin, Resolve};
 use neatflow_actors::network_monitor::Source;
 use neatflow_actors::supervision::{Plan, Supervise};
 use neatflow_actors::{RaceEnd, transport};
-use neatflow_core::policy::{Application, HostNetwork, InterfaceRow};
+use neatflow_core::policy::{Application, HostNetwork, InterfaceRow, Route};
 use neatflow_core::properties::Interface;
-use neatflow_core::racing::{Ech, Loss, Mode, RecordKind, ServiceRecord};
+use neatflow_core::racing::{Ech, Family, Loss, Mode, RecordKind, ServiceRecord};
 use neatflow_core::resolution::Records;
 use neatflow_core::{
     EstablishmentFailure, Failure, Intensity, Protocol, ResolutionFailure, TransportProperties,
@@ -457,6 +457,28 @@ fn an_interface_the_routing_table_used_costs_its_attempts_too_when_it_is_removed
         let failure = connection.ready().await.unwrap_err();
         assert_eq!(failure.attempts()[0].reason, Failure::NoSuchInterface("eth0".into()));
         assert_eq!(network.ended(Some(AttemptEnd::Cancelled)), 1);
+    });
+}
+
+/// There may be a route that nobody here knows of.
+#[test]
+fn an_attempt_that_may_have_gone_over_another_interface_is_left_alone() {
+    paused(async {
+        let network = ScriptedStack::new().otherwise(Outcome::connects_after(ms(200)));
+        let both = vec![row("eth0", 2, &["192.0.2.100"]), row("eth1", 3, &["198.51.100.20"])];
+        let mut before = HostNetwork::new(both.clone());
+        before.routes = Some(vec![Route::new(Family::V4, 2)]);
+        let (source, tell) = networks(before);
+        let mut config = Harness::config([&network]);
+        config.network = source;
+        let harness = Harness::with(config);
+        settle().await;
+        let probe = EventProbe::start();
+        let _connection = harness.to("203.0.113.1:1").tell(&probe).initiate();
+        sleep(ms(100)).await;
+        tell.unbounded_send(HostNetwork::new(both[1..].to_vec())).unwrap();
+        probe.until(EventKind::Ready).await;
+        assert_eq!(probe.trace().time_of(EventKind::Ready), Some(ms(200)));
     });
 }
 

@@ -232,7 +232,8 @@ impl<A: Actor<Context = Context<A>>> FlowSet<A> {
 
     /// The same, and keeps the connection open until it has ended, also when the actor restarts meanwhile. When the actor
     /// ends its connections are let go of: at once those that it drives, and with the next thing that happens on them
-    /// those that it has heard of by its mailbox since it was restarted.
+    /// those that it has heard of by its mailbox since it was restarted. To withdraw the subscription of one of the latter
+    /// is to let go of it, too.
     pub fn adopt<S: EventSet<A>>(&self, connection: Connection, ctx: &mut Context<A>) -> SubscriptionId {
         let shared = connection.shared().clone();
         self.0.attach::<S>(&shared, Some(connection), ctx)

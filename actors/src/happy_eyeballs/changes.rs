@@ -73,7 +73,7 @@ impl HappyEyeballs {
     }
 
     /// Attempts over interfaces that are gone, or down, have failed: those that were bound to one, and those that the
-    /// routing table sent over one. What is left of their sockets has an address that nobody answers to any more.
+    /// routing table sent over one, as far as that is certain. What is left of their sockets has an address that nobody answers to any more.
     fn lose_interfaces(&mut self, network: &HostNetwork) {
         // One that was not there is none that is gone: the application may have made it a moment ago.
         let Some(before) = self.changes.before.as_deref().map(inventory_of) else { return };
@@ -81,7 +81,7 @@ impl HappyEyeballs {
             let Some(candidate) = self.ranking.candidate(of) else { continue };
             let led_over = match &candidate.interface {
                 Some(bound) => before.interface(bound),
-                None => before.towards(candidate.remote.ip()),
+                None => before.surely_towards(candidate.remote.ip()),
             };
             let Some(interface) = led_over.filter(|row| row.up).map(|row| row.name.clone()) else { continue };
             if network.interfaces.iter().any(|row| row.up && row.name == interface) {

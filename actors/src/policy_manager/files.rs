@@ -192,10 +192,14 @@ fn files_of(directory: &Path, look: &mut Look) -> io::Result<Vec<(PathBuf, Stamp
 /// What is in a file, as far as it may be.
 fn text_of(path: &Path) -> Result<String, Fault> {
     let limit = MAX_DOCUMENT as u64;
-    let mut text = String::new();
+    let mut text = Vec::new();
     let file = fs::File::open(path).map_err(|error| unreadable(&error))?;
-    file.take(limit + 1).read_to_string(&mut text).map_err(|error| unreadable(&error))?;
-    if text.len() > MAX_DOCUMENT { Err(Fault::TooLong { limit: MAX_DOCUMENT }) } else { Ok(text) }
+    file.take(limit + 1).read_to_end(&mut text).map_err(|error| unreadable(&error))?;
+    if text.len() > MAX_DOCUMENT {
+        return Err(Fault::TooLong { limit: MAX_DOCUMENT });
+    }
+    // That is of the file, and not of this moment: it is not read again until it changes.
+    String::from_utf8(text).map_err(|_| Fault::Encoding)
 }
 
 fn unreadable(error: &io::Error) -> Fault {

@@ -70,7 +70,9 @@ impl Visitor {
     /// So much of its request is held now.
     fn holds(&self, bytes: usize) {
         let Inside { shop, doors } = &mut *self.visitors.inside.borrow_mut();
-        shop.holds(self.id, bytes).map(|goes| doors.remove(&goes));
+        for goes in shop.holds(self.id, bytes) {
+            doors.remove(&goes);
+        }
     }
 }
 

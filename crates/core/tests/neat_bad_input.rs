@@ -319,3 +319,22 @@ fn rows_that_would_explode_are_counted_before_they_are_formed() {
     let refused = engine.cib_mut().add_all(links);
     assert!(refused.len() >= 94, "{}", refused.len());
 }
+
+/// It would take minutes if each of the nodes that are too many were found before that is told.
+#[test]
+fn of_thousands_of_nodes_that_are_too_many_the_first_is_enough() {
+    let root = |n| {
+        format!(
+            r#"{{"uid": "n{n}", "root": true, "expire": -1, "properties": {{"interface": {{"value": "if{n}"}}}}}}"#
+        )
+    };
+    let link = |n| {
+        format!(r#"{{"uid": "z{n}", "link": true, "expire": -1, "match": {{"interface": {{"value": null}}}}}}"#)
+    };
+    let mut engine = Engine::new();
+    assert!(engine.cib_mut().put_all((0..1_000).map(|n| node(&root(n)).unwrap()).collect()).is_ok());
+    let links = (0..1_000).map(|n| node(&link(n)).unwrap()).collect();
+    let (_, fault) = engine.cib_mut().put_all(links).unwrap_err();
+    assert!(matches!(fault, Fault::Explosion { .. }), "{fault}");
+    assert_eq!(engine.cib().rows().len(), 1_000, "all as it was");
+}

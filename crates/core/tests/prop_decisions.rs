@@ -121,7 +121,11 @@ fn what_is_remembered_is_what_would_be_decided() {
         for step in steps {
             match step {
                 Step::Observe { network, remote, protocol, outcome, size } => {
-                    let observation = observation(network, remote, protocol, outcome, size);
+                    let mut observation = observation(network, remote, protocol, outcome, size);
+                    // One server may have several names.
+                    observation.host = [None, Some("host.example"), Some("other.example")]
+                        [usize::from(size) % 3]
+                        .map(Into::into);
                     engine.learned_mut().observe(&observation, now);
                 }
                 Step::Wait(seconds) => now += Duration::from_secs(seconds.into()),
@@ -157,6 +161,14 @@ fn what_says_nothing_new_voids_nothing() {
         assert_eq!(observe(&mut engine, 1, rtt), first, "{rtt} ms is no other magnitude");
     }
     assert_ne!(observe(&mut engine, 0, 0), first, "that it failed is news");
+    let mut named = |host: &str| {
+        let observation = Observation { host: Some(host.into()), ..observation(Some(0), 0, 0, 0, 0) };
+        engine.learned_mut().observe(&observation, Time::ZERO);
+        generation(&engine)
+    };
+    let failed = named("a.example");
+    assert_eq!(named("a.example"), failed);
+    assert_ne!(named("b.example"), failed, "that it is known by another name is news");
 }
 
 /// What call 1 says of an address is what call 2 would say of what a race finds there.

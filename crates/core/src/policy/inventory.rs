@@ -117,6 +117,16 @@ impl Inventory {
         rows.next().filter(|_| rows.next().is_none())
     }
 
+    /// As [`towards`](Self::towards), but only where no route that is not known here can lead elsewhere: to this host, to
+    /// the network of an interface, and where there is one interface alone.
+    pub fn surely_towards(&self, address: IpAddr) -> Option<&InterfaceRow> {
+        let address = address.to_canonical();
+        let likely = self.towards(address)?;
+        let mut others = self.outward().filter(|row| row.index != likely.index && row.has_source_for(address));
+        let is_sure = likely.loopback || likely.prefix_over(address).is_some() || others.next().is_none();
+        is_sure.then_some(likely)
+    }
+
     /// What names the network that connections to a peer use: the interface they are bound to, else the one that
     /// usually is used, and the routers of its default routes, so that two networks a laptop visits are not taken for
     /// one. Empty where nothing is known.

@@ -82,7 +82,7 @@ impl Cib {
     ///
     /// *Errors*: the node with which there were more than [`MAX_ROWS`]; the rows are those of before then.
     pub(super) fn build(&mut self) -> Result<(), Text> {
-        let Formed { rows, too_many } = self.form();
+        let Formed { rows, too_many } = self.form(1);
         match too_many.into_iter().next() {
             Some(culprit) => Err(culprit),
             None => {
@@ -94,7 +94,7 @@ impl Cib {
 
     /// Forms the rows anew, and takes out each node with which there were too many.
     pub(super) fn build_without(&mut self) -> Vec<Text> {
-        let Formed { rows, too_many } = self.form();
+        let Formed { rows, too_many } = self.form(usize::MAX);
         for culprit in &too_many {
             self.unplace(culprit);
         }
@@ -109,7 +109,8 @@ impl Cib {
         self.generation += 1;
     }
 
-    fn form(&self) -> Formed {
+    /// Forms rows without the nodes with which there are too many. With `enough` of these it goes no further.
+    fn form(&self, enough: usize) -> Formed {
         let mut appended: BTreeMap<&Text, Vec<&CibNode>> = BTreeMap::new();
         for (uid, to) in &self.links {
             for target in to {
@@ -117,19 +118,22 @@ impl Cib {
             }
         }
         let mut roots: Vec<&CibNode> = self.nodes.values().filter(|node| node.root).collect();
+        let mut gone: BTreeSet<Text> = BTreeSet::new();
         let mut too_many: Vec<Text> = Vec::new();
         // How many there will be is known before a single one is formed.
-        while let Err(culprit) = count_all(&appended, &roots) {
+        while let Err(culprit) = count_all(&appended, &gone, &roots) {
             roots.retain(|node| node.uid != culprit);
-            for target in self.links.get(&culprit).into_iter().flatten() {
-                if let Some(nodes) = appended.get_mut(target) {
-                    nodes.retain(|node| node.uid != culprit);
-                    if nodes.is_empty() {
-                        appended.remove(target);
-                    }
-                }
-            }
+            gone.insert(culprit.clone());
             too_many.push(culprit);
+            if too_many.len() >= enough {
+                return Formed { rows: Vec::new(), too_many };
+            }
+        }
+        if !gone.is_empty() {
+            appended.retain(|_, nodes| {
+                nodes.retain(|node| !gone.contains(&node.uid));
+                !nodes.is_empty()
+            });
         }
         let mut rows = Vec::new();
         for root in roots {
@@ -137,6 +141,9 @@ impl Cib {
         }
         let begun = rows.len();
         for node in self.nodes.values().filter(|node| node.extends()) {
+            if too_many.len() >= enough {
+                break;
+            }
             let before = rows.len();
             if (0..begun).any(|place| extend(node, place, &mut rows).is_none()) {
                 rows.truncate(before);
@@ -153,35 +160,47 @@ struct Formed {
     too_many: Vec<Text>,
 }
 
-fn count_all(appended: &BTreeMap<&Text, Vec<&CibNode>>, roots: &[&CibNode]) -> Result<(), Text> {
+fn count_all(
+    appended: &BTreeMap<&Text, Vec<&CibNode>>,
+    gone: &BTreeSet<Text>,
+    roots: &[&CibNode],
+) -> Result<(), Text> {
     let mut counted = 0;
-    roots.iter().try_for_each(|root| count(appended, root, (1, 1), &mut counted))
+    roots.iter().try_for_each(|root| count(appended, gone, root, (1, 1), &mut counted))
 }
 
 fn links(node: &CibNode, to: &CibNode) -> bool {
     node.uid != to.uid && node.matched.iter().any(|these| to.has(these))
 }
 
-/// Adds how many rows the paths through a node make, of which so many nodes and combinations have come before it.
+/// Adds how many rows the paths through a node make, of which so many nodes and combinations have come before it; as if
+/// those that are gone were not there.
 ///
 /// *Errors*: the node with which there are too many, or with which a path is too long.
 fn count(
     appended: &BTreeMap<&Text, Vec<&CibNode>>,
+    gone: &BTreeSet<Text>,
     node: &CibNode,
     (depth, combinations): (usize, usize),
     counted: &mut usize,
 ) -> Result<(), Text> {
     let combinations = combinations.saturating_mul(node.properties.expanded().len());
-    match appended.get(&node.uid) {
-        Some(_) if depth >= MAX_PATH => Err(node.uid.clone()),
-        Some(next) => {
-            next.iter().try_for_each(|node| count(appended, node, (depth + 1, combinations), counted))
+    let next = appended.get(&node.uid).into_iter().flatten();
+    let mut is_last = true;
+    for next in next.filter(|next| gone.is_empty() || !gone.contains(&next.uid)) {
+        if depth >= MAX_PATH {
+            return Err(node.uid.clone());
         }
-        None => {
-            *counted = counted.saturating_add(combinations);
-            if *counted > MAX_ROWS { Err(node.uid.clone()) } else { Ok(()) }
+        is_last = false;
+        count(appended, gone, next, (depth + 1, combinations), counted)?;
+    }
+    if is_last {
+        *counted = counted.saturating_add(combinations);
+        if *counted > MAX_ROWS {
+            return Err(node.uid.clone());
         }
     }
+    Ok(())
 }
 
 fn follow<'a>(

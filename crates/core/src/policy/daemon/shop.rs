@@ -55,17 +55,19 @@ impl Shop {
         (id, goes)
     }
 
-    /// So much is held of one now; who has to go for it, which may be itself.
-    pub fn holds(&mut self, id: VisitorId, bytes: usize) -> Option<VisitorId> {
-        let known = self.visitors.get_mut(&id)?;
+    /// So much is held of one now; who have to go for it, itself perhaps among them.
+    pub fn holds(&mut self, id: VisitorId, bytes: usize) -> Vec<VisitorId> {
+        let Some(known) = self.visitors.get_mut(&id) else { return Vec::new() };
         self.held = self.held - *known + bytes;
         *known = bytes;
-        if self.held <= self.most_held {
-            return None;
+        let mut gone = Vec::new();
+        while self.held > self.most_held
+            && let Some(goes) = self.visitors.iter().find(|(_, held)| **held > 0).map(|(id, _)| *id)
+        {
+            self.leave(goes);
+            gone.push(goes);
         }
-        let goes = self.visitors.iter().find(|(_, held)| **held > 0).map(|(id, _)| *id)?;
-        self.leave(goes);
-        Some(goes)
+        gone
     }
 
     /// One is done, or gone.
@@ -115,12 +117,24 @@ mod tests {
         let (_silent, _) = shop.enter();
         let (one, _) = shop.enter();
         let (two, _) = shop.enter();
-        assert_eq!(shop.holds(one, 60), None);
-        assert_eq!(shop.holds(two, 40), None);
-        assert_eq!(shop.holds(two, 41), Some(one));
-        assert_eq!(shop.holds(two, 100), None);
-        assert_eq!(shop.holds(two, 101), Some(two), "it alone holds too much");
-        assert_eq!(shop.holds(two, 1), None, "it is gone");
+        assert_eq!(shop.holds(one, 60), []);
+        assert_eq!(shop.holds(two, 40), []);
+        assert_eq!(shop.holds(two, 41), [one]);
+        assert_eq!(shop.holds(two, 100), []);
+        assert_eq!(shop.holds(two, 101), [two], "it alone holds too much");
+        assert_eq!(shop.holds(two, 1), [], "it is gone");
         assert_eq!((shop.len(), shop.held), (1, 0));
+    }
+
+    #[test]
+    fn as_many_go_as_it_takes() {
+        let mut shop = Shop::new(10, 100);
+        let little: Vec<_> = (0..5).map(|_| shop.enter().0).collect();
+        for id in &little {
+            assert_eq!(shop.holds(*id, 1), []);
+        }
+        let (much, _) = shop.enter();
+        assert_eq!(shop.holds(much, 98), little[..3]);
+        assert_eq!(shop.held, 100);
     }
 }

@@ -45,7 +45,11 @@ impl Learned {
     /// Notes an observation. The caller leaves out those of isolated sessions.
     pub fn observe(&mut self, observation: &Observation, now: Time) {
         let key = Key::of(observation);
-        let before = self.records.get(&key).map(Record::rating);
+        let known = self.records.get(&key);
+        let before = known.map(Record::rating);
+        // A server of several names is known by the one it was asked by last.
+        let renamed = observation.host.is_some()
+            && known.is_some_and(|record| record.host() != observation.host.as_deref());
         let record = self.records.entry(key).or_default();
         record.note(observation, now);
         let (expire, after) = (record.expire(), record.rating());
@@ -57,7 +61,7 @@ impl Learned {
             self.generation += 1;
         }
         // Only what changes an order makes earlier decisions void.
-        self.generation += u64::from(before != Some(after));
+        self.generation += u64::from(renamed || before != Some(after));
     }
 
     /// Drops what no longer holds; true if there was any. Cheap while there is none.

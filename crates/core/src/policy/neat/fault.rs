@@ -162,6 +162,9 @@ pub enum Fault {
     /// The file, or the directory, cannot be read.
     #[error("cannot be read: {0}")]
     Unreadable(Arc<str>),
+    /// What is in the file is no text.
+    #[error("not UTF-8")]
+    Encoding,
     /// A snapshot of another version, or a damaged one.
     #[error("not a snapshot: {0}")]
     Snapshot(Arc<str>),
