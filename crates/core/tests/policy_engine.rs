@@ -576,3 +576,25 @@ fn a_policy_that_takes_out_what_a_stack_is_does_not_make_another_one_of_it() {
         assert_eq!(lines(&left), ["tls 203.0.113.1:443"], "{text}");
     }
 }
+
+#[test]
+fn a_service_at_another_port_is_not_ruled_out_because_a_policy_speaks_of_some_peer() {
+    use neatflow_core::racing::{Config, Memory, Network, Race, Target};
+    // What a service binding says (RFC 9460 §7.2): the same host, at 8443.
+    let target = Target::named("192.0.2.1", 8443).transports(vec![Protocol::TCP]);
+    let mut race =
+        Race::to([target], Network::default(), Memory::default(), Config::default()).ranked_elsewhere();
+    race.poll(Time::ZERO);
+    let found = || race.found(0).into_iter().map(|found| found.endpoint).collect();
+    let engine = &mut policy(
+        r#"{"match": {"remote_ip": {"value": "203.0.113.9"}}, "properties": {"near": {"value": true}}}"#,
+    );
+    let mut reached = |request: &Request| {
+        let branches = engine.branches(request, &laptop(), NOW).unwrap();
+        let resolved = [Resolved::endpoints(0, found())];
+        lines(&engine.candidates(&mut Roster::new(), request, &branches, &resolved, &laptop()))
+    };
+    assert_eq!(reached(&to("example.org:443", wish())), ["tcp 192.0.2.1:8443"]);
+    // Who asks for a port in so many words gets that one or none.
+    assert_eq!(reached(&neat(r#"{"port": {"value": 443, "precedence": 2}}"#)), Vec::<String>::new());
+}

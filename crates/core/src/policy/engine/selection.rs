@@ -372,8 +372,15 @@ impl Engine {
         basis: &Properties,
         peer: &Properties,
     ) -> Option<(Properties, Score)> {
-        // What the application says of its peer and will not give up.
-        if !broken(peer.iter(), basis).is_empty() {
+        // What the application says of its peer and will not give up. The port of its endpoint is where a service
+        // binding may lead elsewhere (RFC 9460 §7.2), unless it is asked for in so many words.
+        let insists = |key: &str| {
+            let says =
+                |set: &Properties| set.get(key).is_some_and(|said| said.precedence == Precedence::Immutable);
+            request.properties.neat.expanded().iter().any(says)
+        };
+        let kept = peer.iter().filter(|(key, _)| **key != *"port" || insists(key));
+        if !broken(kept, basis).is_empty() {
             return None;
         }
         let mut known = basis.clone();
