@@ -304,7 +304,7 @@ mod tests {
         fs::create_dir(scratch.0.join("directory.policy")).unwrap();
         let loaded = scratch.directories().read().unwrap();
         let faults: Vec<_> = loaded.refused.iter().map(|refused| &refused.fault).collect();
-        assert!(matches!(faults[..], [Fault::Unreadable(_), Fault::TooLong { .. }]), "{faults:?}");
+        assert!(matches!(faults[..], [Fault::Encoding, Fault::TooLong { .. }]), "{faults:?}");
         let nowhere = Directories::new(policy_dir(scratch.0.join("nowhere"))).read().unwrap();
         assert_eq!((nowhere.pib.len(), nowhere.refused.len()), (0, 0));
     }

@@ -329,7 +329,9 @@ fn of_thousands_of_nodes_that_are_too_many_the_first_is_enough() {
         )
     };
     let link = |n| {
-        format!(r#"{{"uid": "z{n}", "link": true, "expire": -1, "match": {{"interface": {{"value": null}}}}}}"#)
+        format!(
+            r#"{{"uid": "z{n}", "link": true, "expire": -1, "match": {{"interface": {{"value": null}}}}}}"#
+        )
     };
     let mut engine = Engine::new();
     assert!(engine.cib_mut().put_all((0..1_000).map(|n| node(&root(n)).unwrap()).collect()).is_ok());

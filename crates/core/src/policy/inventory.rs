@@ -122,7 +122,8 @@ impl Inventory {
     pub fn surely_towards(&self, address: IpAddr) -> Option<&InterfaceRow> {
         let address = address.to_canonical();
         let likely = self.towards(address)?;
-        let mut others = self.outward().filter(|row| row.index != likely.index && row.has_source_for(address));
+        let mut others =
+            self.outward().filter(|row| row.index != likely.index && row.has_source_for(address));
         let is_sure = likely.loopback || likely.prefix_over(address).is_some() || others.next().is_none();
         is_sure.then_some(likely)
     }
